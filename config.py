@@ -1,0 +1,112 @@
+"""The service's settings: one frozen dataclass, read from the environment in one place and checked at once."""
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+class ConfigError(Exception):
+    """A setting can't be used; the message names the variable, its value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a variable may hold: `parse` turns its text into a value or raises ValueError, `allowed` tells people."""
+
+    parse: Callable[[str], Any]
+    allowed: str
+
+
+def choice(*values: str) -> Kind:
+    return Kind(lambda text: values[values.index(text)], " or ".join(values))
+
+
+def number(type_: type[int] | type[float], low: int, high: int) -> Kind:
+    def parse(text: str) -> int | float:
+        value = type_(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Kind(parse, f"{low} to {high}")
+
+
+def parse_origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in text.split(","))
+    if not all(re.fullmatch(r"\*|https?://[^\s/*]+", origin) for origin in origins):
+        raise ValueError
+    return origins
+
+
+TEXT = Kind(str, "text")
+BOOLEAN = Kind(lambda text: {"true": True, "false": False}[text.lower()], "true or false")
+ORIGINS = Kind(parse_origins, "*, or origins such as https://example.com separated by commas")
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use: its CPU affinity, lowered by a container's quota.
+
+    The quota is read from cgroup v2's `cpu.max` (quota and period in microseconds, "max" for none) or from v1's
+    `cpu.cfs_quota_us` (-1 for none) and `cpu.cfs_period_us`, and rounded up.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        try:
+            quota, period = " ".join((CGROUP / name).read_text() for name in names).split()
+        except (OSError, ValueError):
+            continue
+        if quota not in ("max", "-1"):
+            return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    return cores
+
+
+def setting(kind: Kind, default: Any, purpose: str) -> Any:
+    """A field of Settings; `default` is a value, or a function that finds one on this machine."""
+    metadata = {"kind": kind, "purpose": purpose}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator can choose. Each field is read from the variable of its name in capitals."""
+
+    model_type: str = setting(choice("mobile"), "mobile", "the network: mobile is a MobileNetV2")
+    image_size: int = setting(number(int, 16, 513), 513, "long side of the resized image and of its map, in pixels")
+    host: str = setting(TEXT, "0.0.0.0", "address to listen on")
+    port: int = setting(number(int, 1, 65535), 5000, "port to listen on")
+    cors_enable: bool = setting(BOOLEAN, False, "let pages of other origins call the service")
+    cors_origins: tuple[str, ...] = setting(ORIGINS, ("*",), "the origins that may, when CORS_ENABLE is true")
+    api_key: str = setting(TEXT, "", "when set, /model/* wants it in the X-API-Key header")
+    max_upload_mb: int = setting(number(int, 1, 1024), 32, "largest request body, in MB of 1,000,000 bytes")
+    max_image_megapixels: int = setting(number(int, 1, 1000), 50, "largest image, in millions of pixels")
+    queue_size: int = setting(number(int, 1, 1000), 16, "requests being worked on or waiting; one more is answered 503")
+    request_timeout: float = setting(number(float, 1, 3600), 30.0, "seconds until a waiting request is answered 503")
+    threads: int = setting(number(int, 1, 1024), usable_cores, "CPU threads for the model; default: the usable cores")
+    debug: bool = setting(BOOLEAN, False, "Flask's debug server, for development; only on HOST=127.0.0.1")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Return the settings in `environment`; an empty variable counts as unset. Raises ConfigError."""
+        values = {}
+        for field_ in fields(cls):
+            name = field_.name.upper()
+            text = environment.get(name, "").strip()
+            if text:
+                kind: Kind = field_.metadata["kind"]
+                try:
+                    values[field_.name] = kind.parse(text)
+                except (ValueError, KeyError):
+                    raise ConfigError(f"{name}={text!r} can't be used; allowed: {kind.allowed}") from None
+        settings = cls(**values)
+        if settings.debug and settings.host != "127.0.0.1":
+            # Its tracebacks, and the console they open, are for the developer at this machine only.
+            raise ConfigError(f"DEBUG=true with HOST={settings.host!r} can't be used; allowed: HOST=127.0.0.1")
+        return settings

@@ -1,0 +1,1 @@
+"""Segmentation, from an image's bytes to the class of every pixel. Knows nothing of HTTP or of the environment."""

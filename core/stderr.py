@@ -1,0 +1,26 @@
+"""Keeps TensorFlow's start-up lines out of the log."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# glog's form of an information line, and the warning that precedes the first of them. TF_CPP_MIN_LOG_LEVEL does not
+# silence those that TensorFlow's libraries print while they are being loaded.
+NOISE = re.compile(rb"(I\d{4} |WARNING: All log messages before absl::InitializeLog)")
+
+
+@contextmanager
+def without_information_lines() -> Iterator[None]:
+    """Hold back what is written to the standard error meanwhile, by C++ too, then pass on all but the noise."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # from now on, warnings and worse, unless the user asks for more
+    stderr = os.dup(2)
+    with open(os.memfd_create("stderr"), "r+b") as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            os.write(2, b"".join(line for line in held if not NOISE.match(line)))

@@ -1,0 +1,105 @@
+"""Settings: what the environment may say, and what a bad value is told."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import config
+from config import ConfigError, Settings, usable_cores
+from tests.conftest import ROOT
+
+
+def test_defaults_are_used_for_unset_and_empty_variables() -> None:
+    assert Settings.from_environment({"IMAGE_SIZE": " "}) == Settings()
+
+
+def test_each_kind_of_value_is_read() -> None:
+    settings = Settings.from_environment(
+        {
+            "IMAGE_SIZE": "333",
+            "REQUEST_TIMEOUT": "2.5",
+            "CORS_ENABLE": "True",
+            "CORS_ORIGINS": "https://a.example, http://localhost:3000",
+        }
+    )
+    assert (settings.image_size, settings.request_timeout, settings.cors_enable) == (333, 2.5, True)
+    assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("MODEL_TYPE", "huge", "mobile"),
+        ("IMAGE_SIZE", "15", "16 to 513"),
+        ("IMAGE_SIZE", "514", "16 to 513"),
+        ("IMAGE_SIZE", "big", "16 to 513"),
+        ("IMAGE_SIZE", "51.3", "16 to 513"),
+        ("PORT", "0", "1 to 65535"),
+        ("CORS_ENABLE", "yes", "true or false"),
+        ("CORS_ORIGINS", "example.com", "https://example.com"),
+        ("REQUEST_TIMEOUT", "nan", "1 to 3600"),
+        ("QUEUE_SIZE", "0", "1 to 1000"),
+        ("THREADS", "-1", "1 to 1024"),
+    ],
+)
+def test_bad_value_names_the_variable_the_value_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment({name: value})
+    message = str(caught.value)
+    assert f"{name}={value!r}" in message
+    assert allowed in message
+
+
+def test_debug_server_is_for_this_machine_only() -> None:
+    assert Settings.from_environment({"DEBUG": "true", "HOST": "127.0.0.1"}).debug
+    with pytest.raises(ConfigError, match=r"HOST=127\.0\.0\.1"):
+        Settings.from_environment({"DEBUG": "true"})
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000"}, 8),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "6400000 100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+    ],
+)
+def test_cores_follow_the_containers_quota(
+    files: dict[str, str], cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(config, "CGROUP", tmp_path)
+    (tmp_path / "cpu").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text + "\n")
+    assert usable_cores() == cores
+
+
+@pytest.mark.parametrize("bad", [{"MODEL_TYPE": "huge"}, {"IMAGE_SIZE": "2000"}])
+def test_bad_setting_ends_the_start_with_one_line_before_tensorflow_is_loaded(bad: dict[str, str]) -> None:
+    began = time.monotonic()
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "app.py"],
+        cwd=ROOT,
+        env=os.environ | bad,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.monotonic() - began
+    lines = [line for line in run.stderr.splitlines() if not line.startswith("import time:")]
+    [(name, value)] = bad.items()
+    assert run.returncode == 1
+    assert len(lines) == 1
+    assert lines[0].startswith(f"error: {name}={value!r}")
+    assert "tensorflow" not in run.stderr
+    # Promised within a second; twice that here, so that a busy machine does not fail the test.
+    assert seconds < 2

@@ -1,0 +1,93 @@
+"""The wrapper: the original's resize, the segmentation it returns, and its metadata."""
+
+import io
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask import Flask
+from PIL import Image
+
+from core import weights
+from core.errors import ImageTooLarge, ModelError, ModelNotReady
+from core.executor import Executor
+from core.labels import LABELS
+from core.model import ModelWrapper, Segmentation
+from tests.conftest import ASTRONAUT, CHELSEA
+from tests.test_engine import plain_session
+
+
+@pytest.fixture(scope="module")
+def model(app: Flask) -> ModelWrapper:
+    model: ModelWrapper = app.extensions["model"]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("size", "resized"),
+    [
+        ((1200, 600), (513, 256)),
+        ((600, 1200), (256, 513)),
+        ((513, 513), (513, 513)),
+        ((100, 75), (513, 384)),
+        ((1, 2000), (1, 513)),
+        ((65000, 1), (513, 1)),
+        ((1, 1), (513, 513)),
+        ((3024, 4032), (384, 513)),
+    ],
+)
+def test_resize_keeps_the_original_services_size(
+    model: ModelWrapper, size: tuple[int, int], resized: tuple[int, int]
+) -> None:
+    assert model.resize(Image.new("RGB", size)).size == resized
+
+
+@pytest.mark.parametrize(("photo", "label", "share"), [(ASTRONAUT, "person", 0.4), (CHELSEA, "cat", 0.7)])
+def test_sample_photos_hold_what_they_show(model: ModelWrapper, photo: Path, label: str, share: float) -> None:
+    segmentation = model.segment(photo.read_bytes())
+    assert np.mean(segmentation.seg_map == LABELS.index(label)) > share
+    assert max(segmentation.image_size) == 513
+
+
+def test_labels_equal_the_unmodified_graphs_on_voc(model: ModelWrapper, voc: Path) -> None:
+    for name in (voc / "val.txt").read_text().split()[::30]:
+        photo = voc / "JPEGImages" / f"{name}.jpg"
+        resized = model.resize(Image.open(photo).convert("RGB"))
+        assert np.array_equal(model.segment(photo.read_bytes()).seg_map, plain_session(np.asarray(resized)))
+
+
+def test_only_turns_the_other_classes_into_background() -> None:
+    segmentation = Segmentation(np.array([[0, 8, 15]], np.uint8))
+    assert segmentation.only({8}).seg_map.tolist() == [[0, 8, 0]]
+    assert segmentation.image_size == (3, 1)
+
+
+def test_images_over_the_limit_are_refused(model: ModelWrapper) -> None:
+    file = io.BytesIO()
+    Image.new("1", (10000, 5001)).save(file, "PNG")
+    with pytest.raises(ImageTooLarge):
+        model.segment(file.getvalue())
+
+
+class Idle(Executor):
+    """An executor that has not come to its first job yet."""
+
+    def submit(self, *_: object) -> Future:  # type: ignore[type-arg, override]
+        return Future()
+
+
+def test_a_loading_model_says_so() -> None:
+    model = ModelWrapper("mobile", image_size=513, max_pixels=1, threads=1, executor=Idle(1, 1))
+    assert not model.ready
+    with pytest.raises(ModelNotReady, match="still loading"):
+        model.segment(b"")
+
+
+def test_a_model_that_can_not_be_loaded_is_never_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    wrong = weights.Weights(tmp_path / "gone.pb", "0", "none")
+    monkeypatch.setitem(weights.WEIGHTS, "mobile", wrong)
+    model = ModelWrapper("mobile", image_size=513, max_pixels=1, threads=1, executor=Executor(1, 1))
+    with pytest.raises(ModelError, match=r"gone\.pb"):
+        model.loading.result(timeout=60)
+    assert not model.ready
