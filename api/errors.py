@@ -19,7 +19,7 @@ STATUS = {
 }
 
 
-class JsonErrorApi(Api):  # type: ignore[misc]
+class JsonErrorApi(Api):
     """flask-restx's Api, whose handling of errors differs by path and kind, with one rule for all of them."""
 
     def error_router(self, _original_handler: Any, error: Exception) -> Response:

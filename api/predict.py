@@ -64,7 +64,7 @@ class Predict(Resource):
 def choice(name: str) -> str:
     """Return the query parameter `name`, or its default; raise InvalidRequest where its value is not allowed."""
     allowed = PARAMETERS[name]["enum"]
-    value = request.args.get(name, PARAMETERS[name]["default"])
+    value: str = request.args.get(name, PARAMETERS[name]["default"])
     if value not in allowed:
         raise InvalidRequest(f"{name}: {value!r} is not allowed; allowed: {', '.join(allowed)}")
     return value
@@ -73,7 +73,8 @@ def choice(name: str) -> str:
 def uploaded_image() -> bytes:
     """Return the bytes of the file in the form field `image`; raise InvalidRequest where there is none."""
     if file := request.files.get("image"):
-        return file.read()
+        data: bytes = file.read()
+        return data
     found = f"the field {', '.join([*request.files, *request.form])}" if request.files or request.form else "no field"
     raise InvalidRequest(
         f"the file field 'image' is missing: found {found} in a body of type {request.mimetype or 'none'}; "

@@ -15,10 +15,13 @@ import math
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from google.protobuf import json_format
 from tensorflow.core.framework.graph_pb2 import GraphDef
+
+Json = dict[str, Any]
 
 # npm's own checksum of @codait/max-image-segmenter@0.3.0 (`npm view ... dist.integrity`).
 INTEGRITY = "sha512-64TEUztHIRaiB2rmCOplV5NX0AYCAntvn5znZB7M2K1NI3GO0+VRVOoKAMXE+v5Os/XUs3bSlNL/EghChkaH0Q=="
@@ -31,7 +34,7 @@ def check_integrity(package: Path) -> None:
         raise SystemExit(f"{package}: expected integrity {INTEGRITY}, found {found}; download it again")
 
 
-def read_package(package: Path) -> tuple[dict, list[dict], bytes]:
+def read_package(package: Path) -> tuple[Json, list[Json], bytes]:
     """Return the topology (protobuf JSON), the manifest's weights and the bytes of all their values."""
     with tarfile.open(package) as archive:
 
@@ -45,7 +48,7 @@ def read_package(package: Path) -> tuple[dict, list[dict], bytes]:
         return model["modelTopology"], group["weights"], b"".join(map(member, group["paths"]))
 
 
-def rebuild(topology: dict, weights: list[dict], values: bytes) -> GraphDef:
+def rebuild(topology: Json, weights: list[Json], values: bytes) -> GraphDef:
     """Return the frozen graph: `topology` with each constant filled from `values`, which must be used up exactly."""
     # The converter wrote an empty FunctionDefLibrary in a form that protobuf's JSON parser does not take.
     graph = json_format.ParseDict({key: value for key, value in topology.items() if key != "library"}, GraphDef())

@@ -5,7 +5,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from core.graph import INPUT, OUTPUT, Graph, tf
+from core.graph import INPUT, OUTPUT, Graph
+from core.tensorflow import tf
 
 UInt8Array = npt.NDArray[np.uint8]
 

@@ -6,10 +6,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from core.errors import ModelError
-from core.stderr import without_information_lines
-
-with without_information_lines():
-    import tensorflow as tf
+from core.tensorflow import tf
 
 INPUT = "ImageTensor"
 OUTPUT = "SemanticPredictions"

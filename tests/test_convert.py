@@ -18,7 +18,10 @@ TOPOLOGY = {
     "library": {},
     "versions": {},
 }
-WEIGHTS = [{"name": "b", "shape": [2], "dtype": "int32"}, {"name": "a", "shape": [], "dtype": "float32"}]
+WEIGHTS: list[convert.Json] = [
+    {"name": "b", "shape": [2], "dtype": "int32"},
+    {"name": "a", "shape": [], "dtype": "float32"},
+]
 VALUES = np.array([7, 8], "<i4").tobytes() + np.array(0.5, "<f4").tobytes()
 
 

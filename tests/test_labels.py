@@ -20,5 +20,5 @@ def test_names_and_ids_are_understood(text: str, ids: set[int]) -> None:
 
 @pytest.mark.parametrize("text", ["dgo", "21", "-1", "", "cat,", "1.0", "cat dog"])
 def test_anything_else_is_refused_with_what_is_allowed(text: str) -> None:
-    with pytest.raises(InvalidRequest, match="allowed.*8 cat"):
+    with pytest.raises(InvalidRequest, match=r"allowed.*8 cat"):
         class_ids(text, LABELS)

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's start-up lines out of the log."""
+"""TensorFlow, imported without the lines that it prints at its start."""
 
 import os
 import re
@@ -24,3 +24,9 @@ def without_information_lines() -> Iterator[None]:
             os.close(stderr)
             held.seek(0)
             os.write(2, b"".join(line for line in held if not NOISE.match(line)))
+
+
+with without_information_lines():
+    import tensorflow as tf
+
+__all__ = ["tf"]

@@ -1,0 +1,45 @@
+"""The README says only what is true: its table is the code's, its commands run."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from config import Settings
+from docs.generate import generated, settings_table
+from tests.conftest import ROOT, Service
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_settings_table_is_the_codes() -> None:
+    assert generated(README) == README, "run: make docs"
+    assert settings_table() in README
+    assert settings_table().count("\n") == len(Settings.__dataclass_fields__) + 1
+
+
+CURLS = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("curl")]
+
+
+@pytest.mark.parametrize("command", CURLS)
+def test_each_curl_command_answers(command: str, service: Service) -> None:
+    command = command.replace("http://localhost:5000", service.url)
+    run = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ('"message"' if "README.md" in command else '"ok"' if "predict" in command else '"person"') in run.stdout
+
+
+def test_the_python_example_runs(service: Service) -> None:
+    [code] = blocks("python")
+    code = code.replace("http://localhost:5000", service.url)
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"7\d% of the picture is cat\n", run.stdout)
+
+
+def test_each_make_target_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make (\w+)", README)) <= targets

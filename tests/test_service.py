@@ -1,0 +1,150 @@
+"""The real service over real HTTP: `python app.py`, from start to SIGTERM."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from tests.conftest import ASTRONAUT, CHELSEA, ROOT, Service, free_port, start_service
+
+PERSON, CAT = 15, 8
+
+
+def test_a_photo_comes_back_as_its_map(service: Service) -> None:
+    for photo, class_, share in ((ASTRONAUT, PERSON, 0.4), (CHELSEA, CAT, 0.7)):
+        body = service.predict(photo.read_bytes()).json()
+        seg_map = np.array(body["seg_map"])
+        width, height = body["image_size"]
+        assert seg_map.shape == (height, width)
+        assert np.mean(seg_map == class_) > share
+
+
+def test_a_2_to_1_photo_comes_out_as_513_by_256(service: Service) -> None:
+    file = BytesIO()
+    Image.open(ASTRONAUT).resize((1200, 600)).save(file, "JPEG")
+    assert service.predict(file.getvalue()).json()["image_size"] == [513, 256]
+
+
+def test_it_is_ready_within_ten_seconds(service: Service) -> None:
+    assert service.seconds_to_ready < 10
+
+
+def test_eight_clients_at_once_get_right_answers_while_health_answers(service: Service) -> None:
+    photos = [ASTRONAUT.read_bytes(), CHELSEA.read_bytes()]
+    expected = [service.predict(photo).content for photo in photos]
+    latencies: list[float] = []
+    done = threading.Event()
+
+    def probe() -> None:
+        while not done.is_set():
+            began = time.monotonic()
+            assert requests.get(f"{service.url}/health/ready", timeout=10).status_code == 200
+            latencies.append(time.monotonic() - began)
+            time.sleep(0.02)
+
+    def client(number: int) -> None:
+        for round_ in range(3):
+            which = (number + round_) % 2
+            assert service.predict(photos[which]).content == expected[which]
+
+    with ThreadPoolExecutor(9) as pool:
+        probing = pool.submit(probe)
+        for future in [pool.submit(client, number) for number in range(8)]:
+            future.result()
+        done.set()
+        probing.result()
+    assert statistics.median(latencies) < 0.05
+
+
+def test_connections_are_kept_alive(service: Service) -> None:
+    with requests.Session() as session:
+        for _ in range(3):
+            assert session.get(f"{service.url}/health/live", timeout=10).headers["Connection"] == "keep-alive"
+
+
+def test_the_log_is_free_of_tensorflows_noise(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    service = start_service(log)
+    service.predict(CHELSEA.read_bytes())
+    assert service.stop() == 0
+    lines = log.read_text().splitlines()
+    assert any('"POST /model/predict HTTP/1.1" 200' in line for line in lines)
+    assert [line for line in lines if not re.match(r"\[|127\.0\.0\.1 ", line)] == []
+
+
+def test_sigterm_lets_the_requests_in_flight_finish(tmp_path: Path) -> None:
+    service = start_service(tmp_path / "log")
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(service.predict, ASTRONAUT.read_bytes()) for _ in range(4)]
+        time.sleep(0.2)
+        assert sum(answer.done() for answer in answers) < 4
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < 10
+        assert [answer.result().status_code for answer in answers] == [200] * 4
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{service.url}/health/live", timeout=5)
+
+
+def test_beyond_the_queue_requests_are_refused_at_once(tmp_path: Path) -> None:
+    service = start_service(tmp_path / "log", QUEUE_SIZE="2")
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(service.predict, [ASTRONAUT.read_bytes()] * 10))
+    assert service.stop() == 0
+    assert {answer.status_code for answer in answers} == {200, 503}
+    for answer in answers:
+        if answer.status_code == 503:
+            assert int(answer.headers["Retry-After"]) > 0
+            assert "QUEUE_SIZE" in answer.json()["message"]
+
+
+def test_image_size_is_the_long_side(tmp_path: Path) -> None:
+    service = start_service(tmp_path / "log", IMAGE_SIZE="257")
+    assert service.predict(CHELSEA.read_bytes()).json()["image_size"] == [257, 170]
+    assert service.stop() == 0
+
+
+def test_a_model_that_fails_to_load_ends_the_service_with_one_line(tmp_path: Path) -> None:
+    """The checksum is right and the graph is not: what a start finds out only after the fork."""
+    start = (
+        "import app, core.weights as w, hashlib, pathlib, dataclasses\n"
+        f"path = pathlib.Path({str(tmp_path / 'wrong.pb')!r}); path.write_text('not a graph')\n"
+        "digest = hashlib.sha256(path.read_bytes()).hexdigest()\n"
+        "w.WEIGHTS['mobile'] = dataclasses.replace(w.WEIGHTS['mobile'], path=path, sha256=digest)\n"
+        "app.main()\n"
+    )
+    environment = os.environ | {"PORT": str(free_port())}
+    run = subprocess.run(
+        [sys.executable, "-c", start],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    errors = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    assert run.returncode != 0
+    assert len(errors) == 1
+    assert "wrong.pb is not a frozen DeepLab graph: expected a serialized TensorFlow GraphDef" in errors[0]
+    assert "Traceback" not in run.stderr
+
+
+def test_the_debug_server_answers(tmp_path: Path) -> None:
+    service = start_service(tmp_path / "log", DEBUG="true")
+    body = json.loads(service.predict(CHELSEA.read_bytes()).content)
+    service.process.terminate()
+    service.process.wait(timeout=30)
+    assert body["image_size"] == [513, 341]
