@@ -42,7 +42,7 @@ def main() -> None:
             [plain] = session.run("SemanticPredictions:0", {"ImageTensor:0": resized[np.newaxis]})
             served = np.array(service.predict(photo.read_bytes()).json()["seg_map"])
             pixels += plain.size
-            different += np.count_nonzero(served != plain)
+            different += int(np.count_nonzero(served != plain))
         service.stop()
     print(f"{len(names)} photos, {pixels:,} pixels, {different:,} different")
 
