@@ -29,6 +29,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.request_class = InMemoryRequest
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_mb * 1_000_000,
+        SWAGGER_UI_DOC_EXPANSION="list",  # show the operations, not only their groups
         RESTX_MASK_SWAGGER=False,  # no field masks: the answers are not marshalled
     )
     if settings.cors_enable:
