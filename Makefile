@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
@@ -25,8 +26,10 @@ format: $(VENV)/test  ## mend what ruff can
 docs: $(VENV)/test  ## rewrite the README's generated tables
 	$(BIN)/python docs/generate.py
 
-bench: $(VENV)/test  ## measure what HTTP adds to an inference
-	$(BIN)/python benchmarks/overhead.py
+bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--quick, VOC_VAL=FOLDER
+	$(BENCH)/bin/python benchmarks/overhead.py
+	$(BENCH)/bin/python benchmarks/engines.py $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
+	$(BENCH)/bin/python benchmarks/service.py $(ARGS)
 
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
 	$(eval DOWNLOAD := $(shell mktemp -d))
@@ -35,7 +38,7 @@ graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm 
 	rm -r $(DOWNLOAD)
 
 clean:  ## remove what make made
-	rm -rf $(VENV) .*_cache
+	rm -rf $(VENV) $(BENCH) .*_cache
 
 $(VENV)/run: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -44,4 +47,9 @@ $(VENV)/run: requirements.txt
 
 $(VENV)/test: tests/requirements.txt $(VENV)/run
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(BENCH)/installed: requirements.txt tests/requirements.txt benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	touch $@

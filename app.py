@@ -19,6 +19,7 @@ from config import ConfigError, Settings
 from core.errors import ModelError
 from core.executor import Executor
 from core.model import ModelWrapper
+from core.types import EngineOptions
 from core.weights import WEIGHTS
 
 # More threads than requests that may be worked on, so that there is one for /health at any load.
@@ -31,15 +32,22 @@ def create_app(settings: Settings) -> Flask:
     Call it in the process that serves, not in one that forks later: TensorFlow does not survive a fork.
     """
     app = Flask("segmenter", static_folder=None)
-    app.extensions["model"] = ModelWrapper(
-        settings.model_type,
-        image_size=settings.image_size,
-        max_pixels=settings.max_image_megapixels * 1_000_000,
-        threads=settings.threads,
-        executor=Executor(settings.queue_size, settings.request_timeout),
-    )
+    app.extensions["model"] = create_model(settings)
     api.install(app, settings)
     return app
+
+
+def create_model(settings: Settings) -> ModelWrapper:
+    """Return the model of `settings`, loading in the background."""
+    return ModelWrapper(
+        settings.model_type,
+        EngineOptions(settings.threads, settings.canvas, settings.precision),
+        # Two inferences at once fill the gaps that each leaves where its threads wait for each other: 15 % more of
+        # them in the same time at float32, 40 % at bfloat16, on two cores.
+        Executor(max(2, settings.threads // 2), settings.queue_size, settings.request_timeout),
+        image_size=settings.image_size,
+        max_pixels=settings.max_image_megapixels * 1_000_000,
+    )
 
 
 class Server(BaseApplication):

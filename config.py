@@ -1,14 +1,13 @@
 """The service's settings: one frozen dataclass, read from the environment in one place and checked at once."""
 
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
-CGROUP = Path("/sys/fs/cgroup")
+from core.machine import computes_bfloat16, usable_cores
+from core.types import Canvas, Precision
 
 
 class ConfigError(Exception):
@@ -49,23 +48,6 @@ BOOLEAN = Kind(lambda text: {"true": True, "false": False}[text.lower()], "true 
 ORIGINS = Kind(parse_origins, "*, or origins such as https://example.com separated by commas")
 
 
-def usable_cores() -> int:
-    """Return the number of cores this process may use: its CPU affinity, lowered by a container's quota.
-
-    The quota is read from cgroup v2's `cpu.max` (quota and period in microseconds, "max" for none) or from v1's
-    `cpu.cfs_quota_us` (-1 for none) and `cpu.cfs_period_us`, and rounded up.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
-        try:
-            quota, period = " ".join((CGROUP / name).read_text() for name in names).split()
-        except (OSError, ValueError):
-            continue
-        if quota not in ("max", "-1"):
-            return max(1, min(cores, math.ceil(int(quota) / int(period))))
-    return cores
-
-
 def setting(kind: Kind, default: Any, purpose: str) -> Any:
     """A field of Settings; `default` is a value, or a function that finds one on this machine."""
     metadata = {"kind": kind, "purpose": purpose}
@@ -79,7 +61,15 @@ class Settings:
     """Everything an operator can choose. Each field is read from the variable of its name in capitals."""
 
     model_type: str = setting(choice("mobile"), "mobile", "the network: mobile is a MobileNetV2")
-    image_size: int = setting(number(int, 16, 513), 513, "long side of the resized image and of its map, in pixels")
+    image_size: int = setting(number(int, 16, 1024), 513, "long side of the resized image and of its map, in pixels")
+    canvas: Canvas = setting(
+        choice("fit", "fixed"), "fit", "what is computed: the image alone, or the original's whole square"
+    )
+    precision: Precision = setting(
+        choice("float32", "bfloat16", "auto"),
+        "float32",
+        "of the convolutions; auto: bfloat16 where the CPU computes it",
+    )
     host: str = setting(TEXT, "0.0.0.0", "address to listen on")
     port: int = setting(number(int, 1, 65535), 5000, "port to listen on")
     cors_enable: bool = setting(BOOLEAN, False, "let pages of other origins call the service")
@@ -105,8 +95,17 @@ class Settings:
                     values[field_.name] = kind.parse(text)
                 except (ValueError, KeyError):
                     raise ConfigError(f"{name}={text!r} can't be used; allowed: {kind.allowed}") from None
-        settings = cls(**values)
+        settings = cls(**_with_precision_chosen(values))
         if settings.debug and settings.host != "127.0.0.1":
             # Its tracebacks, and the console they open, are for the developer at this machine only.
             raise ConfigError(f"DEBUG=true with HOST={settings.host!r} can't be used; allowed: HOST=127.0.0.1")
         return settings
+
+
+def _with_precision_chosen(values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` with the precision that the CPU has. Raises ConfigError where it is asked for one it has not."""
+    if values.get("precision") == "bfloat16" and not computes_bfloat16():
+        raise ConfigError("PRECISION='bfloat16' can't be used: this CPU would emulate it; allowed: float32 or auto")
+    if values.get("precision") == "auto":
+        values["precision"] = "bfloat16" if computes_bfloat16() else "float32"
+    return values

@@ -12,6 +12,8 @@ serving = namespace.model(
         "model_type": fields.String(example="mobile"),
         "backbone": fields.String(example="MobileNetV2"),
         "image_size": fields.Integer(description="Long side of the resized image, in pixels", example=513),
+        "canvas": fields.String(enum=["fit", "fixed"], example="fit"),
+        "precision": fields.String(enum=["float32", "bfloat16"], example="float32"),
         "num_classes": fields.Integer(example=21),
         "graph_sha256": fields.String(description="SHA-256 of the frozen graph's file, in hex"),
     },

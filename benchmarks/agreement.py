@@ -32,7 +32,7 @@ def main() -> None:
     pixels = different = 0
     names = (voc / "val.txt").read_text().split()
     with tempfile.TemporaryDirectory() as folder:
-        service = start_service(Path(folder) / "log")
+        service = start_service(Path(folder) / "log", CANVAS="fixed")
         for name in names:
             photo = voc / "JPEGImages" / f"{name}.jpg"
             image = Image.open(photo).convert("RGB")

@@ -13,21 +13,22 @@ T = TypeVar("T")
 
 
 class Executor:
-    """One thread that runs functions in the order they were submitted.
+    """Some threads, `workers`, that begin functions in the order they were submitted.
 
     A request is admitted before work is spent on it: at most `size` are at a time, and each has `timeout` seconds
     for the work it submits to be done.
     """
 
-    def __init__(self, size: int, timeout: float) -> None:
+    def __init__(self, workers: int, size: int, timeout: float) -> None:
+        self.workers = workers
         self._size = size
         self._timeout = timeout
         self._places = BoundedSemaphore(size)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="engine")
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Run `function(*arguments)` after what was submitted before, outside the bound: for the service's own work."""
-        return self._thread.submit(function, *arguments)
+        return self._threads.submit(function, *arguments)
 
     @contextmanager
     def admit(self) -> Iterator["Ticket"]:

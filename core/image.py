@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -57,8 +58,22 @@ MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK",
 Image.MAX_IMAGE_PIXELS = None
 
 
-def read_image(data: bytes, max_pixels: int) -> Image.Image:
-    """Return the picture in `data` as a person would see it: upright, mode RGB, at its own size.
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture as a person sees it: `image`, upright, mode RGB, and `size`, the width and height it was sent with.
+
+    `image` may have been decoded smaller than `size`.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+
+
+def read_image(data: bytes, max_pixels: int, enough: int | None = None) -> Photo:
+    """Return the picture in `data`.
+
+    `enough` is the long side in pixels that it will be reduced to: a JPEG is then decoded at a half, a quarter or an
+    eighth of its size, as long as that leaves at least `enough`; the decoder then skips most of its work.
 
     The format is decided by content. The EXIF orientation is applied, transparency is laid on white, 16 bits a
     channel are reduced to their high 8, and of an animation or a document the first frame is taken.
@@ -78,12 +93,17 @@ def read_image(data: bytes, max_pixels: int) -> Image.Image:
     if image.mode not in MODES:
         raise UnsupportedImage(f"pixels of type {image.mode} are not served; save as 8- or 16-bit RGB or grey")
     with _decoding():
+        if enough is not None:
+            long_side = max(width, height)
+            image.draft(None, (-(-width * enough // long_side), -(-height * enough // long_side)))
         image.load()
+    drafted = image.size
     with suppress(Exception):
         # A broken EXIF block is no reason to refuse a picture that can be seen.
         ImageOps.exif_transpose(image, in_place=True)
+    size = (width, height) if image.size == drafted else (height, width)
     with _decoding():
-        return _to_rgb(image)
+        return Photo(_to_rgb(image), size)
 
 
 def _open(data: bytes) -> Image.Image:

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from core.errors import ModelError, ModelNotReady
 from core.executor import Executor
-from core.image import read_image
+from core.image import Photo, read_image
 from core.labels import LABELS
+from core.types import EngineOptions, UInt8Array
 from core.weights import WEIGHTS
 
 if TYPE_CHECKING:
     from core.engine import Engine
-
-UInt8Array = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +42,19 @@ class Segmentation:
 class ModelWrapper:
     """Reads, resizes and segments images with the graph of `model_type`, loaded in the background.
 
-    `image_size` is the long side of the resized image in pixels, `max_pixels` the largest image that is decoded,
-    `threads` the CPU threads of the engine. `loading` is done when the first answer can be given, or holds the
-    ModelError that prevents it for good.
+    `image_size` is the long side of the resized image in pixels, `max_pixels` the largest image that is decoded.
+    `loading` is done when the first answer can be given, or holds the ModelError that prevents it for good.
     """
 
-    def __init__(self, model_type: str, *, image_size: int, max_pixels: int, threads: int, executor: Executor) -> None:
+    def __init__(
+        self, model_type: str, options: EngineOptions, executor: Executor, *, image_size: int, max_pixels: int
+    ) -> None:
         self.model_type = model_type
         self.image_size = image_size
         self.labels = LABELS
         self._weights = WEIGHTS[model_type]
         self._max_pixels = max_pixels
-        self._threads = threads
+        self._options = options
         self._executor = executor
         self.loading: Future[Engine] = executor.submit(self._load)
 
@@ -78,6 +77,8 @@ class ModelWrapper:
                 "model_type": self.model_type,
                 "backbone": self._weights.backbone,
                 "image_size": self.image_size,
+                "canvas": self._options.canvas,
+                "precision": self._options.precision,
                 "num_classes": len(self.labels),
                 "graph_sha256": self._weights.sha256,
             },
@@ -92,14 +93,16 @@ class ModelWrapper:
         if not self.ready:
             raise ModelNotReady("the model is still loading; try again in a few seconds")
         with self._executor.admit() as ticket:
-            image = self.resize(read_image(data, self._max_pixels))
-            return Segmentation(ticket.run(self.loading.result().run, np.asarray(image)))
+            image = self.resize(read_image(data, self._max_pixels, enough=self.image_size))
+            return Segmentation(ticket.run(self.loading.result().run, image))
 
-    def resize(self, image: Image.Image) -> Image.Image:
-        """Return `image` with its long side `image_size` pixels, the other in proportion, floored, at least 1."""
-        long_side = max(image.size)
-        width, height = (max(1, side * self.image_size // long_side) for side in image.size)
-        return image.resize((width, height), Image.Resampling.LANCZOS)
+    def resize(self, photo: Photo) -> UInt8Array:
+        """Return `photo`, uint8 [height, width, 3], with its long side `image_size` pixels.
+
+        The other side is in proportion to what was sent, floored, at least 1: the original's arithmetic.
+        """
+        width, height = (max(1, side * self.image_size // max(photo.size)) for side in photo.size)
+        return np.asarray(photo.image.resize((width, height), Image.Resampling.LANCZOS))
 
     def _load(self) -> "Engine":
         # Not at the top of the file: importing TensorFlow takes seconds, in which the process should already answer
@@ -111,7 +114,15 @@ class ModelWrapper:
         graph = read_graph(self._weights.path)
         if graph.num_classes != len(self.labels):
             raise ModelError(f"{self._weights.path} has {graph.num_classes} classes, expected {len(self.labels)}")
-        engine = Engine(graph, self._threads)
-        # The first inference allocates and tunes: pay that before the first request, at the largest size of the map.
-        engine.run(np.zeros((self.image_size, self.image_size, 3), np.uint8))
+        engine = Engine(graph, self._options)
+        # TensorFlow prepares each shape at its first inference, in each thread: pay that for cameras' usual shapes
+        # before the first request. This is one of the executor's threads; a job for each of the others keeps it busy.
+        others = [self._executor.submit(self._warm_up, engine) for _ in range(self._executor.workers - 1)]
+        self._warm_up(engine)
+        for other in others:
+            other.result()
         return engine
+
+    def _warm_up(self, engine: "Engine") -> None:
+        for size in ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16)):
+            engine.run(self.resize(Photo(Image.new("RGB", size), size)))

@@ -92,6 +92,8 @@ def test_metadata_is_the_originals_and_says_what_is_served(client: FlaskClient) 
         "model_type": "mobile",
         "backbone": "MobileNetV2",
         "image_size": 513,
+        "canvas": "fit",
+        "precision": "float32",
         "num_classes": 21,
         "graph_sha256": "b12760a3ba4d6e7a1b3fe34141667cb798338a6af159d9ad2088ca1bbff875e4",
     }

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import config
-from config import ConfigError, Settings, usable_cores
+from config import ConfigError, Settings
+from core import machine
+from core.machine import usable_cores
 from tests.conftest import ROOT
 
 
@@ -34,10 +35,12 @@ def test_each_kind_of_value_is_read() -> None:
     ("name", "value", "allowed"),
     [
         ("MODEL_TYPE", "huge", "mobile"),
-        ("IMAGE_SIZE", "15", "16 to 513"),
-        ("IMAGE_SIZE", "514", "16 to 513"),
-        ("IMAGE_SIZE", "big", "16 to 513"),
-        ("IMAGE_SIZE", "51.3", "16 to 513"),
+        ("IMAGE_SIZE", "15", "16 to 1024"),
+        ("IMAGE_SIZE", "1025", "16 to 1024"),
+        ("CANVAS", "fitted", "fit or fixed"),
+        ("PRECISION", "int8", "float32 or bfloat16 or auto"),
+        ("IMAGE_SIZE", "big", "16 to 1024"),
+        ("IMAGE_SIZE", "51.3", "16 to 1024"),
         ("PORT", "0", "1 to 65535"),
         ("CORS_ENABLE", "yes", "true or false"),
         ("CORS_ORIGINS", "example.com", "https://example.com"),
@@ -76,7 +79,7 @@ def test_cores_follow_the_containers_quota(
     files: dict[str, str], cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setattr(config, "CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
     (tmp_path / "cpu").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text + "\n")

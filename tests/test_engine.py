@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from core.engine import Engine, UInt8Array
+from core.engine import Engine
 from core.graph import read_graph
+from core.types import EngineOptions, UInt8Array
 from core.weights import WEIGHTS
 from tests.conftest import ASTRONAUT, CHELSEA
 
@@ -17,7 +18,7 @@ MOBILE = WEIGHTS["mobile"].path
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return Engine(read_graph(MOBILE), threads=2)
+    return Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas="fixed"))
 
 
 def plain_session(image: UInt8Array) -> UInt8Array:

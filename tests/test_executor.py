@@ -11,7 +11,7 @@ from core.executor import Executor
 
 
 def test_runs_in_the_order_of_submission() -> None:
-    executor = Executor(size=100, timeout=10)
+    executor = Executor(workers=1, size=100, timeout=10)
     done: list[int] = []
     futures = [executor.submit(done.append, number) for number in range(50)]
     for future in futures:
@@ -20,7 +20,7 @@ def test_runs_in_the_order_of_submission() -> None:
 
 
 def test_admits_no_more_than_its_size_and_again_when_one_has_left() -> None:
-    executor = Executor(size=2, timeout=10)
+    executor = Executor(workers=1, size=2, timeout=10)
     with executor.admit():
         with executor.admit(), pytest.raises(QueueFull, match=r"2 requests.*QUEUE_SIZE"), executor.admit():
             pass
@@ -29,14 +29,14 @@ def test_admits_no_more_than_its_size_and_again_when_one_has_left() -> None:
 
 
 def test_a_failure_is_the_callers_and_frees_the_place() -> None:
-    executor = Executor(size=1, timeout=10)
+    executor = Executor(workers=1, size=1, timeout=10)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), executor.admit() as ticket:
             ticket.run(lambda: 1 / 0)
 
 
 def test_waiting_past_the_deadline_is_refused_and_the_work_never_begun() -> None:
-    executor = Executor(size=2, timeout=0.1)
+    executor = Executor(workers=1, size=2, timeout=0.1)
     release = threading.Event()
     done: list[str] = []
     executor.submit(release.wait)
@@ -50,7 +50,7 @@ def test_waiting_past_the_deadline_is_refused_and_the_work_never_begun() -> None
 
 
 def test_a_deadline_counts_from_admission() -> None:
-    executor = Executor(size=1, timeout=0.05)
+    executor = Executor(workers=1, size=1, timeout=0.05)
     with executor.admit() as ticket:
         time.sleep(0.1)
         executor.submit(time.sleep, 0.1)
@@ -59,7 +59,7 @@ def test_a_deadline_counts_from_admission() -> None:
 
 
 def test_many_threads_all_get_their_own_result() -> None:
-    executor = Executor(size=20, timeout=10)
+    executor = Executor(workers=1, size=20, timeout=10)
 
     def square(number: int) -> int:
         with executor.admit() as ticket:

@@ -24,7 +24,7 @@ def encode(image: Image.Image, format_: str = "PNG", **options: Any) -> bytes:
 
 
 def pixel(data: bytes, x: int = 0, y: int = 0) -> Any:
-    image = read_image(data, LIMIT)
+    image = read_image(data, LIMIT).image
     assert image.mode == "RGB"
     return image.getpixel((x, y))
 
@@ -38,7 +38,7 @@ def halves(mode: str = "RGB") -> Image.Image:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_each_served_format_is_read(format_: str) -> None:
-    image = read_image(encode(halves(), format_), LIMIT)
+    image = read_image(encode(halves(), format_), LIMIT).image
     assert (image.mode, image.size) == ("RGB", (40, 20))
     assert np.allclose(np.asarray(image)[10, 5], RED, atol=20)
     assert np.allclose(np.asarray(image)[10, 35], WHITE, atol=20)
@@ -73,8 +73,9 @@ def test_exif_orientation_is_applied(orientation: int, format_: str) -> None:
     exif[274] = orientation
     options = {"quality": 100, "subsampling": 0} if format_ == "JPEG" else {"lossless": True}
     data = encode(stored, format_, exif=exif, **(options if format_ in {"JPEG", "WEBP"} else {}))
-    got = read_image(data, LIMIT)
-    assert got.size == upright.size
+    photo = read_image(data, LIMIT)
+    got = photo.image
+    assert got.size == photo.size == upright.size
     assert np.allclose(np.asarray(got)[:, 8:], np.asarray(upright)[:, 8:], atol=30)
 
 

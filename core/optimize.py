@@ -1,0 +1,171 @@
+"""Frozen DeepLab graph -> its network alone, faster and for any canvas: the same logits, with the edges cut off.
+
+A frozen graph has edges around its network: in front, the image is scaled and padded to the canvas it was exported
+for; behind, the logits are enlarged and the best class taken. Exporters wrote these in different ways, so they are not
+matched node by node but tried out: what the front makes of a small image tells all there is to know of it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.errors import ModelError
+from core.graph import INPUT, OUTPUT, Graph
+from core.passes import CONVOLUTIONS, PASSES
+from core.rewriter import Node, Rewriter
+from core.tensorflow import tf
+
+# Pixels from one cell of the logits to the next, in every DeepLab graph at output stride 8 (Chen et al. 2017).
+OUTPUT_STRIDE = 8
+
+# Operations whose constants hold for one size of the canvas only; the passes must have left none of them.
+SIZE_BOUND = ("SpaceToBatchND", "BatchToSpaceND", "ResizeBilinear", "AvgPool", "Placeholder")
+
+
+class UnknownStructure(ModelError):
+    """The graph is not built as the optimizer expects; the message names the node."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """An optimized network, from a padded canvas to logits.
+
+    `graph_def` maps `canvas`, float32 [1, 8 h + 1, 8 w + 1, 3], to `features`, float32 [1, h + 1, w + 1, channels],
+    and these, with their mean `pooled`, float32 [1, 1, 1, channels], to `logits`, float32 [1, h + 1, w + 1, classes].
+    A pixel's value x in 0..255 stands in the canvas as x * `scale` + `offset`, the padding as `padding`. `side` is the
+    side in pixels of the square canvas that the graph was exported for. With a `pointwise_head` the logits of a cell
+    depend on its own features only, and on the pooling.
+    """
+
+    graph_def: Any
+    canvas: str
+    features: str
+    pooled: str
+    logits: str
+    scale: float
+    offset: float
+    padding: float
+    side: int
+    pointwise_head: bool
+
+    def features_of(self, canvas: Any) -> Any:
+        """Return the features of the tensor `canvas`, in its graph."""
+        part = tf.compat.v1.graph_util.extract_sub_graph(self.graph_def, [self.features])
+        [features] = tf.import_graph_def(
+            part, name="", input_map={self.canvas: canvas}, return_elements=[f"{self.features}:0"]
+        )
+        return features
+
+    def logits_of(self, features: Any, pooled: Any) -> Any:
+        """Return the logits of the tensors `features` and `pooled`, in their graph."""
+        inputs = {self.features: features, self.pooled: pooled}
+        part = Rewriter(self.graph_def)
+        _make_placeholder(part.nodes[self.features])
+        part.prune([self.logits])
+        [logits] = tf.import_graph_def(
+            part.graph_def(), name="", input_map=inputs, return_elements=[f"{self.logits}:0"]
+        )
+        return logits
+
+
+def optimize(graph: Graph, config: Any = None) -> Network:
+    """Return the network of `graph`, tried out in a session of `config`, a ConfigProto. Raises UnknownStructure where it is not a DeepLab graph as this knows them."""
+    rewriter = Rewriter(graph.graph_def)
+    for simplify in PASSES:
+        simplify(rewriter)
+        rewriter.prune([OUTPUT])
+    logits = _find_logits(rewriter)
+    first = _find_first_convolution(rewriter)
+    canvas = rewriter.inputs(first)[0]
+    scale, offset, padding, side = _try_front(graph, canvas.name, config)
+    pool = _find_image_pooling(rewriter, side)
+    features = rewriter.inputs(pool)[0]
+    for cut in (canvas, pool):
+        _make_placeholder(cut)
+    rewriter.prune([logits.name])
+    behind = [node for node in rewriter if features.name in rewriter.ancestors([node.name]) and node is not features]
+    for node in rewriter:
+        if node.op in SIZE_BOUND and node is not canvas and node is not pool:
+            raise UnknownStructure(f"node {node.name} ({node.op}) ties the network to one image size")
+    return Network(
+        graph_def=rewriter.graph_def(),
+        canvas=canvas.name,
+        features=features.name,
+        pooled=pool.name,
+        logits=logits.name,
+        scale=scale,
+        offset=offset,
+        padding=padding,
+        side=side,
+        pointwise_head=not any(node.op in CONVOLUTIONS for node in behind),
+    )
+
+
+def _find_logits(rewriter: Rewriter) -> Node:
+    """Return the node whose output, enlarged by ResizeBilinear or not, the ArgMax of the output reads."""
+    node = rewriter.nodes[OUTPUT]
+    while node.op != "ArgMax":
+        node = rewriter.inputs(node)[0]
+    enlarged = rewriter.inputs(node)[0]
+    logits = enlarged
+    while logits.op == "ResizeBilinear":
+        if not logits.attr["align_corners"].b:
+            raise UnknownStructure(f"node {logits.name} enlarges the logits without align_corners")
+        logits = rewriter.inputs(logits)[0]
+    if logits is enlarged:
+        raise UnknownStructure(f"node {logits.name} ({logits.op}) feeds {node.name}: expected a ResizeBilinear")
+    return logits
+
+
+def _find_first_convolution(rewriter: Rewriter) -> Node:
+    """Return the one convolution over three channels, which reads the canvas."""
+    found = []
+    for node in rewriter:
+        if node.op == "Conv2D":
+            kernel = rewriter.constant(rewriter.inputs(node)[1])
+            if kernel is not None and kernel.shape[2] == 3:
+                found.append(node)
+    if len(found) != 1:
+        raise UnknownStructure(f"expected one convolution over 3 channels, found {[node.name for node in found]}")
+    return found[0]
+
+
+def _find_image_pooling(rewriter: Rewriter, side: int) -> Node:
+    """Return the one average pooling, which must be over the whole canvas."""
+    cells = (side - 1) // OUTPUT_STRIDE + 1
+    pools = [node for node in rewriter if node.op == "AvgPool"]
+    if len(pools) != 1:
+        raise UnknownStructure(f"expected one AvgPool, found {[node.name for node in pools]}")
+    size = list(pools[0].attr["ksize"].list.i)
+    if size != [1, cells, cells, 1]:
+        raise UnknownStructure(f"node {pools[0].name} pools {size}, expected the whole of {cells} x {cells} cells")
+    return pools[0]
+
+
+def _try_front(graph: Graph, canvas: str, config: Any) -> tuple[float, float, float, int]:
+    """Return the scale, offset, padding and side of the canvas that `graph` makes of an image, found by making one."""
+    image = np.zeros((1, 2, 256, 3), np.uint8)
+    image[0, 0] = np.arange(256)[:, np.newaxis]
+    with tf.Graph().as_default():
+        [output] = tf.import_graph_def(graph.graph_def, name="", return_elements=[f"{canvas}:0"])
+        with tf.compat.v1.Session(config=config) as session:
+            made = session.run(output, {f"{INPUT}:0": image})
+    if made.ndim != 4 or made.shape[1] != made.shape[2] or made.shape[1] % OUTPUT_STRIDE != 1:
+        raise UnknownStructure(f"node {canvas} makes {made.shape}, expected a square canvas of 8 n + 1 pixels")
+    table, side, padding = made[0, 0, :256, 0], made.shape[1], float(made[0, -1, -1, 0])
+    scale, offset = np.float32((table[255] - np.float64(table[0])) / 255), table[0]
+    expected = np.full(made.shape, padding, np.float32)
+    expected[0, :2, :256] = image[0] * scale + offset
+    if not np.allclose(made, expected, rtol=0, atol=1e-6):
+        raise UnknownStructure(f"node {canvas} is not the image, scaled and padded on the right and bottom")
+    return float(scale), float(offset), padding, side
+
+
+def _make_placeholder(node: Node) -> None:
+    """Turn `node` into an input of the graph."""
+    node.op = "Placeholder"
+    node.ClearField("input")
+    node.ClearField("attr")
+    node.attr["dtype"].type = tf.float32.as_datatype_enum
+    node.attr["shape"].shape.unknown_rank = True
