@@ -64,7 +64,7 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
             f"{settings.canvas}, {settings.precision}", model.loading.result(), Accuracy(len(model.labels))
         )
     except (ConfigError, SegmenterError, OSError) as error:
-        sys.exit(f"error: {error}")
+        raise click.ClickException(str(error)) from error
     measured = [served]
     if against:
         graph = read_graph(WEIGHTS[settings.model_type].path)

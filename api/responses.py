@@ -10,9 +10,13 @@ from core.model import Segmentation
 
 def map_response(segmentation: Segmentation) -> Response:
     """Return the JSON object of `status`, `image_size` [width, height] and `seg_map`, rows of class ids."""
+    return gzipped(Response(map_body(segmentation), mimetype="application/json"))
+
+
+def map_body(segmentation: Segmentation) -> bytes:
+    """Return map_response's JSON, straight from the array."""
     body = {"status": "ok", "image_size": segmentation.image_size, "seg_map": segmentation.seg_map}
-    response = Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), mimetype="application/json")
-    return gzipped(response)
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def gzipped(response: Response) -> Response:

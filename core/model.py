@@ -39,6 +39,15 @@ class Segmentation:
         return Segmentation(keep[self.seg_map])
 
 
+def resized(photo: Photo, long_side: int) -> UInt8Array:
+    """Return `photo`, uint8 [height, width, 3], with its long side `long_side` pixels.
+
+    The other side is in proportion to what was sent, floored, at least 1: the original's arithmetic.
+    """
+    width, height = (max(1, side * long_side // max(photo.size)) for side in photo.size)
+    return np.asarray(photo.image.resize((width, height), Image.Resampling.LANCZOS))
+
+
 class ModelWrapper:
     """Reads, resizes and segments images with the graph of `model_type`, loaded in the background.
 
@@ -97,12 +106,8 @@ class ModelWrapper:
             return Segmentation(ticket.run(self.loading.result().run, image))
 
     def resize(self, photo: Photo) -> UInt8Array:
-        """Return `photo`, uint8 [height, width, 3], with its long side `image_size` pixels.
-
-        The other side is in proportion to what was sent, floored, at least 1: the original's arithmetic.
-        """
-        width, height = (max(1, side * self.image_size // max(photo.size)) for side in photo.size)
-        return np.asarray(photo.image.resize((width, height), Image.Resampling.LANCZOS))
+        """Return `photo`, uint8 [height, width, 3], with its long side `image_size` pixels."""
+        return resized(photo, self.image_size)
 
     def _load(self) -> "Engine":
         # Not at the top of the file: importing TensorFlow takes seconds, in which the process should already answer

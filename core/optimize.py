@@ -12,7 +12,7 @@ import numpy as np
 
 from core.errors import ModelError
 from core.graph import INPUT, OUTPUT, Graph
-from core.passes import CONVOLUTIONS, PASSES
+from core.passes import CONVOLUTIONS, PASSES, pointwise_kernel
 from core.rewriter import Node, Rewriter
 from core.tensorflow import tf
 
@@ -70,7 +70,10 @@ class Network:
 
 
 def optimize(graph: Graph, config: Any = None) -> Network:
-    """Return the network of `graph`, tried out in a session of `config`, a ConfigProto. Raises UnknownStructure where it is not a DeepLab graph as this knows them."""
+    """Return the network of `graph`; `config` is a ConfigProto for the session in which its front is tried out.
+
+    Raises UnknownStructure where it is not a DeepLab graph as this knows them.
+    """
     rewriter = Rewriter(graph.graph_def)
     for simplify in PASSES:
         simplify(rewriter)
@@ -98,7 +101,7 @@ def optimize(graph: Graph, config: Any = None) -> Network:
         offset=offset,
         padding=padding,
         side=side,
-        pointwise_head=not any(node.op in CONVOLUTIONS for node in behind),
+        pointwise_head=all(pointwise_kernel(rewriter, node) is not None for node in behind if node.op in CONVOLUTIONS),
     )
 
 
@@ -145,18 +148,17 @@ def _find_image_pooling(rewriter: Rewriter, side: int) -> Node:
 
 def _try_front(graph: Graph, canvas: str, config: Any) -> tuple[float, float, float, int]:
     """Return the scale, offset, padding and side of the canvas that `graph` makes of an image, found by making one."""
-    image = np.zeros((1, 2, 256, 3), np.uint8)
-    image[0, 0] = np.arange(256)[:, np.newaxis]
+    image = np.repeat(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1), 3, axis=-1)
     with tf.Graph().as_default():
         [output] = tf.import_graph_def(graph.graph_def, name="", return_elements=[f"{canvas}:0"])
         with tf.compat.v1.Session(config=config) as session:
             made = session.run(output, {f"{INPUT}:0": image})
     if made.ndim != 4 or made.shape[1] != made.shape[2] or made.shape[1] % OUTPUT_STRIDE != 1:
         raise UnknownStructure(f"node {canvas} makes {made.shape}, expected a square canvas of 8 n + 1 pixels")
-    table, side, padding = made[0, 0, :256, 0], made.shape[1], float(made[0, -1, -1, 0])
-    scale, offset = np.float32((table[255] - np.float64(table[0])) / 255), table[0]
+    side, padding, offset = made.shape[1], float(made[0, -1, -1, 0]), made[0, 0, 0, 0]
+    scale = np.float32((made[0, 15, 15, 0] - np.float64(offset)) / 255)
     expected = np.full(made.shape, padding, np.float32)
-    expected[0, :2, :256] = image[0] * scale + offset
+    expected[0, :16, :16] = image[0] * scale + offset
     if not np.allclose(made, expected, rtol=0, atol=1e-6):
         raise UnknownStructure(f"node {canvas} is not the image, scaled and padded on the right and bottom")
     return float(scale), float(offset), padding, side

@@ -12,7 +12,7 @@ Node: TypeAlias = Any  # tensorflow's protobuf classes have no types
 
 
 class Rewriter:
-    """An editable copy of `graph_def`, whose nodes must each be used by their first output only."""
+    """An editable copy of `graph_def`. What is replaced is a node's first output, the only one of those that matter."""
 
     def __init__(self, graph_def: Any) -> None:
         self.nodes: dict[str, Node] = {}
@@ -36,7 +36,7 @@ class Rewriter:
 
     def inputs(self, node: Node) -> list[Node]:
         """Return the nodes that `node` reads."""
-        return [self.nodes[name] for name in node.input]
+        return [self.nodes[_node_name(name)] for name in node.input]
 
     def consumers(self, node: Node) -> list[Node]:
         """Return the nodes that read `node`."""
@@ -86,7 +86,7 @@ class Rewriter:
             name = waiting.pop()
             if name not in found:
                 found.add(name)
-                waiting.extend(self.nodes[name].input)
+                waiting.extend(map(_node_name, self.nodes[name].input))
         return found
 
     def prune(self, outputs: Iterable[str]) -> None:
@@ -98,6 +98,11 @@ class Rewriter:
         while name in self.nodes:
             name += "_"
         return name
+
+
+def _node_name(input_name: str) -> str:
+    """Return the node of an input: "^name" is a control input, "name:1" another output than the first."""
+    return input_name.removeprefix("^").partition(":")[0]
 
 
 def _attribute(value: Any) -> Any:

@@ -4,13 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
+import config
 from config import ConfigError, Settings
-from core import machine
-from core.machine import usable_cores
 from tests.conftest import ROOT
 
 
@@ -63,27 +61,15 @@ def test_debug_server_is_for_this_machine_only() -> None:
         Settings.from_environment({"DEBUG": "true"})
 
 
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({}, 8),
-        ({"cpu.max": "max 100000"}, 8),
-        ({"cpu.max": "150000 100000"}, 2),
-        ({"cpu.max": "50000 100000"}, 1),
-        ({"cpu.max": "6400000 100000"}, 8),
-        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
-        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
-    ],
-)
-def test_cores_follow_the_containers_quota(
-    files: dict[str, str], cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
-    (tmp_path / "cpu").mkdir()
-    for name, text in files.items():
-        (tmp_path / name).write_text(text + "\n")
-    assert usable_cores() == cores
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_is_only_for_cpus_that_compute_it(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "computes_bfloat16", lambda: native)
+    assert Settings.from_environment({"PRECISION": "auto"}).precision == ("bfloat16" if native else "float32")
+    if native:
+        assert Settings.from_environment({"PRECISION": "bfloat16"}).precision == "bfloat16"
+    else:
+        with pytest.raises(ConfigError, match=r"PRECISION='bfloat16'.*emulate.*allowed: float32 or auto"):
+            Settings.from_environment({"PRECISION": "bfloat16"})
 
 
 @pytest.mark.parametrize("bad", [{"MODEL_TYPE": "huge"}, {"IMAGE_SIZE": "2000"}])

@@ -202,3 +202,15 @@ def test_known_formats_that_are_not_served_are_named(name: str, data: bytes) -> 
 def test_pixel_types_without_a_meaning_as_rgb_are_refused(mode: str) -> None:
     with pytest.raises(UnsupportedImage, match=f"type {mode} "):
         read_image(encode(Image.new(mode, (4, 4)), "TIFF"), LIMIT)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_decoded_smaller_and_keeps_its_size(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    data = encode(halves().resize((2000, 1000)), "JPEG", exif=exif)
+    photo = read_image(data, 2_000_000, enough=300)
+    assert photo.size == ((2000, 1000) if orientation == 1 else (1000, 2000))
+    assert photo.image.size == ((500, 250) if orientation == 1 else (250, 500))
+    for enough, width in ((500, 500), (501, 1000), (1001, 2000), (5000, 2000)):
+        assert max(read_image(data, 2_000_000, enough=enough).image.size) == width

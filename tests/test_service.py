@@ -110,9 +110,20 @@ def test_beyond_the_queue_requests_are_refused_at_once(tmp_path: Path) -> None:
             assert "QUEUE_SIZE" in answer.json()["message"]
 
 
-def test_image_size_is_the_long_side(tmp_path: Path) -> None:
-    service = start_service(tmp_path / "log", IMAGE_SIZE="257")
-    assert service.predict(CHELSEA.read_bytes()).json()["image_size"] == [257, 170]
+@pytest.mark.parametrize("canvas", ["fit", "fixed"])
+@pytest.mark.parametrize("size", [16, 17, 64, 511, 513, 514, 777, 1024])
+def test_every_image_size_answers_every_shape(size: int, canvas: str, tmp_path: Path) -> None:
+    if canvas == "fixed" and size not in (16, 1024):
+        pytest.skip("the fixed canvas is the same for the sizes between")
+    service = start_service(tmp_path / "log", IMAGE_SIZE=str(size), CANVAS=canvas)
+    for width, height in ((200, 200), (500, 10), (10, 500)):
+        file = BytesIO()
+        Image.new("RGB", (width, height), "teal").save(file, "PNG")
+        answer = service.predict(file.getvalue())
+        expected = [max(1, size * side // max(width, height)) for side in (width, height)]
+        assert answer.status_code == 200
+        assert answer.json()["image_size"] == expected
+        assert np.array(answer.json()["seg_map"]).shape == (expected[1], expected[0])
     assert service.stop() == 0
 
 
