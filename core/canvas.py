@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from core.optimize import OUTPUT_STRIDE, Network
+from core.network import OUTPUT_STRIDE, Network
 from core.tensorflow import tf
 from core.types import Array, Canvas
 
@@ -28,18 +28,19 @@ def segment(network: Network, image: Tensor, outside: Tensor, mode: Canvas) -> T
     """
     height, width = tf.unstack(tf.shape(image)[:2])
     rows, columns = canvas_cells(height, width, network.side, mode)
-    features = network.features_of(on_canvas(image, rows, columns, network))
+    features, *others = network.features_of(on_canvas(image, rows, columns, network))
     pooling = pooled(features, outside, network.side, mode)
-    shown_rows, shown_columns = cells(height), cells(width)
     if network.pointwise_head:
-        features = features[:, :shown_rows, :shown_columns]
-    logits = network.logits_of(features, pooling)[:, :shown_rows, :shown_columns]
-    return labels(logits)[:height, :width]
+        features = features[:, : cells(height), : cells(width)]
+    logits = network.logits_of([features, *others], pooling)
+    stride = network.logits_stride
+    shown = logits[:, : cells(height, stride), : cells(width, stride)]
+    return labels(shown, stride)[:height, :width]
 
 
-def cells(pixels: Tensor) -> Tensor:
-    """Return how many cells cover so many pixels: one every OUTPUT_STRIDE, the last at or after the last pixel."""
-    return (pixels + OUTPUT_STRIDE - 2) // OUTPUT_STRIDE + 1
+def cells(pixels: Tensor, stride: int = OUTPUT_STRIDE) -> Tensor:
+    """Return how many cells cover so many pixels: one every `stride`, the last at or after the last pixel."""
+    return (pixels + stride - 2) // stride + 1
 
 
 def canvas_cells(height: Tensor, width: Tensor, side: int, mode: Canvas) -> tuple[Tensor, Tensor]:
@@ -109,11 +110,11 @@ class Padding:
         return mean
 
 
-def labels(logits: Tensor) -> Tensor:
-    """Return the label of every pixel, uint8 [8 h + 1, 8 w + 1], from `logits`, float32 [1, h + 1, w + 1, classes].
+def labels(logits: Tensor, stride: int) -> Tensor:
+    """Return the label of every pixel, uint8, from `logits`, float32 [1, rows, columns, classes], `stride` apart.
 
     The label is the class whose logits, enlarged bilinearly with corners aligned, are largest. Where the four cells
-    around a block of 8 x 8 pixels have the same best class, so have all pixels between them, since each is a weighted
+    around a block of pixels have the same best class, so have all pixels between them, since each is a weighted
     mean of the four. So only the other blocks, about one in ten, are enlarged.
     """
     cells = tf.pad(logits[0], [[0, 1], [0, 1], [0, 0]], mode="SYMMETRIC")
@@ -125,14 +126,14 @@ def labels(logits: Tensor) -> Tensor:
         tf.gather_nd(cells, mixed + tf.constant(step, tf.int64)) for step in ((0, 0), (0, 1), (1, 0), (1, 1))
     )
     # In the order of operations of TensorFlow's ResizeBilinear, to get its very results.
-    fraction = tf.range(OUTPUT_STRIDE, dtype=tf.float32) / OUTPUT_STRIDE
+    fraction = tf.range(stride, dtype=tf.float32) / stride
     across = fraction[:, tf.newaxis]
     top = top_left[:, tf.newaxis] + (top_right - top_left)[:, tf.newaxis] * across
     bottom = bottom_left[:, tf.newaxis] + (bottom_right - bottom_left)[:, tf.newaxis] * across
     down = fraction[:, tf.newaxis, tf.newaxis]
     enlarged = top[:, tf.newaxis] + (bottom - top)[:, tf.newaxis] * down
-    blocks = tf.tile(tf.cast(corner, tf.uint8)[:, :, tf.newaxis, tf.newaxis], [1, 1, OUTPUT_STRIDE, OUTPUT_STRIDE])
+    blocks = tf.tile(tf.cast(corner, tf.uint8)[:, :, tf.newaxis, tf.newaxis], [1, 1, stride, stride])
     in_mixed = tf.cast(tf.argmax(enlarged, axis=-1, output_type=tf.int32), tf.uint8)
     blocks = tf.tensor_scatter_nd_update(blocks, mixed, in_mixed)
     rows, columns = tf.shape(corner)[0], tf.shape(corner)[1]
-    return tf.reshape(tf.transpose(blocks, [0, 2, 1, 3]), [rows * OUTPUT_STRIDE, columns * OUTPUT_STRIDE])
+    return tf.reshape(tf.transpose(blocks, [0, 2, 1, 3]), [rows * stride, columns * stride])

@@ -7,7 +7,8 @@ import numpy as np
 
 from core.canvas import CANVAS_NAME, Padding, segment
 from core.graph import INPUT, OUTPUT, Graph
-from core.optimize import Network, UnknownStructure, optimize
+from core.network import Network
+from core.optimize import UnknownStructure, optimize
 from core.tensorflow import tf
 from core.types import EngineOptions, UInt8Array
 

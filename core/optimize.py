@@ -5,68 +5,25 @@ for; behind, the logits are enlarged and the best class taken. Exporters wrote t
 matched node by node but tried out: what the front makes of a small image tells all there is to know of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from core.errors import ModelError
 from core.graph import INPUT, OUTPUT, Graph
-from core.passes import CONVOLUTIONS, PASSES, pointwise_kernel
+from core.network import OUTPUT_STRIDE, Network, make_placeholder
+from core.passes import CONVOLUTIONS, PASSES
+from core.pointwise import pointwise_kernel
 from core.rewriter import Node, Rewriter
 from core.tensorflow import tf
 
-# Pixels from one cell of the logits to the next, in every DeepLab graph at output stride 8 (Chen et al. 2017).
-OUTPUT_STRIDE = 8
-
-# Operations whose constants hold for one size of the canvas only; the passes must have left none of them.
+# Operations whose constants hold for one size of the canvas only; the passes must have left none of them with such.
 SIZE_BOUND = ("SpaceToBatchND", "BatchToSpaceND", "ResizeBilinear", "AvgPool", "Placeholder")
 
 
 class UnknownStructure(ModelError):
     """The graph is not built as the optimizer expects; the message names the node."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """An optimized network, from a padded canvas to logits.
-
-    `graph_def` maps `canvas`, float32 [1, 8 h + 1, 8 w + 1, 3], to `features`, float32 [1, h + 1, w + 1, channels],
-    and these, with their mean `pooled`, float32 [1, 1, 1, channels], to `logits`, float32 [1, h + 1, w + 1, classes].
-    A pixel's value x in 0..255 stands in the canvas as x * `scale` + `offset`, the padding as `padding`. `side` is the
-    side in pixels of the square canvas that the graph was exported for. With a `pointwise_head` the logits of a cell
-    depend on its own features only, and on the pooling.
-    """
-
-    graph_def: Any
-    canvas: str
-    features: str
-    pooled: str
-    logits: str
-    scale: float
-    offset: float
-    padding: float
-    side: int
-    pointwise_head: bool
-
-    def features_of(self, canvas: Any) -> Any:
-        """Return the features of the tensor `canvas`, in its graph."""
-        part = tf.compat.v1.graph_util.extract_sub_graph(self.graph_def, [self.features])
-        [features] = tf.import_graph_def(
-            part, name="", input_map={self.canvas: canvas}, return_elements=[f"{self.features}:0"]
-        )
-        return features
-
-    def logits_of(self, features: Any, pooled: Any) -> Any:
-        """Return the logits of the tensors `features` and `pooled`, in their graph."""
-        inputs = {self.features: features, self.pooled: pooled}
-        part = Rewriter(self.graph_def)
-        _make_placeholder(part.nodes[self.features])
-        part.prune([self.logits])
-        [logits] = tf.import_graph_def(
-            part.graph_def(), name="", input_map=inputs, return_elements=[f"{self.logits}:0"]
-        )
-        return logits
 
 
 def optimize(graph: Graph, config: Any = None) -> Network:
@@ -85,16 +42,20 @@ def optimize(graph: Graph, config: Any = None) -> Network:
     pool = _find_image_pooling(rewriter, side)
     features = rewriter.inputs(pool)[0]
     for cut in (canvas, pool):
-        _make_placeholder(cut)
+        make_placeholder(cut)
     rewriter.prune([logits.name])
-    behind = [node for node in rewriter if features.name in rewriter.ancestors([node.name]) and node is not features]
     for node in rewriter:
-        if node.op in SIZE_BOUND and node is not canvas and node is not pool:
+        if node.op in SIZE_BOUND and not _follows_sizes(rewriter, node) and node is not canvas and node is not pool:
             raise UnknownStructure(f"node {node.name} ({node.op}) ties the network to one image size")
-    return Network(
+    head = {node.name for node in rewriter if {features.name, pool.name} & rewriter.ancestors([node.name])}
+    head -= {features.name, pool.name}
+    behind = [rewriter.nodes[name] for name in head]
+    read = {source.name for node in behind for source in rewriter.inputs(node) if source.op != "Const"}
+    network = Network(
         graph_def=rewriter.graph_def(),
         canvas=canvas.name,
         features=features.name,
+        others=tuple(sorted(read - head - {features.name, pool.name})),
         pooled=pool.name,
         logits=logits.name,
         scale=scale,
@@ -103,6 +64,25 @@ def optimize(graph: Graph, config: Any = None) -> Network:
         side=side,
         pointwise_head=all(pointwise_kernel(rewriter, node) is not None for node in behind if node.op in CONVOLUTIONS),
     )
+    return replace(network, logits_stride=_measure_logits_stride(network))
+
+
+def _measure_logits_stride(network: Network) -> int:
+    """Return the pixels from one cell of the logits to the next, by TensorFlow's shapes for a small canvas."""
+    side = 4 * OUTPUT_STRIDE + 1
+    with tf.Graph().as_default():
+        features = network.features_of(tf.compat.v1.placeholder(tf.float32, [1, side, side, 3]))
+        pooled = tf.compat.v1.placeholder(tf.float32, [1, 1, 1, features[0].shape[-1]])
+        logits = network.logits_of(features, pooled)
+    rows = logits.shape[1] if logits.shape.rank else None
+    if not rows or rows < 2 or (side - 1) % (rows - 1):
+        raise UnknownStructure(f"node {network.logits} has shape {logits.shape} for a canvas of {side} x {side}")
+    return int((side - 1) // (rows - 1))
+
+
+def _follows_sizes(rewriter: Rewriter, node: Node) -> bool:
+    """Whether the sizes that `node` is given, in all its inputs but the first, are worked out from its surroundings."""
+    return len(node.input) > 1 and rewriter.constant(rewriter.inputs(node)[-1]) is None
 
 
 def _find_logits(rewriter: Rewriter) -> Node:
@@ -162,12 +142,3 @@ def _try_front(graph: Graph, canvas: str, config: Any) -> tuple[float, float, fl
     if not np.allclose(made, expected, rtol=0, atol=1e-6):
         raise UnknownStructure(f"node {canvas} is not the image, scaled and padded on the right and bottom")
     return float(scale), float(offset), padding, side
-
-
-def _make_placeholder(node: Node) -> None:
-    """Turn `node` into an input of the graph."""
-    node.op = "Placeholder"
-    node.ClearField("input")
-    node.ClearField("attr")
-    node.attr["dtype"].type = tf.float32.as_datatype_enum
-    node.attr["shape"].shape.unknown_rank = True

@@ -6,13 +6,17 @@ convolution with its bias, its residual and its activation is one kernel.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from core.rewriter import Node, Rewriter, vector
+from core.pointwise import compose_pointwise, split_image_pooling
+from core.rewriter import Node, Rewriter, float_constant, vector
 from core.tensorflow import tf
 from core.types import Array
 
+# Dilations of the backbone are 2 and 4; those of DeepLab's pyramid pooling are 12, 24 and 36 (Chen et al. 2017).
+MAX_DILATION = 4
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 ADDITIONS = ("Add", "AddV2", "AddN")
 BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
@@ -26,12 +30,13 @@ def drop_identities(graph: Rewriter) -> None:
 
 
 def dilate(graph: Rewriter) -> None:
-    """SpaceToBatchND, convolution (VALID), BatchToSpaceND -> one dilated convolution (SAME).
+    """SpaceToBatchND, convolution (VALID), BatchToSpaceND -> one dilated convolution (SAME), up to MAX_DILATION.
 
     The three together are how TensorFlow 1 wrote a dilated convolution: block_shape is the dilation d, paddings are
     SAME's d (k - 1) / 2 before and after (k the kernel's size) plus what makes the size a multiple of d, and crops
     take that away again. Other paddings or crops are left alone. Since SAME is worked out from the input's size, the
-    result works for every size, where the constants worked for one.
+    result works for every size, where the constants worked for one. Over MAX_DILATION oneDNN's depthwise convolution is
+    slower than the three together: there they stay, with the end of the padding worked out from the input's size too.
     """
     for gather in graph:
         if gather.op != "BatchToSpaceND":
@@ -50,7 +55,11 @@ def dilate(graph: Rewriter) -> None:
         reach = dilation * (np.array(weights.shape[:2]) - 1)
         before, after = padding[:, 0], padding[:, 1] - crop[:, 1]
         same = (dilation_in, dilation), (before, reach // 2), (after, reach - reach // 2), (crop[:, 0], [0, 0])
-        if all(np.array_equal(found, expected) for found, expected in same):
+        if not all(np.array_equal(found, expected) for found, expected in same):
+            continue
+        if dilation.max() > MAX_DILATION:
+            _follow_size(graph, scatter, gather, dilation, reach)
+        else:
             dilated = graph.add(
                 convolution.op,
                 gather.name + "/dilated",
@@ -60,6 +69,64 @@ def dilate(graph: Rewriter) -> None:
                 dilations=[1, *map(int, dilation), 1],
             )
             graph.replace(gather, dilated)
+
+
+def absorb_pads(graph: Rewriter) -> None:
+    """Pad by (k - 1) / 2 on each side, strided convolution (VALID) of size k -> the convolution alone (SAME).
+
+    Equal for sizes that are odd, which those on a canvas of 8 n + 1 pixels all are down to the features; for even ones
+    SAME pads less in front than behind.
+    """
+    for convolution in graph:
+        if convolution.op not in CONVOLUTIONS or convolution.attr["padding"].s != b"VALID":
+            continue
+        pad, kernel = graph.inputs(convolution)
+        if pad.op != "Pad" or list(convolution.attr["strides"].list.i) != [1, 2, 2, 1]:
+            continue
+        source, paddings = graph.inputs(pad)
+        constants = graph.constants([paddings, kernel])
+        if constants is None:
+            continue
+        amounts, weights = constants
+        around = [[(size - 1) // 2] * 2 for size in weights.shape[:2]]
+        if weights.shape[0] % 2 and np.array_equal(amounts, [[0, 0], *around, [0, 0]]):
+            convolution.input[0] = source.name
+            convolution.attr["padding"].s = b"SAME"
+
+
+def _follow_size(graph: Rewriter, scatter: Node, gather: Node, dilation: Array, reach: Array) -> None:
+    """Let the padding of `scatter` and the crops of `gather` be worked out from the size of what is scattered."""
+
+    def integers(op: str, inputs: list[Node], **attributes: Any) -> Node:
+        return graph.add(op, f"{scatter.name}/{op}", inputs, T=tf.int32, **attributes)
+
+    def constant(*values: int) -> Node:
+        return graph.add_constant(f"{scatter.name}/constant", np.array(values, np.int32))
+
+    size = spatial_size(graph, graph.inputs(scatter)[0])
+    # What is missing to the next multiple of the dilation: -(size + reach) modulo dilation.
+    missing = integers("FloorMod", [integers("Sub", [constant(*-reach), size]), constant(*dilation)])
+    after = integers("AddV2", [missing, constant(*(reach - reach // 2))])
+    scatter.input[2] = integers("Pack", [constant(*(reach // 2)), after], N=2, axis=1).name
+    gather.input[2] = integers("Pack", [constant(0, 0), missing], N=2, axis=1).name
+
+
+def follow_low_level_size(graph: Rewriter) -> None:
+    """Resize(x) to a constant size, then concat with y -> resize to the size of y: a decoder's way to finer logits."""
+    for resize in graph:
+        if resize.op != "ResizeBilinear" or [node.op for node in graph.consumers(resize)] != ["ConcatV2"]:
+            continue
+        *parts, _axis = graph.inputs(graph.consumers(resize)[0])
+        others = [part for part in parts if part.op != "ResizeBilinear"]
+        if others and graph.constant(graph.inputs(resize)[1]) is not None:
+            resize.input[1] = spatial_size(graph, others[0]).name
+
+
+def spatial_size(graph: Rewriter, node: Node) -> Node:
+    """Add and return the height and width of the output of `node`, int32 [2]."""
+    shape = graph.add("Shape", node.name + "/shape", [node], out_type=tf.int32)
+    begin, end, step = (graph.add_constant(node.name + "/slice", np.array([i], np.int32)) for i in (1, 3, 1))
+    return graph.add("StridedSlice", node.name + "/size", [shape, begin, end, step], T=tf.int32, Index=tf.int32)
 
 
 def unfold_batch_norms(graph: Rewriter) -> None:
@@ -77,8 +144,8 @@ def unfold_batch_norms(graph: Rewriter) -> None:
         gamma, beta, mean, variance = (value.astype(np.float64) for value in constants)
         scale = gamma / np.sqrt(variance + node.attr["epsilon"].f)
         offset = beta - mean * scale
-        scaled = graph.add("Mul", node.name + "/scaled", [x, _float_constant(graph, node.name + "/scale", scale)])
-        shifted = graph.add("Add", node.name + "/shifted", [scaled, _float_constant(graph, node.name + "/o", offset)])
+        scaled = graph.add("Mul", node.name + "/scaled", [x, float_constant(graph, node.name + "/scale", scale)])
+        shifted = graph.add("Add", node.name + "/shifted", [scaled, float_constant(graph, node.name + "/o", offset)])
         graph.replace(node, shifted)
 
 
@@ -132,116 +199,15 @@ def add_biases(graph: Rewriter) -> None:
                 break
 
 
-def split_image_pooling(graph: Rewriter) -> None:
-    """Pointwise(concat(resize(p), f)), p of one pixel -> pointwise(f) + pointwise(p).
-
-    DeepLab resizes the pooled vector to the size of the features and concatenates both. Being the same at every pixel,
-    its part of the pointwise convolution is the same too: one vector, worked out once and added as a bias.
-    """
-    for concat in graph:
-        if concat.op != "ConcatV2" or len(graph.consumers(concat)) != 1:
-            continue
-        *parts, axis = graph.inputs(concat)
-        [pointwise] = graph.consumers(concat)
-        resized = [part for part in parts if part.op == "ResizeBilinear" and _is_pooled(graph, graph.inputs(part)[0])]
-        kernel = pointwise_kernel(graph, pointwise)
-        widths = [width for part in parts if (width := _channels(graph, part)) is not None]
-        if kernel is None or len(resized) != 1 or len(widths) != len(parts):
-            continue
-        if [node.op for node in graph.consumers(pointwise)] != ["BiasAdd"]:
-            continue
-        where = parts.index(resized[0])
-        begin = sum(widths[:where])
-        pooled_rows = np.arange(begin, begin + widths[where])
-        [add_bias] = graph.consumers(pointwise)
-        name = concat.name + "/pooled"
-        pooled_kernel = graph.add_constant(name + "/kernel", kernel[:, :, pooled_rows])
-        pooled = graph.add("Conv2D", name, [graph.inputs(resized[0])[0], pooled_kernel], like=pointwise)
-        biased = graph.add("BiasAdd", name + "/biased", [pooled, graph.inputs(add_bias)[1]], like=add_bias)
-        shape = graph.add_constant(name + "/shape", np.array([-1], np.int32))
-        bias = graph.add("Reshape", name + "/bias", [biased, shape], Tshape=tf.int32)
-        rest_kernel = graph.add_constant(name + "/rest", np.delete(kernel, pooled_rows, axis=2))
-        rest = [part for part in parts if part is not resized[0]]
-        pointwise.input[1] = rest_kernel.name
-        add_bias.input[1] = bias.name
-        if len(rest) == 1:
-            pointwise.input[0] = rest[0].name
-        else:
-            concat.input[:] = [part.name for part in rest] + [axis.name]
-            concat.attr["N"].i = len(rest)
-
-
-def compose_pointwise(graph: Rewriter) -> None:
-    """pointwise B(pointwise A(x)) with nothing between -> one pointwise convolution, where that multiplies less.
-
-    A: k -> m channels and bias a, then B_j: m -> n_j, become B_j A: k -> n_j with bias B_j a, at k n_j multiplications
-    a pixel each instead of k m + m n_j. A global average pooling of A(x) becomes A of the pooling of x, as both are
-    linear. In DeepLab's MobileNetV2, A is the last projection, B the first convolution of its head.
-    """
-    for add_bias in graph:
-        if add_bias.op != "BiasAdd":
-            continue
-        first, bias_node = graph.inputs(add_bias)
-        kernel, bias = pointwise_kernel(graph, first), graph.constant(bias_node)
-        consumers = graph.consumers(add_bias)
-        pools = [node for node in consumers if node.op == "AvgPool"]
-        seconds = [(node, second) for node in consumers if (second := pointwise_kernel(graph, node)) is not None]
-        if kernel is None or bias is None or not seconds or len(seconds) + len(pools) != len(consumers):
-            continue
-        k, m = kernel.shape[2:]
-        n = sum(second.shape[3] for _, second in seconds)
-        if len(graph.consumers(first)) != 1 or k * n >= k * m + m * n:
-            continue
-        [source, kernel_node] = graph.inputs(first)
-        for pool in pools:
-            pooled = graph.add("AvgPool", pool.name + "/early", [source], like=pool)
-            projected = graph.add("Conv2D", pool.name + "/projected", [pooled, kernel_node], like=first)
-            graph.replace(pool, graph.add("BiasAdd", pool.name + "/biased", [projected, bias_node], like=add_bias))
-        for node, second in seconds:
-            composed = np.einsum("km,mn->kn", kernel[0, 0].astype(np.float64), second[0, 0].astype(np.float64))
-            shift = bias.astype(np.float64) @ second[0, 0].astype(np.float64)
-            node.input[:] = [source.name, _float_constant(graph, node.name + "/composed", composed[None, None]).name]
-            for follower in graph.consumers(node):
-                if follower.op == "BiasAdd":
-                    old = graph.constant(graph.inputs(follower)[1])
-                    follower.input[1] = _float_constant(graph, follower.name + "/composed", old + shift).name
-
-
-def pointwise_kernel(graph: Rewriter, node: Node) -> Array | None:
-    """Return the kernel, [1, 1, in, out], of a 1 x 1 convolution without a stride, or None where `node` isn't one."""
-    if node.op != "Conv2D" or list(node.attr["strides"].list.i) != [1, 1, 1, 1]:
-        return None
-    kernel = graph.constant(graph.inputs(node)[1])
-    return kernel if kernel is not None and kernel.shape[:2] == (1, 1) else None
-
-
-def _is_pooled(graph: Rewriter, node: Node) -> bool:
-    """Whether `node` is an AvgPool, or made of one by operations that keep its single pixel."""
-    while node.op in ("Conv2D", "BiasAdd", "Relu", "Relu6"):
-        node = graph.inputs(node)[0]
-    return bool(node.op == "AvgPool")
-
-
-def _channels(graph: Rewriter, node: Node) -> int | None:
-    """Return the number of channels that `node` puts out, or None where it can't be told."""
-    while node.op in ("BiasAdd", "Relu", "Relu6", "ResizeBilinear", "AvgPool"):
-        node = graph.inputs(node)[0]
-    if node.op == "Conv2D" and (kernel := graph.constant(graph.inputs(node)[1])) is not None:
-        return int(kernel.shape[3])
-    return None
-
-
-def _float_constant(graph: Rewriter, name: str, value: Array) -> Node:
-    return graph.add_constant(name, value.astype(np.float32))
-
-
 PASSES: tuple[Callable[[Rewriter], None], ...] = (
     drop_identities,
     dilate,
+    absorb_pads,
     unfold_batch_norms,
     fold_scales,
     regroup_additions,
     add_biases,
     split_image_pooling,
     compose_pointwise,
+    follow_low_level_size,
 )

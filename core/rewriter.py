@@ -123,6 +123,11 @@ def _attribute(value: Any) -> Any:
     return attribute
 
 
+def float_constant(graph: Rewriter, name: str, value: Array) -> Node:
+    """Add and return a float32 constant named after `name`."""
+    return graph.add_constant(name, value.astype(np.float32))
+
+
 def vector(value: Array | None) -> Array | None:
     """Return `value` as one number per channel, [channels], or None where it isn't that."""
     if value is None or value.dtype != np.float32 or value.size != max(value.shape, default=1):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from core import canvas
-from core.optimize import OUTPUT_STRIDE
+from core.network import OUTPUT_STRIDE
 from core.types import Array, Canvas
 
 
@@ -42,13 +42,13 @@ def test_labels_are_those_of_enlarged_logits(shape: tuple[int, int], classes: in
     rows, columns = ((side - 1) * OUTPUT_STRIDE + 1 for side in shape)
     enlarged = tf.compat.v1.image.resize_bilinear(logits, [rows, columns], align_corners=True)
     expected = np.argmax(enlarged[0], axis=-1)
-    assert np.array_equal(canvas.labels(tf.constant(logits))[:rows, :columns], expected)
+    assert np.array_equal(canvas.labels(tf.constant(logits), OUTPUT_STRIDE)[:rows, :columns], expected)
 
 
 def test_labels_of_one_class_everywhere() -> None:
     logits = np.zeros((1, 3, 3, 4), np.float32)
     logits[..., 2] = 1
-    assert (canvas.labels(tf.constant(logits)).numpy() == 2).all()
+    assert (canvas.labels(tf.constant(logits), OUTPUT_STRIDE).numpy() == 2).all()
 
 
 def features_of_padding() -> Array:

@@ -93,7 +93,7 @@ def test_the_networks_logits_are_the_graphs(tmp_path: Path) -> None:
     image = np.random.default_rng(1).integers(0, 256, (1, SIDE, SIDE, 3), np.uint8)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         features = network.features_of(tf.constant(image * np.float32(network.scale) + np.float32(network.offset)))
-        logits = session.run(network.logits_of(features, tf.reduce_mean(features, [1, 2], keepdims=True)))
+        logits = session.run(network.logits_of(features, tf.reduce_mean(features[0], [1, 2], keepdims=True)))
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.import_graph_def(graph.graph_def, name="")
         expected = session.run(f"{network.logits}:0", {"ImageTensor:0": image})

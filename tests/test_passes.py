@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from core import passes
+from core.pointwise import compose_pointwise, split_image_pooling
 from core.rewriter import Rewriter
 
 RANDOM = np.random.default_rng(7)
@@ -95,6 +96,48 @@ def test_dilate_leaves_other_paddings_alone() -> None:
     assert "SpaceToBatchND" in operations
 
 
+def test_dilate_keeps_large_dilations_apart_and_frees_their_size() -> None:
+    kernel = normal(3, 3, 4, 1)
+    before = build(atrous(depthwise, kernel, 12, 17))
+    after, operations = rewritten(passes.dilate, before)
+    assert operations.count("SpaceToBatchND") == 1
+    image = RANDOM.normal(size=(1, 17, 17, 4))
+    np.testing.assert_allclose(run(after, image), run(before, image), atol=1e-5)
+    for height, width in ((9, 33), (1, 1), (24, 25)):
+        other = RANDOM.normal(size=(1, height, width, 4))
+        expected = tf.nn.depthwise_conv2d(other.astype(np.float32), kernel, [1, 1, 1, 1], "SAME", dilations=[12, 12])
+        np.testing.assert_allclose(run(after, other), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [9, 33])
+@pytest.mark.parametrize(("before", "after", "absorbed"), [(1, 1, True), (0, 2, False)])
+def test_absorb_pads(size: int, before: int, after: int, absorbed: bool) -> None:
+    kernel = normal(3, 3, 4, 5)
+
+    def model(x: Any) -> Any:
+        around = [before, after]
+        return tf.nn.conv2d(tf.pad(x, [[0, 0], around, around, [0, 0]]), kernel, 2, "VALID")
+
+    graph_def = build(model)
+    simplified, operations = rewritten(passes.absorb_pads, graph_def)
+    assert ("Pad" in operations) != absorbed
+    image = RANDOM.normal(size=(1, size, size, 4))
+    np.testing.assert_allclose(run(simplified, image), run(graph_def, image), atol=1e-5)
+
+
+def test_follow_low_level_size() -> None:
+    def decoder(x: Any) -> Any:
+        coarse = tf.nn.avg_pool2d(x, 1, 2, "SAME")
+        finer = tf.compat.v1.image.resize_bilinear(coarse, [9, 9], align_corners=True)
+        return tf.concat([finer, tf.nn.relu(x)], 3)
+
+    before = build(decoder)
+    after, _ = rewritten(passes.follow_low_level_size, before)
+    image = RANDOM.normal(size=(1, 9, 9, 4))
+    np.testing.assert_array_equal(run(after, image), run(before, image))
+    assert run(after, RANDOM.normal(size=(1, 5, 17, 4))).shape == (1, 5, 17, 8)
+
+
 def test_drop_identities() -> None:
     before = build(lambda x: tf.identity(tf.identity(x) * tf.identity(vector(4))))
     after, operations = rewritten(passes.drop_identities, before)
@@ -167,7 +210,7 @@ def test_split_image_pooling() -> None:
         return tf.nn.relu(pointwise(tf.concat([resized, features], 3), kernels[2], biases[2]))
 
     before = build(model)
-    after, operations = rewritten(passes.split_image_pooling, before)
+    after, operations = rewritten(split_image_pooling, before)
     assert "ResizeBilinear" not in operations
     assert "ConcatV2" not in operations
     image = RANDOM.normal(size=(1, 5, 5, 4))
@@ -184,7 +227,7 @@ def test_split_image_pooling_keeps_the_other_branches_together() -> None:
         return pointwise(tf.concat(branches, 3), kernels[3], biases[3])
 
     before = build(model)
-    after, operations = rewritten(passes.split_image_pooling, before)
+    after, operations = rewritten(split_image_pooling, before)
     assert operations.count("ConcatV2") == 1
     image = RANDOM.normal(size=(1, 5, 5, 4))
     np.testing.assert_allclose(run(after, image), run(before, image), rtol=1e-4, atol=1e-5)
@@ -200,7 +243,7 @@ def test_compose_pointwise_where_it_multiplies_less(inside: int, composed: bool)
         return tf.concat([pointwise(first, kernels[1], biases[1]), pointwise(first, kernels[2], biases[2])], 3)
 
     before = build(model)
-    after, operations = rewritten(passes.compose_pointwise, before)
+    after, operations = rewritten(compose_pointwise, before)
     assert operations.count("Conv2D") == (2 if composed else 3)
     image = RANDOM.normal(size=(1, 5, 5, 4))
     np.testing.assert_allclose(run(after, image), run(before, image), rtol=1e-4, atol=1e-4)
@@ -215,7 +258,7 @@ def test_compose_pointwise_takes_a_pooling_along() -> None:
         return pointwise(first, kernels[1], biases[1]) + tf.nn.relu(pool(first))[..., :6]
 
     before = build(model)
-    after, operations = rewritten(passes.compose_pointwise, before)
+    after, operations = rewritten(compose_pointwise, before)
     assert operations.count("Conv2D") == 2
     image = RANDOM.normal(size=(1, 5, 5, 4))
     np.testing.assert_allclose(run(after, image), run(before, image), rtol=1e-4, atol=1e-4)
@@ -224,5 +267,5 @@ def test_compose_pointwise_takes_a_pooling_along() -> None:
 def test_compose_pointwise_stops_at_an_activation() -> None:
     kernels = [normal(1, 1, 4, 20), normal(1, 1, 20, 6)]
     before = build(lambda x: pointwise(tf.nn.relu(pointwise(x, kernels[0], normal(20))), kernels[1], normal(6)))
-    _, operations = rewritten(passes.compose_pointwise, before)
+    _, operations = rewritten(compose_pointwise, before)
     assert operations.count("Conv2D") == 2

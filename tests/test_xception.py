@@ -1,0 +1,49 @@
+"""The optimizer on the full model's architecture: Xception-65 with pyramid pooling and a decoder, as it is exported."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.engine import Engine
+from core.graph import Graph, read_graph
+from core.network import Network
+from core.optimize import optimize
+from core.types import EngineOptions
+from tests.conftest import ASTRONAUT, CHELSEA
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    path = os.environ.get("FULL_GRAPH")
+    if not path:
+        pytest.skip("FULL_GRAPH does not name a frozen graph of DeepLabV3 with an Xception-65")
+    return read_graph(Path(path))
+
+
+@pytest.fixture(scope="module")
+def network(graph: Graph) -> Network:
+    return optimize(graph)
+
+
+def test_the_network_is_found(network: Network) -> None:
+    assert (network.side, network.logits_stride, network.pointwise_head) == (513, 4, False)
+    operations = [node.op for node in network.graph_def.node]
+    assert operations.count("SpaceToBatchND") == 3  # the pyramid's: its dilations are large
+    assert not {"FusedBatchNormV3", "Pad", "Identity", "AvgPool"} & set(operations)
+
+
+def test_labels_equal_the_unmodified_graphs(graph: Graph) -> None:
+    stock = Engine(graph, EngineOptions(threads=2), optimized=False)
+    ours = Engine(graph, EngineOptions(threads=2, canvas="fixed"))
+    for photo, size in ((ASTRONAUT, (513, 513)), (CHELSEA, (513, 341))):
+        image = np.asarray(Image.open(photo).resize(size))
+        assert np.count_nonzero(ours.run(image) != stock.run(image)) <= 5  # ties of two classes' logits
+
+
+def test_other_sizes_work(graph: Graph) -> None:
+    fit = Engine(graph, EngineOptions(threads=2, canvas="fit"))
+    for shape in ((1, 1), (16, 100), (129, 97), (600, 300)):
+        assert fit.run(np.full((*shape, 3), 128, np.uint8)).shape == shape
