@@ -17,7 +17,7 @@ RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirem
 FROM python:3.11-slim
 WORKDIR /service
 COPY --from=build /venv /venv
-COPY LICENSE NOTICE app.py config.py ./
+COPY LICENSE NOTICE app.py cli.py config.py ./
 COPY api api
 COPY core core
 COPY assets assets
