@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from core import passes
+from core import passes, sizes
 from core.pointwise import compose_pointwise, split_image_pooling
 from core.rewriter import Rewriter
 
@@ -78,7 +78,7 @@ def pointwise(x: Any, kernel: Any, bias: Any) -> Any:
 )
 def test_dilate(convolution: Callable[..., Any], kernel: tuple[int, ...], size: int, dilation: int) -> None:
     before = build(atrous(convolution, normal(*kernel), dilation, size))
-    after, operations = rewritten(passes.dilate, before)
+    after, operations = rewritten(sizes.dilate, before)
     assert "SpaceToBatchND" not in operations
     assert "BatchToSpaceND" not in operations
     image = RANDOM.normal(size=(1, size, size, 4))
@@ -92,14 +92,14 @@ def test_dilate_leaves_other_paddings_alone() -> None:
         scattered = tf.space_to_batch(x, [2, 2], [[3, 2], [3, 2]])
         return tf.batch_to_space(depthwise(scattered, normal(3, 3, 4, 1)), [2, 2], [[1, 0], [1, 0]])
 
-    _, operations = rewritten(passes.dilate, build(cropped_in_front))
+    _, operations = rewritten(sizes.dilate, build(cropped_in_front))
     assert "SpaceToBatchND" in operations
 
 
 def test_dilate_keeps_large_dilations_apart_and_frees_their_size() -> None:
     kernel = normal(3, 3, 4, 1)
     before = build(atrous(depthwise, kernel, 12, 17))
-    after, operations = rewritten(passes.dilate, before)
+    after, operations = rewritten(sizes.dilate, before)
     assert operations.count("SpaceToBatchND") == 1
     image = RANDOM.normal(size=(1, 17, 17, 4))
     np.testing.assert_allclose(run(after, image), run(before, image), atol=1e-5)
@@ -119,7 +119,7 @@ def test_absorb_pads(size: int, before: int, after: int, absorbed: bool) -> None
         return tf.nn.conv2d(tf.pad(x, [[0, 0], around, around, [0, 0]]), kernel, 2, "VALID")
 
     graph_def = build(model)
-    simplified, operations = rewritten(passes.absorb_pads, graph_def)
+    simplified, operations = rewritten(sizes.absorb_pads, graph_def)
     assert ("Pad" in operations) != absorbed
     image = RANDOM.normal(size=(1, size, size, 4))
     np.testing.assert_allclose(run(simplified, image), run(graph_def, image), atol=1e-5)
@@ -132,7 +132,7 @@ def test_follow_low_level_size() -> None:
         return tf.concat([finer, tf.nn.relu(x)], 3)
 
     before = build(decoder)
-    after, _ = rewritten(passes.follow_low_level_size, before)
+    after, _ = rewritten(sizes.follow_low_level_size, before)
     image = RANDOM.normal(size=(1, 9, 9, 4))
     np.testing.assert_array_equal(run(after, image), run(before, image))
     assert run(after, RANDOM.normal(size=(1, 5, 17, 4))).shape == (1, 5, 17, 8)
