@@ -13,9 +13,9 @@ import numpy as np
 from core.errors import ModelError
 from core.graph import INPUT, OUTPUT, Graph
 from core.network import OUTPUT_STRIDE, Network, make_placeholder
-from core.passes import CONVOLUTIONS, PASSES
+from core.passes import PASSES
 from core.pointwise import pointwise_kernel
-from core.rewriter import Node, Rewriter
+from core.rewriter import CONVOLUTIONS, Node, Rewriter
 from core.tensorflow import tf
 
 # Operations whose constants hold for one size of the canvas only; the passes must have left none of them with such.

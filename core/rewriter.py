@@ -10,6 +10,8 @@ from core.types import Array
 
 Node: TypeAlias = Any  # tensorflow's protobuf classes have no types
 
+CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+
 
 class Rewriter:
     """An editable copy of `graph_def`. What is replaced is a node's first output, the only one of those that matter."""

@@ -1,0 +1,112 @@
+"""The passes that free a graph of the one image size that its constants hold for."""
+
+from typing import Any
+
+import numpy as np
+
+from core.rewriter import CONVOLUTIONS, Node, Rewriter
+from core.tensorflow import tf
+from core.types import Array
+
+# Dilations of the backbone are 2 and 4; those of DeepLab's pyramid pooling are 12, 24 and 36 (Chen et al. 2017).
+MAX_DILATION = 4
+
+
+def dilate(graph: Rewriter) -> None:
+    """SpaceToBatchND, convolution (VALID), BatchToSpaceND -> one dilated convolution (SAME), up to MAX_DILATION.
+
+    The three together are how TensorFlow 1 wrote a dilated convolution: block_shape is the dilation d, paddings are
+    SAME's d (k - 1) / 2 before and after (k the kernel's size) plus what makes the size a multiple of d, and crops
+    take that away again. Other paddings or crops are left alone. Since SAME is worked out from the input's size, the
+    result works for every size, where the constants worked for one. Over MAX_DILATION oneDNN's depthwise convolution is
+    slower than the three together: there they stay, with the end of the padding worked out from the input's size too.
+    """
+    for gather in graph:
+        if gather.op != "BatchToSpaceND":
+            continue
+        convolution, block, crops = graph.inputs(gather)
+        if convolution.op not in CONVOLUTIONS:
+            continue
+        scatter, kernel = graph.inputs(convolution)
+        if scatter.op != "SpaceToBatchND" or convolution.attr["padding"].s != b"VALID":
+            continue
+        source, block_in, paddings = graph.inputs(scatter)
+        constants = graph.constants([block, block_in, paddings, crops, kernel])
+        if constants is None:
+            continue
+        dilation, dilation_in, padding, crop, weights = constants
+        reach = dilation * (np.array(weights.shape[:2]) - 1)
+        before, after = padding[:, 0], padding[:, 1] - crop[:, 1]
+        same = (dilation_in, dilation), (before, reach // 2), (after, reach - reach // 2), (crop[:, 0], [0, 0])
+        if not all(np.array_equal(found, expected) for found, expected in same):
+            continue
+        if dilation.max() > MAX_DILATION:
+            _follow_size(graph, scatter, gather, dilation, reach)
+        else:
+            dilated = graph.add(
+                convolution.op,
+                gather.name + "/dilated",
+                [source, kernel],
+                like=convolution,
+                padding="SAME",
+                dilations=[1, *map(int, dilation), 1],
+            )
+            graph.replace(gather, dilated)
+
+
+def absorb_pads(graph: Rewriter) -> None:
+    """Pad by (k - 1) / 2 on each side, strided convolution (VALID) of size k -> the convolution alone (SAME).
+
+    Equal for sizes that are odd, which those on a canvas of 8 n + 1 pixels all are down to the features; for even ones
+    SAME pads less in front than behind.
+    """
+    for convolution in graph:
+        if convolution.op not in CONVOLUTIONS or convolution.attr["padding"].s != b"VALID":
+            continue
+        pad, kernel = graph.inputs(convolution)
+        if pad.op != "Pad" or list(convolution.attr["strides"].list.i) != [1, 2, 2, 1]:
+            continue
+        source, paddings = graph.inputs(pad)
+        constants = graph.constants([paddings, kernel])
+        if constants is None:
+            continue
+        amounts, weights = constants
+        around = [[(size - 1) // 2] * 2 for size in weights.shape[:2]]
+        if weights.shape[0] % 2 and np.array_equal(amounts, [[0, 0], *around, [0, 0]]):
+            convolution.input[0] = source.name
+            convolution.attr["padding"].s = b"SAME"
+
+
+def _follow_size(graph: Rewriter, scatter: Node, gather: Node, dilation: Array, reach: Array) -> None:
+    """Let the padding of `scatter` and the crops of `gather` be worked out from the size of what is scattered."""
+
+    def integers(op: str, inputs: list[Node], **attributes: Any) -> Node:
+        return graph.add(op, f"{scatter.name}/{op}", inputs, T=tf.int32, **attributes)
+
+    def constant(*values: int) -> Node:
+        return graph.add_constant(f"{scatter.name}/constant", np.array(values, np.int32))
+
+    size = spatial_size(graph, graph.inputs(scatter)[0])
+    # What is missing to the next multiple of the dilation: -(size + reach) modulo dilation.
+    missing = integers("FloorMod", [integers("Sub", [constant(*-reach), size]), constant(*dilation)])
+    after = integers("AddV2", [missing, constant(*(reach - reach // 2))])
+    scatter.input[2] = integers("Pack", [constant(*(reach // 2)), after], N=2, axis=1).name
+    gather.input[2] = integers("Pack", [constant(0, 0), missing], N=2, axis=1).name
+
+
+def follow_low_level_size(graph: Rewriter) -> None:
+    """Resize(x) to a constant size, then concat with y -> resize to the size of y: a decoder's way to finer logits."""
+    for resize in graph:
+        if resize.op != "ResizeBilinear" or [node.op for node in graph.consumers(resize)] != ["ConcatV2"]:
+            continue
+        *parts, _axis = graph.inputs(graph.consumers(resize)[0])
+        others = [part for part in parts if part.op != "ResizeBilinear"]
+        if others and graph.constant(graph.inputs(resize)[1]) is not None:
+            resize.input[1] = spatial_size(graph, others[0]).name
+
+
+def spatial_size(graph: Rewriter, node: Node) -> Node:
+    """Add and return the height and width of the output of `node`, int32 [2]."""
+    shape = graph.add("Shape", node.name + "/shape", [node], out_type=tf.int32)
+    begin, end, step = (graph.add_constant(node.name + "/slice", np.array([i], np.int32)) for i in (1, 3, 1))
+    return graph.add("StridedSlice", node.name + "/size", [shape, begin, end, step], T=tf.int32, Index=tf.int32)
