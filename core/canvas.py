@@ -132,8 +132,13 @@ def labels(logits: Tensor, stride: int) -> Tensor:
     bottom = bottom_left[:, tf.newaxis] + (bottom_right - bottom_left)[:, tf.newaxis] * across
     down = fraction[:, tf.newaxis, tf.newaxis]
     enlarged = top[:, tf.newaxis] + (bottom - top)[:, tf.newaxis] * down
-    blocks = tf.tile(tf.cast(corner, tf.uint8)[:, :, tf.newaxis, tf.newaxis], [1, 1, stride, stride])
+    # Blocks as [rows, pixel's row, columns, pixel's column], which is the map itself. (Gathering them as [rows, columns,
+    # ...] and transposing is no slower, but oneDNN does not transpose integers and logs that as an error.)
+    blocks = tf.tile(tf.cast(corner, tf.uint8)[:, tf.newaxis, :, tf.newaxis], [1, stride, 1, stride])
     in_mixed = tf.cast(tf.argmax(enlarged, axis=-1, output_type=tf.int32), tf.uint8)
-    blocks = tf.tensor_scatter_nd_update(blocks, mixed, in_mixed)
-    rows, columns = tf.shape(corner)[0], tf.shape(corner)[1]
-    return tf.reshape(tf.transpose(blocks, [0, 2, 1, 3]), [rows * stride, columns * stride])
+    row, column = (index[:, tf.newaxis] for index in tf.unstack(mixed, axis=1))
+    lines = tf.range(stride, dtype=tf.int64) + tf.zeros_like(row)
+    where = tf.stack([row + tf.zeros_like(lines), lines, column + tf.zeros_like(lines)], axis=-1)
+    blocks = tf.tensor_scatter_nd_update(blocks, where, in_mixed)
+    rows, columns = tf.unstack(tf.shape(corner))
+    return tf.reshape(blocks, [rows * stride, columns * stride])
