@@ -132,8 +132,8 @@ def labels(logits: Tensor, stride: int) -> Tensor:
     bottom = bottom_left[:, tf.newaxis] + (bottom_right - bottom_left)[:, tf.newaxis] * across
     down = fraction[:, tf.newaxis, tf.newaxis]
     enlarged = top[:, tf.newaxis] + (bottom - top)[:, tf.newaxis] * down
-    # Blocks as [rows, pixel's row, columns, pixel's column], which is the map itself. (Gathering them as [rows, columns,
-    # ...] and transposing is no slower, but oneDNN does not transpose integers and logs that as an error.)
+    # Blocks as [rows, pixel's row, columns, pixel's column], which is the map itself. Gathered as [rows, columns, ...]
+    # they would have to be transposed, which oneDNN does not do to integers, and logs as an error.
     blocks = tf.tile(tf.cast(corner, tf.uint8)[:, tf.newaxis, :, tf.newaxis], [1, stride, 1, stride])
     in_mixed = tf.cast(tf.argmax(enlarged, axis=-1, output_type=tf.int32), tf.uint8)
     row, column = (index[:, tf.newaxis] for index in tf.unstack(mixed, axis=1))
