@@ -57,8 +57,9 @@ class Predict(Resource):
         choice("size")
         model = current_model()
         classes = request.args.get("classes")
-        wanted = class_ids(classes, model.labels) if classes else range(len(model.labels))
-        return map_response(model.segment(uploaded_image()).only(wanted))
+        wanted = class_ids(classes, model.labels) if classes else None
+        segmentation = model.segment(uploaded_image())
+        return map_response(segmentation.only(wanted) if wanted else segmentation)
 
 
 def choice(name: str) -> str:

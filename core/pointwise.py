@@ -60,7 +60,11 @@ def compose_pointwise(graph: Rewriter) -> None:
         kernel, bias = pointwise_kernel(graph, first), graph.constant(bias_node)
         consumers = graph.consumers(add_bias)
         pools = [node for node in consumers if node.op == "AvgPool"]
-        seconds = [(node, second) for node in consumers if (second := pointwise_kernel(graph, node)) is not None]
+        seconds = [
+            (node, second)
+            for node in consumers
+            if (second := pointwise_kernel(graph, node)) is not None and _constant_bias(graph, node) is not None
+        ]
         if kernel is None or bias is None or not seconds or len(seconds) + len(pools) != len(consumers):
             continue
         k, m = kernel.shape[2:]
@@ -76,10 +80,9 @@ def compose_pointwise(graph: Rewriter) -> None:
             composed = np.einsum("km,mn->kn", kernel[0, 0].astype(np.float64), second[0, 0].astype(np.float64))
             shift = bias.astype(np.float64) @ second[0, 0].astype(np.float64)
             node.input[:] = [source.name, float_constant(graph, node.name + "/composed", composed[None, None]).name]
-            for follower in graph.consumers(node):
-                if follower.op == "BiasAdd":
-                    old = graph.constant(graph.inputs(follower)[1])
-                    follower.input[1] = float_constant(graph, follower.name + "/composed", old + shift).name
+            [follower] = graph.consumers(node)
+            old = _constant_bias(graph, node)
+            follower.input[1] = float_constant(graph, follower.name + "/composed", old + shift).name
 
 
 def pointwise_kernel(graph: Rewriter, node: Node) -> Array | None:
@@ -88,6 +91,14 @@ def pointwise_kernel(graph: Rewriter, node: Node) -> Array | None:
         return None
     kernel = graph.constant(graph.inputs(node)[1])
     return kernel if kernel is not None and kernel.shape[:2] == (1, 1) else None
+
+
+def _constant_bias(graph: Rewriter, convolution: Node) -> Array | None:
+    """Return the bias that all who read `convolution` add to it first, or None where it isn't one constant."""
+    followers = graph.consumers(convolution)
+    if [follower.op for follower in followers] != ["BiasAdd"]:
+        return None
+    return graph.constant(graph.inputs(followers[0])[1])
 
 
 def _is_pooled(graph: Rewriter, node: Node) -> bool:

@@ -30,6 +30,8 @@ def dilate(graph: Rewriter) -> None:
         scatter, kernel = graph.inputs(convolution)
         if scatter.op != "SpaceToBatchND" or convolution.attr["padding"].s != b"VALID":
             continue
+        if list(convolution.attr["strides"].list.i) != [1, 1, 1, 1]:
+            continue
         source, block_in, paddings = graph.inputs(scatter)
         constants = graph.constants([block, block_in, paddings, crops, kernel])
         if constants is None:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from core.pointwise import compose_pointwise, split_image_pooling
-from tests.graphs import RANDOM, build, normal, pointwise, rewritten, run
+from tests.graphs import RANDOM, build, full, normal, pointwise, rewritten, run
 
 
 def pool(x: Any) -> Any:
@@ -84,3 +84,12 @@ def test_compose_pointwise_stops_at_an_activation() -> None:
     before = build(lambda x: pointwise(tf.nn.relu(pointwise(x, kernels[0], normal(20))), kernels[1], normal(6)))
     _, operations = rewritten(compose_pointwise, before)
     assert operations.count("Conv2D") == 2
+
+
+def test_compose_pointwise_needs_a_bias_to_put_the_first_ones_into() -> None:
+    kernels = [normal(1, 1, 4, 20), normal(1, 1, 20, 6)]
+    before = build(lambda x: full(pointwise(x, kernels[0], normal(20)), kernels[1]))
+    after, operations = rewritten(compose_pointwise, before)
+    assert operations.count("Conv2D") == 2
+    image = RANDOM.normal(size=(1, 5, 5, 4))
+    np.testing.assert_array_equal(run(after, image), run(before, image))
