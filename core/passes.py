@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core.pointwise import compose_pointwise, split_image_pooling
+from core.pointwise import compose_pointwise, move_biases_on, split_image_pooling
 from core.rewriter import CONVOLUTIONS, Rewriter, float_constant, vector
-from core.sizes import absorb_pads, dilate, follow_low_level_size
+from core.sizes import absorb_pads, dilate, follow_low_level_size, gather_late
 
 ADDITIONS = ("Add", "AddV2", "AddN")
 BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
@@ -94,15 +94,38 @@ def add_biases(graph: Rewriter) -> None:
                 break
 
 
+def drop_repeated_relus(graph: Rewriter) -> None:
+    """Relu(Relu(x)) -> Relu(x)."""
+    for node in graph:
+        if node.op == "Relu" and graph.inputs(node)[0].op in ("Relu", "Relu6"):
+            graph.replace(node, graph.inputs(node)[0])
+
+
+def keep_shared_sums(graph: Rewriter) -> None:
+    """Relu(a + b) -> Maximum(a + b, 0) where others read the sum too, as in Xception's chain of residuals.
+
+    TensorFlow's remapper would fuse convolution, sum and Relu without looking whether the sum is needed elsewhere;
+    then it finds it missing, and gives up on the whole graph.
+    """
+    for node in graph:
+        if node.op == "Relu" and (total := graph.inputs(node)[0]).op in ADDITIONS and len(graph.consumers(total)) > 1:
+            zero = graph.add_constant(node.name + "/zero", np.zeros((), np.float32))
+            graph.replace(node, graph.add("Maximum", node.name + "/maximum", [total, zero]))
+
+
 PASSES: tuple[Callable[[Rewriter], None], ...] = (
     drop_identities,
+    drop_repeated_relus,
     dilate,
     absorb_pads,
     unfold_batch_norms,
+    gather_late,
     fold_scales,
     regroup_additions,
     add_biases,
     split_image_pooling,
     compose_pointwise,
+    move_biases_on,
+    keep_shared_sums,
     follow_low_level_size,
 )

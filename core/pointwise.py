@@ -85,6 +85,28 @@ def compose_pointwise(graph: Rewriter) -> None:
             follower.input[1] = float_constant(graph, follower.name + "/composed", old + shift).name
 
 
+def move_biases_on(graph: Rewriter) -> None:
+    """pointwise(depthwise(x) + a) + b -> pointwise(depthwise(x)) + (pointwise(a) + b): one addition instead of two.
+
+    Xception has a batch norm and no activation between the halves of its separable convolutions.
+    """
+    for add_bias in graph:
+        if add_bias.op != "BiasAdd":
+            continue
+        depthwise, bias_node = graph.inputs(add_bias)
+        bias = graph.constant(bias_node)
+        consumers = graph.consumers(add_bias)
+        if depthwise.op != "DepthwiseConv2dNative" or bias is None or len(consumers) != 1:
+            continue
+        [pointwise] = consumers
+        kernel, old = pointwise_kernel(graph, pointwise), _constant_bias(graph, pointwise)
+        if kernel is not None and old is not None:
+            pointwise.input[0] = depthwise.name
+            [follower] = graph.consumers(pointwise)
+            moved = old + bias.astype(np.float64) @ kernel[0, 0].astype(np.float64)
+            follower.input[1] = float_constant(graph, follower.name + "/moved", moved).name
+
+
 def pointwise_kernel(graph: Rewriter, node: Node) -> Array | None:
     """Return the kernel, [1, 1, in, out], of a 1 x 1 convolution without a stride, or None where `node` isn't one."""
     if node.op != "Conv2D" or list(node.attr["strides"].list.i) != [1, 1, 1, 1]:

@@ -4,12 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from core.rewriter import CONVOLUTIONS, Node, Rewriter
+from core.rewriter import CONVOLUTIONS, Node, Rewriter, vector
 from core.tensorflow import tf
 from core.types import Array
 
 # Dilations of the backbone are 2 and 4; those of DeepLab's pyramid pooling are 12, 24 and 36 (Chen et al. 2017).
 MAX_DILATION = 4
+
+# What works on each pixel alone, with the same number for each channel as its other operand.
+PIXELWISE = ("Mul", "Add", "AddV2", "BiasAdd", "Relu", "Relu6")
 
 
 def dilate(graph: Rewriter) -> None:
@@ -54,6 +57,24 @@ def dilate(graph: Rewriter) -> None:
                 dilations=[1, *map(int, dilation), 1],
             )
             graph.replace(gather, dilated)
+
+
+def gather_late(graph: Rewriter) -> None:
+    """f(BatchToSpaceND(x)) -> BatchToSpaceND(f(x)), f working on each pixel alone, so that it meets its convolution."""
+    for gather in graph:
+        while gather.op == "BatchToSpaceND":
+            consumers = graph.consumers(gather)
+            if len(consumers) != 1 or consumers[0].op not in PIXELWISE:
+                break
+            [function] = consumers
+            others = [node for node in graph.inputs(function) if node is not gather]
+            if any(vector(graph.constant(other)) is None for other in others):
+                break
+            scattered, *sizes = graph.inputs(gather)
+            function.input[:] = [scattered.name if name == gather.name else name for name in function.input]
+            late = graph.add(gather.op, gather.name + "/late", [function, *sizes], like=gather)
+            graph.replace(function, late)
+            gather = late
 
 
 def absorb_pads(graph: Rewriter) -> None:

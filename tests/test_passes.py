@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from core import passes
-from tests.graphs import RANDOM, build, depthwise, full, normal, rewritten, run, vector
+from tests.graphs import RANDOM, build, depthwise, full, normal, pointwise, rewritten, run, vector
 
 
 def test_drop_identities() -> None:
@@ -66,3 +66,30 @@ def test_regroup_additions_and_add_biases() -> None:
     assert sum(operation in passes.ADDITIONS for operation in operations) == 1
     image = RANDOM.normal(size=(1, 5, 5, 4))
     np.testing.assert_allclose(run(after, image), run(before, image), rtol=1e-5, atol=1e-5)
+
+
+def test_drop_repeated_relus() -> None:
+    before = build(lambda x: tf.nn.relu(tf.nn.relu(x)) + tf.nn.relu(tf.nn.relu6(x)))
+    after, operations = rewritten(passes.drop_repeated_relus, before)
+    assert operations.count("Relu") == 1
+    image = RANDOM.normal(size=(1, 3, 3, 4))
+    np.testing.assert_array_equal(run(after, image), run(before, image))
+
+
+def test_keep_shared_sums(capfd: pytest.CaptureFixture[str]) -> None:
+    kernels = [normal(1, 1, 4, 4) for _ in range(6)]
+    biases = [normal(4) for _ in kernels]
+
+    def model(x: Any) -> Any:
+        for kernel, bias in zip(kernels, biases, strict=True):
+            x = x + pointwise(tf.nn.relu(x), kernel, bias)
+        return x
+
+    before = build(model)
+    after, operations = rewritten(passes.keep_shared_sums, before)
+    assert (operations.count("Relu"), operations.count("Maximum")) == (1, 5)  # the first reads no sum
+    image = RANDOM.normal(size=(1, 5, 5, 4))
+    np.testing.assert_allclose(run(after, image), run(before, image), rtol=1e-4, atol=1e-4)
+    capfd.readouterr()
+    run(after, image)
+    assert "remapper failed" not in capfd.readouterr().err

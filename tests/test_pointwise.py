@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from core.pointwise import compose_pointwise, split_image_pooling
-from tests.graphs import RANDOM, build, full, normal, pointwise, rewritten, run
+from core.pointwise import compose_pointwise, move_biases_on, split_image_pooling
+from tests.graphs import RANDOM, build, depthwise, full, normal, pointwise, rewritten, run
 
 
 def pool(x: Any) -> Any:
@@ -93,3 +93,25 @@ def test_compose_pointwise_needs_a_bias_to_put_the_first_ones_into() -> None:
     assert operations.count("Conv2D") == 2
     image = RANDOM.normal(size=(1, 5, 5, 4))
     np.testing.assert_array_equal(run(after, image), run(before, image))
+
+
+def test_move_biases_on() -> None:
+    kernels, biases = [normal(3, 3, 4, 1), normal(1, 1, 4, 5)], [normal(4), normal(5)]
+
+    def model(x: Any) -> Any:
+        return pointwise(tf.nn.bias_add(depthwise(x, kernels[0], "SAME"), biases[0]), kernels[1], biases[1])
+
+    before = build(model)
+    after, operations = rewritten(move_biases_on, before)
+    assert operations.count("BiasAdd") == 1
+    image = RANDOM.normal(size=(1, 5, 5, 4))
+    np.testing.assert_allclose(run(after, image), run(before, image), rtol=1e-4, atol=1e-5)
+
+
+def test_a_bias_stays_before_an_activation() -> None:
+    def model(x: Any) -> Any:
+        biased = tf.nn.bias_add(depthwise(x, normal(3, 3, 4, 1)), normal(4))
+        return pointwise(tf.nn.relu(biased), normal(1, 1, 4, 5), normal(5))
+
+    _, operations = rewritten(move_biases_on, build(model))
+    assert operations.count("BiasAdd") == 2
