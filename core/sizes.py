@@ -61,20 +61,21 @@ def dilate(graph: Rewriter) -> None:
 
 def gather_late(graph: Rewriter) -> None:
     """f(BatchToSpaceND(x)) -> BatchToSpaceND(f(x)), f working on each pixel alone, so that it meets its convolution."""
-    for gather in graph:
-        while gather.op == "BatchToSpaceND":
-            consumers = graph.consumers(gather)
-            if len(consumers) != 1 or consumers[0].op not in PIXELWISE:
-                break
-            [function] = consumers
-            others = [node for node in graph.inputs(function) if node is not gather]
-            if any(vector(graph.constant(other)) is None for other in others):
-                break
-            scattered, *sizes = graph.inputs(gather)
-            function.input[:] = [scattered.name if name == gather.name else name for name in function.input]
-            late = graph.add(gather.op, gather.name + "/late", [function, *sizes], like=gather)
-            graph.replace(function, late)
-            gather = late
+    waiting = [node for node in graph if node.op == "BatchToSpaceND"]
+    while waiting:
+        gather = waiting.pop()
+        consumers = graph.consumers(gather)
+        if len(consumers) != 1 or consumers[0].op not in PIXELWISE:
+            continue
+        [function] = consumers
+        operands = [node for node in graph.inputs(function) if node is not gather]
+        if any(vector(graph.constant(operand)) is None for operand in operands):
+            continue
+        scattered, *sizes = graph.inputs(gather)
+        function.input[:] = [scattered.name if name == gather.name else name for name in function.input]
+        late = graph.add(gather.op, gather.name + "/late", [function, *sizes], like=gather)
+        graph.replace(function, late)
+        waiting.append(late)
 
 
 def absorb_pads(graph: Rewriter) -> None:

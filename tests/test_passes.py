@@ -77,19 +77,20 @@ def test_drop_repeated_relus() -> None:
 
 
 def test_keep_shared_sums(capfd: pytest.CaptureFixture[str]) -> None:
-    kernels = [normal(1, 1, 4, 4) for _ in range(6)]
-    biases = [normal(4) for _ in kernels]
+    kernels = [(normal(3, 3, 4, 1), normal(1, 1, 4, 4), normal(4)) for _ in range(3)]
 
     def model(x: Any) -> Any:
-        for kernel, bias in zip(kernels, biases, strict=True):
-            x = x + pointwise(tf.nn.relu(x), kernel, bias)
+        for spatial, across, bias in kernels:
+            x = pointwise(depthwise(tf.nn.relu(x), spatial, "SAME"), across, bias) + x
         return x
 
     before = build(model)
     after, operations = rewritten(passes.keep_shared_sums, before)
-    assert (operations.count("Relu"), operations.count("Maximum")) == (1, 5)  # the first reads no sum
+    assert (operations.count("Relu"), operations.count("Maximum")) == (1, 2)  # the first reads no sum
     image = RANDOM.normal(size=(1, 5, 5, 4))
     np.testing.assert_allclose(run(after, image), run(before, image), rtol=1e-4, atol=1e-4)
     capfd.readouterr()
+    run(before, image)
+    assert "remapper failed" in capfd.readouterr().err  # where TensorFlow has mended this, the pass can go
     run(after, image)
-    assert "remapper failed" not in capfd.readouterr().err
+    assert not capfd.readouterr().err
