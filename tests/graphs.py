@@ -28,10 +28,10 @@ def build(model: Callable[[Any], Any], shape: tuple[int, ...] = (1, 13, 13, 4)) 
     return graph.as_graph_def()
 
 
-def run(graph_def: Any, image: Any) -> Any:
+def run(graph_def: Any, image: Any, config: Any = None) -> Any:
     with tf.Graph().as_default():
         tf.import_graph_def(graph_def, name="")
-        with tf.compat.v1.Session() as session:
+        with tf.compat.v1.Session(config=config) as session:
             return session.run(f"{OUTPUT}:0", {f"{INPUT}:0": image})
 
 

@@ -88,6 +88,8 @@ def test_keep_shared_sums(capfd: pytest.CaptureFixture[str]) -> None:
     after, operations = rewritten(passes.keep_shared_sums, before)
     assert (operations.count("Relu"), operations.count("Maximum")) == (1, 2)  # the first reads no sum
     image = RANDOM.normal(size=(1, 5, 5, 4))
-    result = run(after, image)
-    assert "remapper failed" not in capfd.readouterr().err  # TensorFlow says it once in a process
-    np.testing.assert_allclose(result, run(before, image), rtol=1e-4, atol=1e-4)
+    # TensorFlow says that its remapper gave up once in a process, so other tests must still be able to see it.
+    unfused = tf.compat.v1.ConfigProto()
+    unfused.graph_options.rewrite_options.remapping = type(unfused.graph_options.rewrite_options).OFF
+    np.testing.assert_allclose(run(after, image), run(before, image, unfused), rtol=1e-4, atol=1e-4)
+    assert "remapper failed" not in capfd.readouterr().err
