@@ -20,7 +20,7 @@ from core.errors import ModelError
 from core.executor import Executor
 from core.model import ModelWrapper
 from core.types import EngineOptions
-from core.weights import WEIGHTS
+from core.weights import Weights, find, own
 
 # More threads than requests that may be worked on, so that there is one for /health at any load.
 SPARE_THREADS = 8
@@ -38,9 +38,9 @@ def create_app(settings: Settings) -> Flask:
 
 
 def create_model(settings: Settings) -> ModelWrapper:
-    """Return the model of `settings`, loading in the background."""
+    """Return the model of `settings`, loading in the background. Raises ModelError where there is no graph for it."""
     return ModelWrapper(
-        settings.model_type,
+        find_weights(settings),
         EngineOptions(settings.threads, settings.canvas, settings.precision),
         # Two inferences at once fill the gaps that each leaves where its threads wait for each other: 15 % more of
         # them in the same time at float32, 40 % at bfloat16, on two cores.
@@ -48,6 +48,13 @@ def create_model(settings: Settings) -> ModelWrapper:
         image_size=settings.image_size,
         max_pixels=settings.max_image_megapixels * 1_000_000,
     )
+
+
+def find_weights(settings: Settings) -> Weights:
+    """Return the graph that `settings` name. Raises ModelError where it is not there, or not the right one."""
+    if settings.model_path:
+        return own(settings.model_path, settings.model_labels)
+    return find(settings.model_type, settings.model_cache, settings.model_sha512.get(settings.model_type, ""))
 
 
 class Server(BaseApplication):
@@ -98,7 +105,7 @@ def main() -> None:
     """Serve until SIGTERM; a setting or a model that can't be used ends it at once with one line."""
     try:
         settings = Settings.from_environment()
-        WEIGHTS[settings.model_type].verify()
+        find_weights(settings)
     except (ConfigError, ModelError) as error:
         sys.exit(f"error: {error}")
     if settings.debug:

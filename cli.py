@@ -5,25 +5,70 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 from PIL import Image
 
-from app import create_model
+import core.fetch
+from app import create_model, find_weights
 from config import ConfigError, Settings
-from core.engine import Engine
 from core.errors import SegmenterError
 from core.evaluate import Accuracy, read_voc
-from core.graph import read_graph
 from core.image import read_image
 from core.types import EngineOptions, UInt8Array
-from core.weights import WEIGHTS
+from core.weights import MODELS, find
+
+if TYPE_CHECKING:
+    from core.engine import Engine
 
 
 @click.group()
 def cli() -> None:
-    """Measure the model that the service serves. Its settings are the service's, as environment variables."""
+    """Get, and measure, the model that the service serves. Settings are the service's, as environment variables."""
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(list(MODELS)))
+@click.option(
+    "--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The archive, or the graph out of it, that you have already: for machines without a network.",
+)
+def fetch(name: str, source: Path | None) -> None:
+    """Get the graph of the model NAME into the folder MODEL_CACHE, and verify it.
+
+    It is downloaded from TensorFlow's model zoo, or MODEL_MIRROR. After a break, the same command goes on from there.
+
+    Example: python cli.py fetch full
+    """
+    try:
+        settings = Settings.from_environment()
+        model, cache = MODELS[name], settings.model_cache
+        sha512 = settings.model_sha512.get(name, "")
+        expected = sha512 or model.sha512
+        if source:
+            core.fetch.install(model, source, cache, expected)
+        elif not model.bundled and not _is_there(name, cache, sha512):
+            # Its length is known when the first bytes come.
+            with click.progressbar(length=1, label=model.archive, file=sys.stderr) as bar:
+
+                def report(received: int, total: int) -> None:
+                    bar.length = max(total, received)
+                    bar.update(received - bar.pos)
+
+                core.fetch.fetch(model, cache, settings.model_mirror, expected, report)
+        print(find(name, cache, sha512).path)
+    except (ConfigError, SegmenterError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _is_there(name: str, cache: Path, sha512: str) -> bool:
+    try:
+        find(name, cache, sha512)
+    except SegmenterError:
+        return False
+    return True
 
 
 @dataclass
@@ -31,7 +76,7 @@ class Measured:
     """An engine, and what came of its label maps."""
 
     name: str
-    engine: Engine
+    engine: "Engine"
     score: Accuracy
     milliseconds: list[float] = field(default_factory=list)
 
@@ -67,7 +112,11 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
         raise click.ClickException(str(error)) from error
     measured = [served]
     if against:
-        graph = read_graph(WEIGHTS[settings.model_type].path)
+        # Importing TensorFlow takes seconds, which `fetch` does without.
+        from core.engine import Engine  # noqa: PLC0415
+        from core.graph import read_graph  # noqa: PLC0415
+
+        graph = read_graph(find_weights(settings).path)
         stock = Engine(graph, EngineOptions(settings.threads), optimized=False)
         measured.append(Measured(against, stock, Accuracy(len(model.labels))))
     pixels = different = 0

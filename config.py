@@ -4,10 +4,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from core.machine import computes_bfloat16, usable_cores
 from core.types import Canvas, Precision
+from core.weights import MODELS, ZOO
 
 
 class ConfigError(Exception):
@@ -43,8 +45,24 @@ def parse_origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def parse_url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]\S*", text):
+        raise ValueError
+    return text
+
+
+def parse_checksums(text: str) -> dict[str, str]:
+    pairs = [pair.split("=") for pair in text.split(",")]
+    if not all(len(pair) == 2 and pair[0] in MODELS and re.fullmatch("[0-9a-f]{128}", pair[1]) for pair in pairs):
+        raise ValueError
+    return {name: checksum for name, checksum in pairs}
+
+
 TEXT = Kind(str, "text")
 BOOLEAN = Kind(lambda text: {"true": True, "false": False}[text.lower()], "true or false")
+PATH = Kind(lambda text: Path(text).expanduser(), "a path")
+URL = Kind(parse_url, "a URL with http:// or https://")
+CHECKSUMS = Kind(parse_checksums, "full=SHA512, of 128 hexadecimal digits")
 ORIGINS = Kind(parse_origins, "*, or origins such as https://example.com separated by commas")
 
 
@@ -60,7 +78,9 @@ def setting(kind: Kind, default: Any, purpose: str) -> Any:
 class Settings:
     """Everything an operator can choose. Each field is read from the variable of its name in capitals."""
 
-    model_type: str = setting(choice("mobile"), "mobile", "the network: mobile is a MobileNetV2")
+    model_type: str = setting(
+        choice(*MODELS), "mobile", "the network: mobile is a MobileNetV2, full an Xception-65 (see The models)"
+    )
     image_size: int = setting(number(int, 16, 1024), 513, "long side of the resized image and of its map, in pixels")
     canvas: Canvas = setting(
         choice("fit", "fixed"), "fit", "what is computed: the image alone, or the original's whole square"
@@ -70,6 +90,15 @@ class Settings:
         "float32",
         "of the convolutions; auto: bfloat16 where the CPU computes it",
     )
+    model_path: Path | None = setting(PATH, None, "a graph of your own, a .pb or .tar.gz, instead of MODEL_TYPE's")
+    model_labels: Path | None = setting(PATH, None, "the names of its classes, a text file of one a line")
+    model_cache: Path = setting(
+        PATH,
+        lambda: Path("~/.cache/max-image-segmenter").expanduser(),
+        "folder of downloaded graphs; default: ~/.cache/max-image-segmenter, in the image /models",
+    )
+    model_mirror: str = setting(URL, ZOO, "where archives are downloaded from")
+    model_sha512: dict[str, str] = setting(CHECKSUMS, dict, "what a mirror's own build of a graph is checked against")
     host: str = setting(TEXT, "0.0.0.0", "address to listen on")
     port: int = setting(number(int, 1, 65535), 5000, "port to listen on")
     cors_enable: bool = setting(BOOLEAN, False, "let pages of other origins call the service")
@@ -96,6 +125,10 @@ class Settings:
                 except (ValueError, KeyError):
                     raise ConfigError(f"{name}={text!r} can't be used; allowed: {kind.allowed}") from None
         settings = cls(**_with_precision_chosen(values))
+        if settings.model_labels and not settings.model_path:
+            raise ConfigError(
+                f"MODEL_LABELS={str(settings.model_labels)!r} can't be used without MODEL_PATH, a graph of your own"
+            )
         if settings.debug and settings.host != "127.0.0.1":
             # Its tracebacks, and the console they open, are for the developer at this machine only.
             raise ConfigError(f"DEBUG=true with HOST={settings.host!r} can't be used; allowed: HOST=127.0.0.1")

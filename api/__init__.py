@@ -24,6 +24,19 @@ class InMemoryRequest(Request):
         return BytesIO()
 
 
+class ModelApi(JsonErrorApi):
+    """The Api, whose Swagger description names the classes of the model that is served."""
+
+    @property
+    def __schema__(self) -> dict[str, Any]:
+        schema: dict[str, Any] = super().__schema__
+        for parameter in schema["paths"]["/model/predict"]["post"]["parameters"]:
+            if parameter["name"] == "classes":
+                labels = ", ".join(context.current_model().labels)
+                parameter["description"] = f"{predict.PARAMETERS['classes']['description']} They are: {labels}"
+        return schema
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Give `app` the whole HTTP contract."""
     app.request_class = InMemoryRequest
@@ -36,7 +49,7 @@ def install(app: Flask, settings: Settings) -> None:
         CORS(app, origins=list(settings.cors_origins))
     if settings.api_key:
         app.before_request(lambda: _require_key(settings.api_key))
-    api = JsonErrorApi(
+    api = ModelApi(
         app,
         title="MAX Image Segmenter",
         version=VERSION,

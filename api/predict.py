@@ -9,7 +9,7 @@ from api.context import current_model, namespace
 from api.responses import map_response
 from core.errors import InvalidRequest
 from core.image import SERVED
-from core.labels import LABELS, class_ids
+from core.labels import class_ids
 
 error = namespace.model("Error", {"message": fields.String(description="What was wrong, and what to do about it")})
 seg_map = namespace.model(
@@ -31,8 +31,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "size": {"enum": ["model"], "default": "model", "description": "Its size: `model`, that of the resized image"},
     "classes": {
         "type": "string",
-        "description": "Only these count, the rest is background: names or ids, separated by commas. All by default; "
-        + ", ".join(LABELS),
+        "description": "Only these count, the rest is background: names or ids of /model/labels, separated by commas. "
+        "All by default.",
     },
 }
 IMAGE = {

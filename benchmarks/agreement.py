@@ -18,7 +18,7 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.weights import WEIGHTS  # noqa: E402
+from core.weights import MOBILE  # noqa: E402
 from tests.conftest import start_service  # noqa: E402
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("voc", type=Path, help="a folder with JPEGImages and val.txt, as PASCAL VOC's")
     voc = parser.parse_args().voc
 
-    tf.import_graph_def(tf.compat.v1.GraphDef.FromString(WEIGHTS["mobile"].path.read_bytes()), name="")
+    tf.import_graph_def(tf.compat.v1.GraphDef.FromString(MOBILE.read_bytes()), name="")
     session = tf.compat.v1.Session()
     pixels = different = 0
     names = (voc / "val.txt").read_text().split()

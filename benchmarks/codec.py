@@ -30,7 +30,7 @@ from core.graph import read_graph  # noqa: E402
 from core.image import read_image  # noqa: E402
 from core.model import Segmentation, resized  # noqa: E402
 from core.types import EngineOptions, UInt8Array  # noqa: E402
-from core.weights import WEIGHTS  # noqa: E402
+from core.weights import MOBILE  # noqa: E402
 
 SIZE, LONG_SIDE = (4000, 3000), 513
 T = TypeVar("T")
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
     runs = parser.parse_args().runs
-    engine = Engine(read_graph(WEIGHTS["mobile"].path), EngineOptions(Settings().threads))
+    engine = Engine(read_graph(MOBILE), EngineOptions(Settings().threads))
     for sample, orientation in (("astronaut", 1), ("chelsea", 6)):
         data = phone_photo(sample, orientation)
         fast, slow = interleaved(runs, lambda data=data: ours(data), lambda data=data: plain(data))  # type: ignore[misc]

@@ -26,7 +26,7 @@ from config import Settings  # noqa: E402
 from core.engine import Engine  # noqa: E402
 from core.graph import read_graph  # noqa: E402
 from core.types import EngineOptions  # noqa: E402
-from core.weights import WEIGHTS  # noqa: E402
+from core.weights import MOBILE  # noqa: E402
 from tests.conftest import start_service  # noqa: E402
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     file = io.BytesIO()
     photo.save(file, "JPEG", quality=90)
     pixels = np.asarray(photo.resize((513, 256), Image.Resampling.LANCZOS))
-    engine = Engine(read_graph(WEIGHTS["mobile"].path), EngineOptions(Settings().threads))
+    engine = Engine(read_graph(MOBILE), EngineOptions(Settings().threads))
 
     with tempfile.TemporaryDirectory() as folder:
         service = start_service(Path(folder) / "log")

@@ -21,13 +21,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from core.types import EngineOptions, UInt8Array
-from core.weights import WEIGHTS
+from core.weights import MOBILE
 
 Labels = npt.NDArray[Any]
 Run = Callable[[UInt8Array], Labels]
 Load = Callable[[Path, int], Run]
 
-GRAPH = WEIGHTS["mobile"].path
+GRAPH = MOBILE
 INPUT, OUTPUT = "ImageTensor:0", "SemanticPredictions:0"
 # The converted graphs.
 ONNX, TFLITE, INT8 = "graph.onnx", "graph.tflite", "int8.xml"

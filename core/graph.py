@@ -5,13 +5,13 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from core.archive import GRAPH, read_model_file
 from core.errors import ModelError
+from core.labels import MAX_CLASSES
 from core.tensorflow import tf
 
 INPUT = "ImageTensor"
 OUTPUT = "SemanticPredictions"
-# A label map leaves the engine as uint8.
-MAX_CLASSES = 256
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,13 @@ class Graph:
 
 
 def read_graph(path: Path) -> Graph:
-    """Return the graph in `path`, a serialized GraphDef (.pb). Raises ModelError where it isn't a DeepLab graph."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"the model's graph {path} can't be read: {error.strerror}") from error
+    """Return the graph in `path`, a serialized GraphDef (.pb) or an archive that holds one (.tar.gz, .tar).
+
+    Raises ModelError where it isn't a DeepLab graph.
+    """
+    content = read_model_file(path, GRAPH)
+    if content is None:
+        raise ModelError(f"there is no {GRAPH} in the archive {path}")
     expected = f"{path} is not a frozen DeepLab graph: expected a serialized TensorFlow GraphDef"
     try:
         graph_def = tf.compat.v1.GraphDef.FromString(content)

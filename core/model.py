@@ -11,9 +11,8 @@ from PIL import Image
 from core.errors import ModelError, ModelNotReady
 from core.executor import Executor
 from core.image import Photo, read_image
-from core.labels import LABELS
 from core.types import EngineOptions, UInt8Array
-from core.weights import WEIGHTS
+from core.weights import Weights
 
 if TYPE_CHECKING:
     from core.engine import Engine
@@ -49,19 +48,18 @@ def resized(photo: Photo, long_side: int) -> UInt8Array:
 
 
 class ModelWrapper:
-    """Reads, resizes and segments images with the graph of `model_type`, loaded in the background.
+    """Reads, resizes and segments images with the graph of `weights`, loaded in the background.
 
     `image_size` is the long side of the resized image in pixels, `max_pixels` the largest image that is decoded.
     `loading` is done when the first answer can be given, or holds the ModelError that prevents it for good.
     """
 
     def __init__(
-        self, model_type: str, options: EngineOptions, executor: Executor, *, image_size: int, max_pixels: int
+        self, weights: Weights, options: EngineOptions, executor: Executor, *, image_size: int, max_pixels: int
     ) -> None:
-        self.model_type = model_type
         self.image_size = image_size
-        self.labels = LABELS
-        self._weights = WEIGHTS[model_type]
+        self.labels = weights.labels
+        self._weights = weights
         self._max_pixels = max_pixels
         self._options = options
         self._executor = executor
@@ -83,7 +81,7 @@ class ModelWrapper:
             "license": "Apache v2",
             "source": "https://developer.ibm.com/exchanges/models/all/max-image-segmenter/",
             "serving": {
-                "model_type": self.model_type,
+                "model_type": self._weights.model_type,
                 "backbone": self._weights.backbone,
                 "image_size": self.image_size,
                 "canvas": self._options.canvas,
@@ -115,10 +113,12 @@ class ModelWrapper:
         from core.engine import Engine  # noqa: PLC0415
         from core.graph import read_graph  # noqa: PLC0415
 
-        self._weights.verify()
         graph = read_graph(self._weights.path)
         if graph.num_classes != len(self.labels):
-            raise ModelError(f"{self._weights.path} has {graph.num_classes} classes, expected {len(self.labels)}")
+            raise ModelError(
+                f"{self._weights.path} has {graph.num_classes} classes, but there are {len(self.labels)} names: "
+                f"{', '.join(self.labels)}; give MODEL_LABELS, a text file with one name a line"
+            )
         engine = Engine(graph, self._options)
         # TensorFlow prepares each shape at its first inference, in each thread: pay that for cameras' usual shapes
         # before the first request. This is one of the executor's threads; a job for each of the others keeps it busy.

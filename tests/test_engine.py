@@ -14,11 +14,9 @@ from core.graph import read_graph
 from core.image import read_image
 from core.model import resized
 from core.types import EngineOptions, UInt8Array
-from core.weights import WEIGHTS
+from core.weights import MOBILE
 from tests.conftest import ASTRONAUT, CHELSEA
 from tests.test_graph import build
-
-MOBILE = WEIGHTS["mobile"].path
 
 
 @pytest.fixture(scope="module")

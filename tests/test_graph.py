@@ -8,9 +8,7 @@ import tensorflow as tf
 
 from core.errors import ModelError
 from core.graph import read_graph
-from core.weights import WEIGHTS
-
-MOBILE = WEIGHTS["mobile"].path
+from core.weights import MOBILE
 
 
 def test_the_mobile_graph_has_21_classes() -> None:

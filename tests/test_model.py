@@ -9,13 +9,13 @@ import pytest
 from flask import Flask
 from PIL import Image
 
-from core import weights
 from core.errors import ImageTooLarge, ModelError, ModelNotReady
 from core.executor import Executor
 from core.image import Photo
 from core.labels import LABELS
 from core.model import ModelWrapper, Segmentation
 from core.types import EngineOptions
+from core.weights import MOBILE, Weights, own
 from tests.conftest import ASTRONAUT, CHELSEA
 
 
@@ -72,16 +72,23 @@ class Idle(Executor):
 
 
 def test_a_loading_model_says_so() -> None:
-    model = ModelWrapper("mobile", EngineOptions(1), Idle(1, 1, 1), image_size=513, max_pixels=1)
+    model = ModelWrapper(own(MOBILE, None), EngineOptions(1), Idle(1, 1, 1), image_size=513, max_pixels=1)
     assert not model.ready
     with pytest.raises(ModelNotReady, match="still loading"):
         model.segment(b"")
 
 
-def test_a_model_that_can_not_be_loaded_is_never_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    wrong = weights.Weights(tmp_path / "gone.pb", "0", "none")
-    monkeypatch.setitem(weights.WEIGHTS, "mobile", wrong)
-    model = ModelWrapper("mobile", EngineOptions(1), Executor(2, 1, 1), image_size=513, max_pixels=1)
+def test_a_model_that_can_not_be_loaded_is_never_ready(tmp_path: Path) -> None:
+    gone = Weights("own", "unknown", tmp_path / "gone.pb", "0")
+    model = ModelWrapper(gone, EngineOptions(1), Executor(2, 1, 1), image_size=513, max_pixels=1)
     with pytest.raises(ModelError, match=r"gone\.pb"):
         model.loading.result(timeout=60)
     assert not model.ready
+
+
+def test_names_that_are_not_as_many_as_the_classes_are_refused(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("ground\nsky\n")
+    model = ModelWrapper(own(MOBILE, labels), EngineOptions(1), Executor(2, 1, 1), image_size=513, max_pixels=1)
+    with pytest.raises(ModelError, match=r"has 21 classes, but there are 2 names: ground, sky; give MODEL_LABELS"):
+        model.loading.result(timeout=60)

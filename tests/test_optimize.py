@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from core.graph import Graph, read_graph
 from core.optimize import UnknownStructure, optimize
-from core.weights import WEIGHTS
+from core.weights import MOBILE
 
 CLASSES, SIDE, CELLS = 3, 17, 3
 
 
 def test_the_mobile_graphs_network() -> None:
-    network = optimize(read_graph(WEIGHTS["mobile"].path))
+    network = optimize(read_graph(MOBILE))
     assert (network.side, network.padding, network.offset) == (513, 0, -1)
     assert network.scale == np.float32(2 / 255)
     assert network.pointwise_head

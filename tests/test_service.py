@@ -128,19 +128,13 @@ def test_every_image_size_answers_every_shape(size: int, canvas: str, tmp_path: 
 
 
 def test_a_model_that_fails_to_load_ends_the_service_with_one_line(tmp_path: Path) -> None:
-    """The checksum is right and the graph is not: what a start finds out only after the fork."""
-    start = (
-        "import app, core.weights as w, hashlib, pathlib, dataclasses\n"
-        f"path = pathlib.Path({str(tmp_path / 'wrong.pb')!r}); path.write_text('not a graph')\n"
-        "digest = hashlib.sha256(path.read_bytes()).hexdigest()\n"
-        "w.WEIGHTS['mobile'] = dataclasses.replace(w.WEIGHTS['mobile'], path=path, sha256=digest)\n"
-        "app.main()\n"
-    )
-    environment = os.environ | {"PORT": str(free_port())}
+    """The file is there and holds no graph: what a start finds out only after the fork."""
+    path = tmp_path / "wrong.pb"
+    path.write_text("not a graph")
     run = subprocess.run(
-        [sys.executable, "-c", start],
+        [sys.executable, "app.py"],
         cwd=ROOT,
-        env=environment,
+        env=os.environ | {"PORT": str(free_port()), "MODEL_PATH": str(path)},
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,182 @@
+"""Other models than the bundled one, end to end: the full one, fetched, and one of the user's own."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+import tensorflow as tf
+
+from core.weights import MOBILE, MODELS
+from tests.conftest import ASTRONAUT, CHELSEA, ROOT, Service, free_port, start_service
+from tests.zoo import Zoo, zoo
+
+# The classes of the graph of one's own, by their ids in the mobile graph.
+CHOSEN = {"nothing": 0, "Cat": 8, "dog": 12, "human being": 15, "train": 19}
+
+
+@pytest.fixture(scope="module")
+def own_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The mobile graph with five of its classes: its last convolution has five outputs."""
+    graph_def = tf.compat.v1.GraphDef.FromString(MOBILE.read_bytes())
+    for node in graph_def.node:
+        if node.op == "Const" and "logits/semantic" in node.name:
+            value = tf.make_ndarray(node.attr["value"].tensor)[..., list(CHOSEN.values())]
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+    path = tmp_path_factory.mktemp("own") / "own.pb"
+    path.write_bytes(graph_def.SerializeToString())
+    return path
+
+
+def archive_of(graph: Path, folder: Path, labels: bytes = b"") -> Path:
+    """Return an archive of `graph` in the zoo's layout."""
+    (folder / "labels.txt").write_bytes(labels)
+    path = folder / "archive.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+        tar.add(graph, "deeplabv3/frozen_inference_graph.pb")
+        if labels:
+            tar.add(folder / "labels.txt", "deeplabv3/labels.txt")
+    return path
+
+
+@pytest.fixture(scope="module", params=["graph and labels", "archive"])
+def own_service(request: pytest.FixtureRequest, own_graph: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service")
+    labels = "\n".join(CHOSEN).encode()
+    if request.param == "archive":
+        settings = {"MODEL_PATH": str(archive_of(own_graph, folder, labels))}
+    else:
+        (folder / "names").write_bytes(labels)
+        settings = {"MODEL_PATH": str(own_graph), "MODEL_LABELS": str(folder / "names")}
+    service = start_service(folder / "log", **settings)
+    yield service
+    assert service.stop() == 0
+
+
+def test_a_graph_of_ones_own_is_served_with_its_own_classes(own_service: Service, own_graph: Path) -> None:
+    labels = requests.get(f"{own_service.url}/model/labels", timeout=10).json()
+    assert labels == [{"id": id_, "name": name} for id_, name in enumerate(CHOSEN)]
+    serving = requests.get(f"{own_service.url}/model/metadata", timeout=10).json()["serving"]
+    assert (serving["model_type"], serving["num_classes"]) == ("own", 5)
+    swagger = requests.get(f"{own_service.url}/swagger.json", timeout=10).json()
+    [classes] = (p for p in swagger["paths"]["/model/predict"]["post"]["parameters"] if p["name"] == "classes")
+    assert classes["description"].endswith("nothing, Cat, dog, human being, train")
+    assert set(swagger["paths"]) >= {"/model/predict", "/model/metadata", "/model/labels"}
+
+    cat = np.array(own_service.predict(CHELSEA.read_bytes()).json()["seg_map"])
+    assert np.mean(cat == 1) > 0.7
+    person = np.array(own_service.predict(ASTRONAUT.read_bytes()).json()["seg_map"])
+    assert np.mean(person == 3) > 0.4
+    only = own_service.predict(ASTRONAUT.read_bytes(), params={"classes": "Human Being"}).json()["seg_map"]
+    assert np.array_equal(np.array(only) == 3, person == 3)
+    refused = own_service.predict(ASTRONAUT.read_bytes(), params={"classes": "person"})
+    assert refused.status_code == 400
+    assert "3 human being" in refused.json()["message"]
+
+
+def refused(**environment: str) -> str:
+    """Return the one line with which the service ends at its start."""
+    run = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(free_port())} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    assert "Traceback" not in run.stderr
+    [line] = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    return line
+
+
+def test_a_graph_with_other_classes_than_names_ends_the_service(own_graph: Path, tmp_path: Path) -> None:
+    assert "has 5 classes, but there are 21 names: background" in refused(MODEL_PATH=str(own_graph))
+    assert "MODEL_LABELS='x' can't be used without MODEL_PATH" in refused(MODEL_LABELS="x")
+    (tmp_path / "names").write_text("a\nb\nb\n")
+    assert "line 3: 'b'" in refused(MODEL_PATH=str(own_graph), MODEL_LABELS=str(tmp_path / "names"))
+
+
+def test_full_without_its_graph_ends_the_service_with_the_command(tmp_path: Path) -> None:
+    message = refused(MODEL_TYPE="full", MODEL_CACHE=str(tmp_path))
+    assert "get it with: python cli.py fetch full" in message
+
+
+def fetch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "cli.py", "fetch", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def full_zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Zoo, Path]]:
+    """A server with the full model's archive, and the graph in it."""
+    graph = os.environ.get("FULL_GRAPH")
+    if not graph:
+        pytest.skip("FULL_GRAPH does not name a frozen graph of DeepLabV3 with an Xception-65")
+    content = archive_of(Path(graph), tmp_path_factory.mktemp("zoo")).read_bytes()
+    with zoo(**{MODELS["full"].archive: content}) as running:
+        yield running, Path(graph)
+
+
+def test_the_full_model_is_fetched_and_served(full_zoo: tuple[Zoo, Path], tmp_path: Path) -> None:
+    server, graph = full_zoo
+    with graph.open("rb") as file:
+        sha512 = hashlib.file_digest(file, "sha512").hexdigest()
+    settings = {
+        "MODEL_TYPE": "full",
+        "MODEL_CACHE": str(tmp_path / "cache"),
+        "MODEL_MIRROR": server.url,
+        "MODEL_SHA512": f"full={sha512}",
+    }
+    refused_graph = fetch("full", **settings | {"MODEL_SHA512": ""})
+    assert refused_graph.returncode == 1
+    assert refused_graph.stderr.splitlines()[-1].startswith("Error: the graph in ")
+    server.cut, server.cuts = 50_000_000, 1
+    got = fetch("full", **settings)
+    assert got.returncode == 0, got.stderr
+    [file] = (tmp_path / "cache").iterdir()
+    assert got.stdout == f"{file}\n"
+    assert server.asked[-1].startswith("bytes=49")
+    asked = len(server.asked)
+    assert fetch("full", **settings).returncode == 0
+    assert len(server.asked) == asked  # it is there already
+
+    log = tmp_path / "log"
+    service = start_service(log, **settings)
+    serving = requests.get(f"{service.url}/model/metadata", timeout=10).json()["serving"]
+    assert (serving["model_type"], serving["backbone"], serving["num_classes"]) == ("full", "Xception-65", 21)
+    swagger = requests.get(f"{service.url}/swagger.json", timeout=10).json()
+    assert "/model/predict" in swagger["paths"]
+    body = service.predict(CHELSEA.read_bytes()).json()
+    assert body["image_size"] == [513, 341]
+    assert np.mean(np.array(body["seg_map"]) == 8) > 0.7
+    assert service.stop() == 0
+    assert log.read_text().count("is checked against MODEL_SHA512") >= 1
+
+
+def test_fetch_takes_a_file_and_knows_what_is_bundled(tmp_path: Path) -> None:
+    assert fetch("mobile").stdout == f"{MOBILE}\n"
+    sha512 = hashlib.sha512(MOBILE.read_bytes()).hexdigest()
+    settings = {"MODEL_CACHE": str(tmp_path), "MODEL_SHA512": f"full={sha512}"}
+    got = fetch("full", "--from", str(archive_of(MOBILE, tmp_path)), **settings)
+    assert got.returncode == 0, got.stderr
+    assert Path(got.stdout.strip()).read_bytes() == MOBILE.read_bytes()
+    wrong = fetch("full", "--from", str(ASTRONAUT), **settings)
+    assert wrong.returncode == 1
+    assert "is not that of full" in wrong.stderr
+    bad = fetch("full", **settings | {"MODEL_SHA512": "full=abc"})
+    assert "MODEL_SHA512='full=abc' can't be used; allowed: full=SHA512, of 128 hexadecimal digits" in bad.stderr

@@ -1,0 +1,66 @@
+"""A model zoo of one's own: an HTTP server that can break off, lie and fail as real ones do."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Zoo:
+    """Serves `files` by name. After `cut` bytes of each of the next `cuts` answers it breaks the connection."""
+
+    files: dict[str, bytes]
+    cut: int = 0
+    cuts: int = 0
+    ranges: bool = True
+    status: list[int] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+
+@contextmanager
+def zoo(**files: bytes) -> Iterator[Zoo]:
+    """Run a Zoo that serves `files`, on a free port of this machine."""
+    served = Zoo(files)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.asked.append(self.headers.get("Range", ""))
+            content = served.files.get(self.path.removeprefix("/"))
+            if served.status:
+                self.send_error(served.status.pop(0))
+                return
+            if content is None:
+                self.send_error(404)
+                return
+            wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")) if served.ranges else None
+            begin = int(wanted[1]) if wanted else 0
+            if wanted and begin >= len(content):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(content)}")
+                self.end_headers()
+                return
+            self.send_response(206 if wanted else 200)
+            self.send_header("Content-Length", str(len(content) - begin))
+            if wanted:
+                self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            self.end_headers()
+            rest = content[begin:]
+            if served.cuts:
+                served.cuts -= 1
+                rest = rest[: served.cut]
+            self.wfile.write(rest)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        served.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield served
+        server.shutdown()
+        thread.join()
