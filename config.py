@@ -55,7 +55,7 @@ def parse_checksums(text: str) -> dict[str, str]:
     pairs = [pair.split("=") for pair in text.split(",")]
     if not all(len(pair) == 2 and pair[0] in MODELS and re.fullmatch("[0-9a-f]{128}", pair[1]) for pair in pairs):
         raise ValueError
-    return {name: checksum for name, checksum in pairs}
+    return dict(pairs)
 
 
 TEXT = Kind(str, "text")

@@ -1,11 +1,11 @@
-"""A model's files, out of an archive that is not trusted: nothing is extracted by its own path, all sizes are capped."""
+"""A model's files, out of an archive that is not trusted: nothing is extracted by its own path, sizes are capped."""
 
 import gzip
 import io
 import tarfile
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from core.errors import ModelError
 
@@ -44,7 +44,7 @@ def read_model_file(path: Path, name: str) -> bytes | None:
 class _Capped(io.RawIOBase):
     """Hands on what `file` holds, but no more than MAX_UNPACKED bytes."""
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    def __init__(self, file: Any, path: Path) -> None:
         self._file, self._path, self._left = file, path, MAX_UNPACKED
 
     def read(self, size: int = -1) -> bytes:
@@ -63,6 +63,5 @@ def _member(file: IO[bytes], name: str, path: Path) -> bytes | None:
                 if member.size > MAX_GRAPH:
                     raise ModelError(f"{member.name} in {path} is larger than a graph can be: {MAX_GRAPH:,} bytes")
                 content = archive.extractfile(member)
-                assert content is not None  # it is, of anything but a regular file
-                return content.read()
+                return content.read() if content else None
     return None

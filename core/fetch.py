@@ -1,4 +1,4 @@
-"""A known model's graph, out of the zoo's archive or a file, into the cache folder: whole and verified, or not at all."""
+"""A known model's graph, from the zoo or a file, into the cache folder: whole and verified, or not at all."""
 
 import errno
 import fcntl
@@ -118,8 +118,7 @@ def _receive(url: str, file: BinaryIO, report: Report) -> None:
                 return  # it was all there
             _empty(file)
             raise requests.ConnectionError("the archive is not the one that the part received is of")
-        if HTTPStatus.BAD_REQUEST <= answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            if answer.status_code not in PASSING:
+        if 400 <= answer.status_code < 500 and answer.status_code not in PASSING:
                 raise ModelError(f"{url} answers {answer.status_code} {answer.reason}; see MODEL_MIRROR")
         answer.raise_for_status()
         if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
@@ -157,6 +156,6 @@ def _explained(folder: Path) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             free = shutil.disk_usage(folder).free
             raise ModelError(
-                f"the disk of MODEL_CACHE={str(folder)!r} is full: {free:,} bytes free; make room, or name another folder"
+                f"the disk of MODEL_CACHE={str(folder)!r} is full: {free:,} bytes free; make room, or name another"
             ) from error
-        raise ModelError(f"MODEL_CACHE={str(folder)!r} can't be written: {error.strerror}; name another folder") from error
+        raise ModelError(f"MODEL_CACHE={str(folder)!r} can't be written: {error.strerror}; name another") from error

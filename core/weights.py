@@ -85,7 +85,7 @@ def find(name: str, cache: Path, sha512: str = "") -> Weights:
     found = _checksum(path, "sha512")
     expected = sha512 or model.sha512
     if found != expected:
-        raise ModelError(f"the graph {path} is damaged: its sha512 is {found}, expected {expected}; mend it with: {mend}")
+        raise ModelError(f"the graph {path} is damaged: its sha512 is {found}, expected {expected}; mend: {mend}")
     return Weights(name, model.backbone, path, _checksum(path, "sha256"))
 
 

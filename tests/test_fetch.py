@@ -1,4 +1,4 @@
-"""Getting a graph: over HTTP from a server that breaks off and lies, or from a file; whole and verified, or not at all."""
+"""Getting a graph, from a server that breaks off and lies, or from a file: whole and verified, or not at all."""
 
 import errno
 import fcntl
@@ -109,24 +109,20 @@ def test_no_network(server: Zoo, tmp_path: Path) -> None:
         get(server, tmp_path)
 
 
-@pytest.mark.parametrize("where", [0, 0.5, 0.999])
+@pytest.mark.parametrize("where", [0, 0.1, 0.5, 0.9])
 def test_a_flipped_byte_is_refused_and_nothing_kept(server: Zoo, tmp_path: Path, where: float) -> None:
     content = bytearray(ARCHIVE)
     content[int(len(content) * where)] ^= 1
     server.files[FULL.archive] = bytes(content)
-    try:
+    with pytest.raises(ModelError, match="is damaged|there is no|its sha512 is"):
         get(server, tmp_path)
-    except ModelError as error:
-        assert any(words in str(error) for words in ("is damaged", "there is no", "its sha512 is"))
-        assert not list(tmp_path.iterdir())
-    else:
-        assert where == 0.999  # behind the graph, in the checkpoint: no matter
-        assert cached(FULL, tmp_path).read_bytes() == GRAPH
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_graph_is_refused_and_nothing_kept(server: Zoo, tmp_path: Path) -> None:
     server.files[FULL.archive] = archive_of(GRAPH[:-1] + bytes([GRAPH[-1] ^ 1]))
-    with pytest.raises(ModelError, match=rf"is not that of full: its sha512 is \w+, expected {SHA512}; nor is its archive"):
+    message = rf"is not that of full: its sha512 is \w+, expected {SHA512}; nor is its archive"
+    with pytest.raises(ModelError, match=message):
         get(server, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -155,7 +151,7 @@ def test_a_full_disk_is_named_and_nothing_kept(server: Zoo, tmp_path: Path, monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
-    with pytest.raises(ModelError, match=rf"the disk of MODEL_CACHE='{tmp_path}' is full: [\d,]+ bytes free; make room"):
+    with pytest.raises(ModelError, match=rf"the disk of MODEL_CACHE='{tmp_path}' is full: [\d,]+ bytes free"):
         get(server, tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -46,7 +46,9 @@ def archive_of(graph: Path, folder: Path, labels: bytes = b"") -> Path:
 
 
 @pytest.fixture(scope="module", params=["graph and labels", "archive"])
-def own_service(request: pytest.FixtureRequest, own_graph: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def own_service(
+    request: pytest.FixtureRequest, own_graph: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
     labels = "\n".join(CHOSEN).encode()
     if request.param == "archive":
@@ -148,8 +150,8 @@ def test_the_full_model_is_fetched_and_served(full_zoo: tuple[Zoo, Path], tmp_pa
     server.cut, server.cuts = 50_000_000, 1
     got = fetch("full", **settings)
     assert got.returncode == 0, got.stderr
-    [file] = (tmp_path / "cache").iterdir()
-    assert got.stdout == f"{file}\n"
+    [cached] = (tmp_path / "cache").iterdir()
+    assert got.stdout == f"{cached}\n"
     assert server.asked[-1].startswith("bytes=49")
     asked = len(server.asked)
     assert fetch("full", **settings).returncode == 0

@@ -26,7 +26,8 @@ def test_the_bundled_graph_is_found_and_verified(tmp_path: Path) -> None:
 
 def test_a_damaged_bundled_graph_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MODELS, "mobile", dataclasses.replace(MODELS["mobile"], sha512="0" * 128))
-    with pytest.raises(ModelError, match=rf"damaged: its sha512 is {SHA512}, expected {'0' * 128}.*git checkout assets/"):
+    message = rf"damaged: its sha512 is {SHA512}, expected {'0' * 128}.*git checkout assets/"
+    with pytest.raises(ModelError, match=message):
         find("mobile", tmp_path)
 
 
