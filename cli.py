@@ -32,7 +32,9 @@ def cli() -> None:
 @cli.command()
 @click.argument("name", type=click.Choice(list(MODELS)))
 @click.option(
-    "--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The archive, or the graph out of it, that you have already: for machines without a network.",
 )
 def fetch(name: str, source: Path | None) -> None:

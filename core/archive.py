@@ -48,14 +48,14 @@ class _Capped(io.RawIOBase):
         self._file, self._path, self._left = file, path, MAX_UNPACKED
 
     def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
+        data: bytes = self._file.read(size)
         self._left -= len(data)
         if self._left < 0:
             raise ModelError(f"the archive {self._path} unpacks to more than {MAX_UNPACKED:,} bytes")
         return data
 
 
-def _member(file: IO[bytes], name: str, path: Path) -> bytes | None:
+def _member(file: Any, name: str, path: Path) -> bytes | None:
     """Return the first regular file called `name` in the tar stream `file`, in whatever folder."""
     with tarfile.open(fileobj=_Capped(file, path), mode="r|") as archive:
         for member in archive:

@@ -119,7 +119,7 @@ def _receive(url: str, file: BinaryIO, report: Report) -> None:
             _empty(file)
             raise requests.ConnectionError("the archive is not the one that the part received is of")
         if 400 <= answer.status_code < 500 and answer.status_code not in PASSING:
-                raise ModelError(f"{url} answers {answer.status_code} {answer.reason}; see MODEL_MIRROR")
+            raise ModelError(f"{url} answers {answer.status_code} {answer.reason}; see MODEL_MIRROR")
         answer.raise_for_status()
         if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
             _empty(file)  # the server sends the whole

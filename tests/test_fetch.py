@@ -114,7 +114,7 @@ def test_a_flipped_byte_is_refused_and_nothing_kept(server: Zoo, tmp_path: Path,
     content = bytearray(ARCHIVE)
     content[int(len(content) * where)] ^= 1
     server.files[FULL.archive] = bytes(content)
-    with pytest.raises(ModelError, match="is damaged|there is no|its sha512 is"):
+    with pytest.raises(ModelError, match=r"is damaged|there is no|its sha512 is"):
         get(server, tmp_path)
     assert not list(tmp_path.iterdir())
 
