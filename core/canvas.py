@@ -17,25 +17,24 @@ Tensor: TypeAlias = Any  # TensorFlow has no types
 LEAK = 6
 MARGIN = 4
 
-# The name of the canvas in the graph, for whoever feeds one.
-CANVAS_NAME = "canvas"
 
-
-def segment(network: Network, image: Tensor, outside: Tensor, mode: Canvas) -> Tensor:
+def segment(network: Network, image: Tensor, outside: Tensor, least: Tensor, mode: Canvas) -> tuple[Tensor, Tensor]:
     """Return the labels, uint8 [height, width], of `image`, uint8 [height, width, 3], computed on a canvas of `mode`.
 
-    `outside` is what pooled() needs of the padding that a fit canvas leaves out.
+    `outside` is what pooled() needs of the padding that a fit canvas leaves out. The canvas has at least `least` rows
+    and columns of cells; the features of so many are returned too, float32 [least, least, channels].
     """
     height, width = tf.unstack(tf.shape(image)[:2])
-    rows, columns = canvas_cells(height, width, network.side, mode)
+    rows, columns = (tf.maximum(cells, least) for cells in canvas_cells(height, width, network.side, mode))
     features, *others = network.features_of(on_canvas(image, rows, columns, network))
+    asked_for = features[0, :least, :least]
     pooling = pooled(features, outside, network.side, mode)
     if network.pointwise_head:
         features = features[:, : cells(height), : cells(width)]
     logits = network.logits_of([features, *others], pooling)
     stride = network.logits_stride
     shown = logits[:, : cells(height, stride), : cells(width, stride)]
-    return labels(shown, stride)[:height, :width]
+    return labels(shown, stride)[:height, :width], asked_for
 
 
 def cells(pixels: Tensor, stride: int = OUTPUT_STRIDE) -> Tensor:
@@ -66,7 +65,7 @@ def on_canvas(image: Tensor, rows: Tensor, columns: Tensor, network: Network) ->
     size = tf.shape(image)
     missing = [[0, height - size[0]], [0, width - size[1]], [0, 0]]
     canvas = tf.pad(scaled, missing, constant_values=np.float32(network.padding))
-    return tf.identity(canvas[tf.newaxis], name=CANVAS_NAME)
+    return canvas[tf.newaxis]
 
 
 def pooled(features: Tensor, outside: Tensor, side: int, mode: Canvas) -> Tensor:

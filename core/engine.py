@@ -5,12 +5,23 @@ from typing import Any, cast
 
 import numpy as np
 
-from core.canvas import CANVAS_NAME, Padding, segment
+from core.canvas import Padding, cells, segment
 from core.graph import INPUT, OUTPUT, Graph
 from core.network import Network
 from core.optimize import UnknownStructure, optimize
 from core.tensorflow import tf
 from core.types import EngineOptions, UInt8Array
+
+UNNEEDED_REWRITES = (
+    "arithmetic_optimization",
+    "common_subgraph_elimination",
+    "dependency_optimization",
+    "function_optimization",
+    "implementation_selector",
+    "layout_optimizer",
+    "loop_optimization",
+    "shape_optimization",
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,23 +36,37 @@ class Engine:
     """
 
     def __init__(self, graph: Graph, options: EngineOptions, *, optimized: bool = True) -> None:
-        config = _session_config(options)
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=options.threads,
+            # The network is one chain of nodes, so no second one could run beside the first: with a negative inter_op,
+            # the caller's own thread runs them, and several callers don't wait for each other.
+            inter_op_parallelism_threads=-1,
+        )
         network = _optimize(graph, config) if optimized else None
         with tf.Graph().as_default():
             image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
             outside = tf.compat.v1.placeholder(tf.float32, [None])
-            seg_map = segment(network, image, outside, options.canvas) if network else _as_it_is(graph, image)
+            least = tf.compat.v1.placeholder(tf.int32, [])
+            if network:
+                _spare_copies(config)
+                seg_map, features = segment(network, image, outside, least, options.canvas)
+            else:
+                seg_map, features = _as_it_is(graph, image), tf.zeros([0])
             if network and options.precision == "bfloat16":
                 rewrites = config.graph_options.rewrite_options
                 rewrites.auto_mixed_precision_onednn_bfloat16 = type(rewrites).ON
-            session = tf.compat.v1.Session(config=config)
-            self._call = session.make_callable(seg_map, [image, outside])
-            self._padding = _padding(network, session) if network and options.canvas == "fit" else None
+            # With one signature, since TensorFlow keeps a copy of the weights for each.
+            self._call = tf.compat.v1.Session(config=config).make_callable([seg_map, features], [image, outside, least])
+        self._padding = None
+        if network and options.canvas == "fit":
+            # An image of no pixels leaves nothing but padding.
+            nothing = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
+            self._padding = Padding(self._call(*nothing, cells(network.side))[1])
 
     def run(self, image: UInt8Array) -> UInt8Array:
         """Return the class id of each pixel, uint8 [height, width], of `image`, uint8 [height, width, 3] in RGB."""
         outside = self._padding.outside(*image.shape[:2]) if self._padding else np.zeros(0, np.float32)
-        return cast(UInt8Array, self._call(image, outside))
+        return cast(UInt8Array, self._call(image, outside, 0)[0])
 
 
 def _optimize(graph: Graph, config: Any) -> Network | None:
@@ -61,14 +86,13 @@ def _as_it_is(graph: Graph, image: Any) -> Any:
     return tf.cast(output[0], tf.uint8)
 
 
-def _padding(network: Network, session: Any) -> Padding:
-    """Return what a fit canvas is completed with, by running the network on a canvas of nothing but padding."""
-    canvas = np.full((1, network.side, network.side, 3), network.padding, np.float32)
-    [features] = session.run(f"{network.features}:0", {f"{CANVAS_NAME}:0": canvas})
-    return Padding(features)
-
-
-def _session_config(options: EngineOptions) -> Any:
-    # The network is one chain of nodes, so no second one could run beside the first: with a negative inter_op, the
-    # caller's own thread runs them, and several callers don't wait for each other.
-    return tf.compat.v1.ConfigProto(intra_op_parallelism_threads=options.threads, inter_op_parallelism_threads=-1)
+def _spare_copies(config: Any) -> None:
+    """Let `config` do without what makes copies of an optimized network's weights."""
+    # The graph does not change any more, so none has to be kept to be extended.
+    config.experimental.optimize_for_static_graph = True
+    # Of TensorFlow's own rewrites, only folding constants, fusing and mixing precisions find something here.
+    rewrites = config.graph_options.rewrite_options
+    for unneeded in UNNEEDED_REWRITES:
+        setattr(rewrites, unneeded, type(rewrites).OFF)
+    rewrites.memory_optimization = type(rewrites).NO_MEM_OPT
+    rewrites.disable_model_pruning = rewrites.disable_tfg_optimizer = True

@@ -1,5 +1,7 @@
-"""What the machine under the service has: CPU cores it may use, and the arithmetic they know."""
+"""What the machine under the service has: CPU cores it may use, the arithmetic they know, and memory."""
 
+import ctypes
+import gc
 import math
 import os
 import re
@@ -36,3 +38,11 @@ def computes_bfloat16() -> bool:
     except OSError:
         return False
     return features is not None and not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(features[1].split())
+
+
+def give_back_memory() -> None:
+    """Return to the system what the process has freed; the C library (glibc) keeps it otherwise."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)

@@ -11,6 +11,7 @@ from PIL import Image
 from core.errors import ModelError, ModelNotReady
 from core.executor import Executor
 from core.image import Photo, read_image
+from core.machine import give_back_memory
 from core.types import EngineOptions, UInt8Array
 from core.weights import Weights
 
@@ -126,6 +127,9 @@ class ModelWrapper:
         self._warm_up(engine)
         for other in others:
             other.result()
+        del graph
+        # Loading takes several times the memory of what is loaded.
+        give_back_memory()
         return engine
 
     def _warm_up(self, engine: "Engine") -> None:

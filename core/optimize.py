@@ -15,7 +15,7 @@ from core.graph import INPUT, OUTPUT, Graph
 from core.network import OUTPUT_STRIDE, Network, make_placeholder
 from core.passes import PASSES
 from core.pointwise import pointwise_kernel
-from core.rewriter import CONVOLUTIONS, Node, Rewriter
+from core.rewriter import CONVOLUTIONS, Node, Rewriter, without_weights
 from core.tensorflow import tf
 
 # Operations whose constants hold for one size of the canvas only; the passes must have left none of them with such.
@@ -38,7 +38,7 @@ def optimize(graph: Graph, config: Any = None) -> Network:
     logits = _find_logits(rewriter)
     first = _find_first_convolution(rewriter)
     canvas = rewriter.inputs(first)[0]
-    scale, offset, padding, side = _try_front(graph, canvas.name, config)
+    scale, offset, padding, side = _try_front(rewriter, canvas.name, config)
     pool = _find_image_pooling(rewriter, side)
     features = rewriter.inputs(pool)[0]
     for cut in (canvas, pool):
@@ -70,6 +70,7 @@ def optimize(graph: Graph, config: Any = None) -> Network:
 def _measure_logits_stride(network: Network) -> int:
     """Return the pixels from one cell of the logits to the next, by TensorFlow's shapes for a small canvas."""
     side = 4 * OUTPUT_STRIDE + 1
+    network = replace(network, graph_def=without_weights(network.graph_def))
     with tf.Graph().as_default():
         features = network.features_of(tf.compat.v1.placeholder(tf.float32, [1, side, side, 3]))
         pooled = tf.compat.v1.placeholder(tf.float32, [1, 1, 1, features[0].shape[-1]])
@@ -126,11 +127,11 @@ def _find_image_pooling(rewriter: Rewriter, side: int) -> Node:
     return pools[0]
 
 
-def _try_front(graph: Graph, canvas: str, config: Any) -> tuple[float, float, float, int]:
+def _try_front(graph: Rewriter, canvas: str, config: Any) -> tuple[float, float, float, int]:
     """Return the scale, offset, padding and side of the canvas that `graph` makes of an image, found by making one."""
     image = np.repeat(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1), 3, axis=-1)
     with tf.Graph().as_default():
-        [output] = tf.import_graph_def(graph.graph_def, name="", return_elements=[f"{canvas}:0"])
+        [output] = tf.import_graph_def(graph.graph_def([canvas]), name="", return_elements=[f"{canvas}:0"])
         with tf.compat.v1.Session(config=config) as session:
             made = session.run(output, {f"{INPUT}:0": image})
     if made.ndim != 4 or made.shape[1] != made.shape[2] or made.shape[1] % OUTPUT_STRIDE != 1:

@@ -10,6 +10,9 @@ from core.types import Array
 
 Node: TypeAlias = Any  # tensorflow's protobuf classes have no types
 
+# Numbers in a constant that may be a size or an axis, which shapes depend on.
+SMALL = 16
+
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
 
@@ -30,10 +33,11 @@ class Rewriter:
         """Iterate over the nodes there are now; they may be edited meanwhile."""
         return iter(list(self.nodes.values()))
 
-    def graph_def(self) -> Any:
-        """Return the graph as it is now."""
+    def graph_def(self, outputs: Iterable[str] | None = None) -> Any:
+        """Return the graph as it is now, or the part of it that `outputs` depend on."""
+        names = self.nodes.keys() if outputs is None else self.ancestors(outputs)
         graph_def = tf.compat.v1.GraphDef()
-        graph_def.node.extend(self.nodes.values())
+        graph_def.node.extend(node for name, node in self.nodes.items() if name in names)
         return graph_def
 
     def inputs(self, node: Node) -> list[Node]:
@@ -100,6 +104,19 @@ class Rewriter:
         while name in self.nodes:
             name += "_"
         return name
+
+
+def without_weights(graph_def: Any) -> Any:
+    """Return `graph_def` with inputs in the place of large constants: enough to infer shapes, and much less to copy."""
+    hollow = tf.compat.v1.GraphDef()
+    for node in graph_def.node:
+        if node.op == "Const" and np.prod([side.size for side in node.attr["value"].tensor.tensor_shape.dim]) > SMALL:
+            weights = hollow.node.add(name=node.name, op="Placeholder")
+            weights.attr["dtype"].CopyFrom(node.attr["dtype"])
+            weights.attr["shape"].shape.CopyFrom(node.attr["value"].tensor.tensor_shape)
+        else:
+            hollow.node.add().CopyFrom(node)
+    return hollow
 
 
 def _node_name(input_name: str) -> str:
