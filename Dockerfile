@@ -12,16 +12,27 @@ RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirem
  && rm -r tensorflow/include \
  && strip --strip-unneeded tensorflow/libtensorflow_*.so.2 \
  && /venv/bin/pip uninstall --yes setuptools pip
-
-
-FROM python:3.11-slim
 WORKDIR /service
-COPY --from=build /venv /venv
 COPY LICENSE NOTICE app.py cli.py config.py ./
 COPY api api
 COPY core core
 COPY assets assets
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# `docker build --build-arg MODEL_TYPE=full` downloads the full model's graph into the image; mobile's comes with the code.
+ARG MODEL_TYPE=mobile
+ARG MODEL_MIRROR
+ARG MODEL_SHA512
+RUN mkdir /models && PYTHONDONTWRITEBYTECODE=1 MODEL_CACHE=/models /venv/bin/python cli.py fetch "$MODEL_TYPE"
+
+
+FROM python:3.11-slim
+COPY --from=build /venv /venv
+COPY --from=build /models /models
+COPY --from=build /service /service
+WORKDIR /service
+ARG MODEL_TYPE=mobile
+ARG MODEL_SHA512
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    MODEL_TYPE=$MODEL_TYPE MODEL_SHA512=$MODEL_SHA512 MODEL_CACHE=/models
 # A number, so that Kubernetes can see that it is not root; group 0, as OpenShift's random users have.
 USER 10001:0
 EXPOSE 5000

@@ -15,6 +15,8 @@ from flask import Flask
 
 from app import create_app
 from config import Settings
+from core.weights import MODELS
+from tests.zoo import Zoo, archive_of, zoo
 
 ROOT = Path(__file__).parent.parent
 ASTRONAUT = ROOT / "assets" / "astronaut.jpg"
@@ -36,6 +38,17 @@ def voc() -> Path:
     if not folder:
         pytest.skip("VOC_VAL does not name a PASCAL VOC folder (JPEGImages, SegmentationClass, val.txt)")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def full_zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Zoo, Path]]:
+    """A server with the full model's archive, and the graph in it."""
+    graph = os.environ.get("FULL_GRAPH")
+    if not graph:
+        pytest.skip("FULL_GRAPH does not name a frozen graph of DeepLabV3 with an Xception-65")
+    content = archive_of(Path(graph), tmp_path_factory.mktemp("zoo")).read_bytes()
+    with zoo(**{MODELS["full"].archive: content}) as running:
+        yield running, Path(graph)
 
 
 def free_port() -> int:

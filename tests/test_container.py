@@ -11,11 +11,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import requests
 
 from tests.conftest import CHELSEA, ROOT, Service, free_port
+from tests.zoo import Zoo, sha512_of
 
 TAG = "segmenter-test"
 
@@ -34,11 +37,18 @@ def image() -> str:
 @pytest.fixture(scope="module")
 def container(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The image, running with IMAGE_SIZE=333."""
+    with running(image, TAG, tmp_path_factory.mktemp("container") / "log", IMAGE_SIZE=333, MAX_UPLOAD_MB=1) as service:
+        yield service
+
+
+@contextmanager
+def running(image: str, tag: str, log: Path, **settings: object) -> Iterator[Service]:
+    """Run the image `tag` until the end of the block."""
     port = free_port()
-    log = tmp_path_factory.mktemp("container") / "log"
+    options = [option for name, value in ({"PORT": port} | settings).items() for option in ("-e", f"{name}={value}")]
     with log.open("w") as output:
         process = subprocess.Popen(
-            [image, "run", TAG, "-e", "IMAGE_SIZE=333", "-e", f"PORT={port}", "-e", "MAX_UPLOAD_MB=1"],
+            [image, "run", tag, *options],
             stdout=output,
             stderr=output,
             text=True,
@@ -119,3 +129,27 @@ def test_a_bad_setting_ends_the_container(image: str) -> None:
     )
     assert run.returncode != 0
     assert "error: MODEL_TYPE='huge' can't be used; allowed: mobile" in run.stderr
+
+
+def test_the_full_model_without_its_graph_ends_the_container_with_the_command(image: str) -> None:
+    run = subprocess.run(
+        [image, "run", TAG, "-e", "MODEL_TYPE=full"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode != 0
+    assert "error: the graph of MODEL_TYPE=full is not there: /models/" in run.stderr
+    assert "python cli.py fetch full" in run.stderr
+
+
+def test_the_full_model_can_be_baked_in(image: str, full_zoo: tuple[Zoo, Path], tmp_path: Path) -> None:
+    server, graph = full_zoo
+    arguments = {"MODEL_TYPE": "full", "MODEL_MIRROR": server.url, "MODEL_SHA512": f"full={sha512_of(graph)}"}
+    options = [option for name, value in arguments.items() for option in ("--build-arg", f"{name}={value}")]
+    build = subprocess.run(
+        [image, "build", f"{TAG}-full", *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert build.returncode == 0, build.stderr[-3000:]
+    with running(image, f"{TAG}-full", tmp_path / "log") as service:
+        serving = requests.get(f"{service.url}/model/metadata", timeout=10).json()["serving"]
+        assert (serving["model_type"], serving["backbone"]) == ("full", "Xception-65")
+        seg_map = service.predict(CHELSEA.read_bytes()).json()["seg_map"]
+        assert sum(row.count(8) for row in seg_map) > 0.7 * 513 * 341

@@ -4,7 +4,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,9 @@ import pytest
 import requests
 import tensorflow as tf
 
-from core.weights import MOBILE, MODELS
+from core.weights import MOBILE
 from tests.conftest import ASTRONAUT, CHELSEA, ROOT, Service, free_port, start_service
-from tests.zoo import Zoo, zoo
+from tests.zoo import Zoo, archive_of, sha512_of
 
 # The classes of the graph of one's own, by their ids in the mobile graph.
 CHOSEN = {"nothing": 0, "Cat": 8, "dog": 12, "human being": 15, "train": 19}
@@ -31,17 +30,6 @@ def own_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
     path = tmp_path_factory.mktemp("own") / "own.pb"
     path.write_bytes(graph_def.SerializeToString())
-    return path
-
-
-def archive_of(graph: Path, folder: Path, labels: bytes = b"") -> Path:
-    """Return an archive of `graph` in the zoo's layout."""
-    (folder / "labels.txt").write_bytes(labels)
-    path = folder / "archive.tar.gz"
-    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
-        tar.add(graph, "deeplabv3/frozen_inference_graph.pb")
-        if labels:
-            tar.add(folder / "labels.txt", "deeplabv3/labels.txt")
     return path
 
 
@@ -123,21 +111,9 @@ def fetch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.fixture(scope="module")
-def full_zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Zoo, Path]]:
-    """A server with the full model's archive, and the graph in it."""
-    graph = os.environ.get("FULL_GRAPH")
-    if not graph:
-        pytest.skip("FULL_GRAPH does not name a frozen graph of DeepLabV3 with an Xception-65")
-    content = archive_of(Path(graph), tmp_path_factory.mktemp("zoo")).read_bytes()
-    with zoo(**{MODELS["full"].archive: content}) as running:
-        yield running, Path(graph)
-
-
 def test_the_full_model_is_fetched_and_served(full_zoo: tuple[Zoo, Path], tmp_path: Path) -> None:
     server, graph = full_zoo
-    with graph.open("rb") as file:
-        sha512 = hashlib.file_digest(file, "sha512").hexdigest()
+    sha512 = sha512_of(graph)
     settings = {
         "MODEL_TYPE": "full",
         "MODEL_CACHE": str(tmp_path / "cache"),

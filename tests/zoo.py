@@ -1,11 +1,14 @@
 """A model zoo of one's own: an HTTP server that can break off, lie and fail as real ones do."""
 
+import hashlib
 import re
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -64,3 +67,19 @@ def zoo(**files: bytes) -> Iterator[Zoo]:
         yield served
         server.shutdown()
         thread.join()
+
+
+def archive_of(graph: Path, folder: Path, labels: bytes = b"") -> Path:
+    """Return an archive of `graph` in the zoo's layout."""
+    (folder / "labels.txt").write_bytes(labels)
+    path = folder / "archive.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+        tar.add(graph, "deeplabv3/frozen_inference_graph.pb")
+        if labels:
+            tar.add(folder / "labels.txt", "deeplabv3/labels.txt")
+    return path
+
+
+def sha512_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha512").hexdigest()
