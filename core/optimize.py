@@ -35,7 +35,7 @@ def optimize(graph: Graph, config: Any = None) -> Network:
     for simplify in PASSES:
         simplify(rewriter)
         rewriter.prune([OUTPUT])
-    logits = _find_logits(rewriter)
+    logits, sizes = _find_logits(rewriter)
     first = _find_first_convolution(rewriter)
     canvas = rewriter.inputs(first)[0]
     scale, offset, padding, side = _try_front(rewriter, canvas.name, config)
@@ -64,7 +64,11 @@ def optimize(graph: Graph, config: Any = None) -> Network:
         side=side,
         pointwise_head=all(pointwise_kernel(rewriter, node) is not None for node in behind if node.op in CONVOLUTIONS),
     )
-    return replace(network, logits_stride=_measure_logits_stride(network))
+    network = replace(network, logits_stride=_measure_logits_stride(network))
+    own_size = (side - 1) // network.logits_stride + 1
+    if [size for size in sizes if size != [own_size, own_size]] != [[side, side]]:
+        raise UnknownStructure(f"node {logits.name} is enlarged from {own_size} to {sizes}: expected once, to {side}")
+    return network
 
 
 def _measure_logits_stride(network: Network) -> int:
@@ -86,20 +90,22 @@ def _follows_sizes(rewriter: Rewriter, node: Node) -> bool:
     return len(node.input) > 1 and rewriter.constant(rewriter.inputs(node)[-1]) is None
 
 
-def _find_logits(rewriter: Rewriter) -> Node:
-    """Return the node whose output, enlarged by ResizeBilinear or not, the ArgMax of the output reads."""
+def _find_logits(rewriter: Rewriter) -> tuple[Node, list[list[int]]]:
+    """Return the node whose output, enlarged by ResizeBilinear, the ArgMax of the output reads, and to which sizes."""
     node = rewriter.nodes[OUTPUT]
     while node.op != "ArgMax":
         node = rewriter.inputs(node)[0]
     enlarged = rewriter.inputs(node)[0]
-    logits = enlarged
+    logits, sizes = enlarged, []
     while logits.op == "ResizeBilinear":
         if not logits.attr["align_corners"].b:
             raise UnknownStructure(f"node {logits.name} enlarges the logits without align_corners")
-        logits = rewriter.inputs(logits)[0]
+        logits, size = rewriter.inputs(logits)
+        known = rewriter.constant(size)
+        sizes.append([] if known is None else known.tolist())
     if logits is enlarged:
         raise UnknownStructure(f"node {logits.name} ({logits.op}) feeds {node.name}: expected a ResizeBilinear")
-    return logits
+    return logits, sizes
 
 
 def _find_first_convolution(rewriter: Rewriter) -> Node:

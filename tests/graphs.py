@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from core.graph import INPUT as SERVED_INPUT
+from core.graph import OUTPUT as SERVED_OUTPUT
 from core.rewriter import Rewriter
 
 RANDOM = np.random.default_rng(7)
@@ -53,3 +55,32 @@ def full(x: Any, kernel: Any, padding: str = "VALID") -> Any:
 
 def pointwise(x: Any, kernel: Any, bias: Any) -> Any:
     return tf.nn.bias_add(full(x, kernel, "SAME"), bias)
+
+
+def graft(graph_def: Any, edges: Any, *, cut: tuple[str, str], at: tuple[str, str], size: int) -> Any:
+    """Return the network of `graph_def` between the edges of the graph `edges`.
+
+    `cut` names the canvas and the logits of `graph_def`, `at` those of `edges`; `size` is the side of the logits, to
+    which such an exporter's edges resize them once more.
+    """
+    inner, outer = Rewriter(graph_def), Rewriter(edges)
+    inner.nodes[cut[0]].ClearField("input")
+    body = inner.ancestors([cut[1]]) - {cut[0]}
+    front = outer.ancestors([at[0]])
+    [resize] = (node for node in outer.consumers(outer.nodes[at[1]]) if node.op == "ResizeBilinear")
+    resize.input[1] = outer.add_constant("size", np.array([size, size], np.int32)).name
+    outer.nodes[at[1]].ClearField("input")
+    around = front | outer.ancestors([SERVED_OUTPUT]) - {at[1]}
+    outside = {name: name if name in (SERVED_INPUT, SERVED_OUTPUT) else f"edges/{name}" for name in around}
+    inside = {name: name for name in body}
+    grafted = tf.compat.v1.GraphDef()
+    for nodes, names, inputs in (
+        (outer.nodes, outside, outside | {at[1]: cut[1]}),
+        (inner.nodes, inside, inside | {cut[0]: outside[at[0]]}),
+    ):
+        for name in sorted(names):
+            node = grafted.node.add()
+            node.CopyFrom(nodes[name])
+            node.name = names[name]
+            node.input[:] = [inputs[input_] for input_ in node.input]
+    return grafted
