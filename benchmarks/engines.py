@@ -1,6 +1,7 @@
 """Ours against the engines that people would use instead: time, labels, accuracy, memory and load time, in one run.
 
     python benchmarks/engines.py [--voc FOLDER] [--runs N] [--quick] [--table FILE.md] [--plot FILE.svg]
+    python benchmarks/engines.py --graph full.pb --sizes 513 --engines TensorFlow ours OpenVINO,
 
 All engines run the same frozen graph on the same photos, each in a process of its own, in turn: A B C A B C ..., one at
 a time, so that a machine whose speed drifts is equally fast for all. A time is given as its ratio to the stock graph's
@@ -26,29 +27,32 @@ from benchmarks.report import Limit, Result, draw, lines, pick  # noqa: E402
 from benchmarks.score import Voc  # noqa: E402
 from benchmarks.worker import EngineFailed, Worker, in_a_process  # noqa: E402
 from core.types import UInt8Array  # noqa: E402
+from core.weights import MOBILE  # noqa: E402
 
-SIZES = (257, peers.CANVAS, 1024)
+LARGEST = 1024
 SHAPES = {"square": (1, 1), "4:3": (4, 3), "2:1": (2, 1)}
 Photos = dict[tuple[int, str], UInt8Array]
 
 
-def sample_photos() -> Photos:
-    """Return a sample photo cut to each shape and resized to each long side."""
+def sample_photos(sizes: list[int]) -> Photos:
+    """Return a sample photo cut to each shape and resized to each long side of `sizes`."""
     cut = {}
     for (shape, (width, height)), name in zip(SHAPES.items(), ("astronaut", "chelsea", "astronaut"), strict=True):
         with Image.open(ROOT / "assets" / f"{name}.jpg") as photo:
-            cut[shape] = ImageOps.fit(photo, (max(SIZES), max(SIZES) * height // width))
-    return {(size, shape): peers.resized(photo, size) for size in SIZES for shape, photo in cut.items()}
+            cut[shape] = ImageOps.fit(photo, (LARGEST, LARGEST * height // width))
+    return {(size, shape): peers.resized(photo, size) for size in sizes for shape, photo in cut.items()}
 
 
-def convert(models: Path, voc: Voc | None) -> None:
-    """Write what the engines need into `models`, but for what is there from another run."""
+def convert(graph: Path, models: Path, names: list[str], voc: Voc | None) -> None:
+    """Write what the engines `names` need of `graph` into `models`, but for what is there from another run."""
     models.mkdir(exist_ok=True)
-    if not (models / peers.ONNX).exists():
+    if not (models / peers.GRAPH).exists():
+        (models / peers.GRAPH).symlink_to(graph.resolve())
+    if peers.ONNX_RUNTIME in names and not (models / peers.ONNX).exists():
         in_a_process(peers.convert_to_onnx, models)
-    if not (models / peers.TFLITE).exists():
+    if peers.LITERT in names and not (models / peers.TFLITE).exists():
         in_a_process(peers.convert_to_litert, models)
-    if voc and not (models / peers.INT8).exists():
+    if peers.QUANTIZED in names and voc and not (models / peers.INT8).exists():
         photos = voc.photos()
         step = max(1, len(photos) // peers.CALIBRATION_PHOTOS)
         in_a_process(peers.quantize, models, photos[::step][: peers.CALIBRATION_PHOTOS])
@@ -96,10 +100,10 @@ def measure(workers: dict[str, Worker], results: list[Result], limits: list[Limi
             limit.times.append(workers[limit.precision].run_warm(anything).milliseconds)
 
 
-def judge(workers: dict[str, Worker], results: list[Result], voc: Voc, step: int) -> None:
-    """Score every engine at every size on every `step`-th photo of `voc`."""
+def judge(workers: dict[str, Worker], results: list[Result], sizes: list[int], voc: Voc, step: int) -> None:
+    """Score every engine at each of `sizes` on every `step`-th photo of `voc`."""
     for photo, mask in voc.scored(step):
-        for size in SIZES:
+        for size in sizes:
             image, stock = peers.resized(photo, size), None
             for result in results:  # the stock graph's comes first
                 if size in result.failed:
@@ -116,6 +120,9 @@ def main() -> None:
     parser.add_argument("--voc", type=lambda text: Voc(Path(text)), help="JPEGImages, SegmentationClass and val.txt")
     parser.add_argument("--runs", type=int, help="rounds; default: 20, or 5 with --quick")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and every 8th photo of --voc")
+    parser.add_argument("--graph", type=Path, default=MOBILE, help="the frozen graph; default: the mobile model's")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[257, peers.CANVAS, LARGEST], help="long sides")
+    parser.add_argument("--engines", nargs="+", default=[""], help="only those with one of these words in their names")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--models", type=Path, help="folder that keeps the converted graphs for the next run")
     parser.add_argument("--table", type=Path, help="the Markdown file to write")
@@ -125,18 +132,19 @@ def main() -> None:
 
     with nullcontext(arguments.models) if arguments.models else tempfile.TemporaryDirectory() as folder:
         models = Path(folder)
-        convert(models, arguments.voc)
-        names = [name for name in peers.ENGINES if name != peers.QUANTIZED or (models / peers.INT8).exists()]
-        multiply_adds = in_a_process(peers.count_multiply_adds)
+        names = [name for name in peers.ENGINES if any(word in name for word in arguments.engines)]
+        convert(arguments.graph, models, names, arguments.voc)
+        names = [name for name in names if name != peers.QUANTIZED or (models / peers.INT8).exists()]
+        multiply_adds = in_a_process(peers.count_multiply_adds, models)
         workers, results = start(models, arguments.threads, names)
         limits = [Limit(precision, multiply_adds) for precision in peers.PRODUCTS]
         for precision, load in peers.PRODUCTS.items():
             workers[precision] = Worker(precision, partial(load, models, arguments.threads))
-        photos = sample_photos()
+        photos = sample_photos(arguments.sizes)
         warm_up(workers, results, photos)
         measure(workers, results, limits, photos, runs)
         if arguments.voc:
-            judge(workers, results, arguments.voc, step=8 if arguments.quick else 1)
+            judge(workers, results, arguments.sizes, arguments.voc, step=8 if arguments.quick else 1)
         for worker in workers.values():
             worker.stop()
 

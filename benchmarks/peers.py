@@ -1,6 +1,6 @@
 """The engines that are compared: from the one frozen graph to something that runs it.
 
-A loader takes the folder of converted graphs and a number of threads, and returns a function from an image, uint8
+A loader takes the folder of graphs and a number of threads, and returns a function from an image, uint8
 [height, width, 3] in RGB, to the class id of each pixel, integers [height, width]. A converter writes what a loader
 needs into that folder, in a process of its own, so that the conversion is no part of an engine's load time or memory.
 """
@@ -21,15 +21,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from core.types import EngineOptions, UInt8Array
-from core.weights import MOBILE
 
 Labels = npt.NDArray[Any]
 Run = Callable[[UInt8Array], Labels]
 Load = Callable[[Path, int], Run]
 
-GRAPH = MOBILE
 INPUT, OUTPUT = "ImageTensor:0", "SemanticPredictions:0"
-# The converted graphs.
+# In the folder of graphs: the frozen one, and the converted ones.
+GRAPH = "frozen.pb"
 ONNX, TFLITE, INT8 = "graph.onnx", "graph.tflite", "int8.xml"
 CANVAS = 513  # the graph pads every image to this many pixels square, right and bottom, ...
 MEAN = 127.5  # ... with this value
@@ -44,19 +43,19 @@ def resized(photo: Image.Image, size: int) -> UInt8Array:
     return np.asarray(photo.convert("RGB").resize((width, height), Image.Resampling.LANCZOS))
 
 
-def load_ours(_models: Path, threads: int, **options: Any) -> Run:
+def load_ours(models: Path, threads: int, **options: Any) -> Run:
     from core.engine import Engine
     from core.graph import read_graph
 
-    return Engine(read_graph(GRAPH), EngineOptions(threads=threads, **options)).run
+    return Engine(read_graph(models / GRAPH), EngineOptions(threads=threads, **options)).run
 
 
-def load_stock(_models: Path, threads: int) -> Run:
+def load_stock(models: Path, threads: int) -> Run:
     """The graph as it is, in a TensorFlow session as anyone would write it."""
     from core.tensorflow import tf
 
     with tf.Graph().as_default():
-        tf.import_graph_def(tf.compat.v1.GraphDef.FromString(GRAPH.read_bytes()), name="")
+        tf.import_graph_def(tf.compat.v1.GraphDef.FromString((models / GRAPH).read_bytes()), name="")
         session = tf.compat.v1.Session(config=tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads))
     return lambda image: session.run(OUTPUT, {INPUT: image[np.newaxis]})[0]
 
@@ -80,7 +79,7 @@ def load_openvino(models: Path, threads: int, precision: str, quantized: bool = 
         "INFERENCE_NUM_THREADS": str(threads),
         "PERFORMANCE_HINT": "LATENCY",
     }
-    model = openvino.Core().compile_model(models / INT8 if quantized else GRAPH, "CPU", options)
+    model = openvino.Core().compile_model(models / (INT8 if quantized else GRAPH), "CPU", options)
     return lambda image: model([image[np.newaxis]])[0][0]
 
 
@@ -123,7 +122,7 @@ def load_product(_models: Path, threads: int, precision: str) -> Run:
 def convert_to_onnx(models: Path) -> None:
     from core.tensorflow import tf  # before tf2onnx imports it, less quietly
 
-    graph_def = tf.compat.v1.GraphDef.FromString(GRAPH.read_bytes())
+    graph_def = tf.compat.v1.GraphDef.FromString((models / GRAPH).read_bytes())
     import onnx
     import tf2onnx
 
@@ -138,7 +137,7 @@ def convert_to_litert(models: Path) -> None:
     """
     from core.tensorflow import tf
 
-    graph_def = tf.compat.v1.GraphDef.FromString(GRAPH.read_bytes())
+    graph_def = tf.compat.v1.GraphDef.FromString((models / GRAPH).read_bytes())
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         canvas = tf.compat.v1.placeholder(tf.float32, [1, CANVAS, CANVAS, 3])
         [labels] = tf.import_graph_def(graph_def, {"ExpandDims_1": canvas}, ["ArgMax:0"])
@@ -155,12 +154,12 @@ def quantize(models: Path, photos: list[Path]) -> None:
     def read(photo: Path) -> UInt8Array:
         return resized(Image.open(photo), CANVAS)[np.newaxis]
 
-    model = openvino.Core().read_model(GRAPH)
+    model = openvino.Core().read_model(models / GRAPH)
     quantized = nncf.quantize(model, nncf.Dataset(photos, read), subset_size=len(photos))
     openvino.save_model(quantized, models / INT8, compress_to_fp16=False)
 
 
-def count_multiply_adds() -> int:
+def count_multiply_adds(models: Path) -> int:
     """Return the multiply-adds of the graph's convolutions for one image of CANVAS x CANVAS pixels.
 
     Each pixel of a convolution's output takes kernel height x width x input channels of them for each output channel,
@@ -169,7 +168,7 @@ def count_multiply_adds() -> int:
     from core.tensorflow import tf
 
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
-        tf.import_graph_def(tf.compat.v1.GraphDef.FromString(GRAPH.read_bytes()), name="")
+        tf.import_graph_def(tf.compat.v1.GraphDef.FromString((models / GRAPH).read_bytes()), name="")
         outputs, kernels = [], []
         for node in graph.get_operations():
             if node.type in ("Conv2D", "DepthwiseConv2dNative"):
@@ -184,6 +183,7 @@ def count_multiply_adds() -> int:
 
 STOCK = "TensorFlow, stock graph"
 QUANTIZED = "OpenVINO, int8 by NNCF"
+ONNX_RUNTIME, LITERT = "ONNX Runtime", "LiteRT (XNNPACK)"
 OURS = {
     f"ours, {canvas} canvas, {precision}": partial(load_ours, canvas=canvas, precision=precision)
     for precision in ("float32", "bfloat16")
@@ -192,12 +192,12 @@ OURS = {
 ENGINES: dict[str, Load] = {
     STOCK: load_stock,
     **OURS,
-    "ONNX Runtime": load_onnxruntime,
+    ONNX_RUNTIME: load_onnxruntime,
     "OpenVINO, float32": partial(load_openvino, precision="f32"),
     "OpenVINO, bfloat16": partial(load_openvino, precision="bf16"),
     # What is left unquantized runs in float32: faster here than in bfloat16, and as accurate.
     QUANTIZED: partial(load_openvino, precision="f32", quantized=True),
-    "LiteRT (XNNPACK)": load_litert,
+    LITERT: load_litert,
 }
 PRODUCTS: dict[str, Load] = {
     precision: partial(load_product, precision=precision) for precision in ("float32", "bfloat16")
