@@ -18,11 +18,14 @@ LEAK = 6
 MARGIN = 4
 
 
-def segment(network: Network, image: Tensor, outside: Tensor, least: Tensor, mode: Canvas) -> tuple[Tensor, Tensor]:
-    """Return the labels, uint8 [height, width], of `image`, uint8 [height, width, 3], computed on a canvas of `mode`.
+def segment(
+    network: Network, image: Tensor, outside: Tensor, least: Tensor, mode: Canvas
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what the network makes of `image`, uint8 [height, width, 3], computed on a canvas of `mode`.
 
     `outside` is what pooled() needs of the padding that a fit canvas leaves out. The canvas has at least `least` rows
-    and columns of cells; the features of so many are returned too, float32 [least, least, channels].
+    and columns of cells. The results are the labels, uint8 [height, width]; the logits they are of, float32 [rows,
+    columns, classes]; and features, float32 [least, least, channels].
     """
     height, width = tf.unstack(tf.shape(image)[:2])
     rows, columns = (tf.maximum(cells, least) for cells in canvas_cells(height, width, network.side, mode))
@@ -34,7 +37,7 @@ def segment(network: Network, image: Tensor, outside: Tensor, least: Tensor, mod
     logits = network.logits_of([features, *others], pooling)
     stride = network.logits_stride
     shown = logits[:, : cells(height, stride), : cells(width, stride)]
-    return labels(shown, stride)[:height, :width], asked_for
+    return labels(shown, stride)[:height, :width], shown[0], asked_for
 
 
 def cells(pixels: Tensor, stride: int = OUTPUT_STRIDE) -> Tensor:

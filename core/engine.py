@@ -1,7 +1,7 @@
 """A TensorFlow session over a graph: an image in, its labels out."""
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from core.graph import INPUT, OUTPUT, Graph
 from core.network import Network
 from core.optimize import UnknownStructure, optimize
 from core.tensorflow import tf
-from core.types import EngineOptions, UInt8Array
+from core.types import EngineOptions, Prediction, UInt8Array
 
 UNNEEDED_REWRITES = (
     "arithmetic_optimization",
@@ -49,24 +49,30 @@ class Engine:
             least = tf.compat.v1.placeholder(tf.int32, [])
             if network:
                 _spare_copies(config)
-                seg_map, features = segment(network, image, outside, least, options.canvas)
+                results = segment(network, image, outside, least, options.canvas)
             else:
-                seg_map, features = _as_it_is(graph, image), tf.zeros([0])
+                results = _as_it_is(graph, image), tf.zeros([0]), tf.zeros([0])
             if network and options.precision == "bfloat16":
                 rewrites = config.graph_options.rewrite_options
                 rewrites.auto_mixed_precision_onednn_bfloat16 = type(rewrites).ON
             # With one signature, since TensorFlow keeps a copy of the weights for each.
-            self._call = tf.compat.v1.Session(config=config).make_callable([seg_map, features], [image, outside, least])
+            self._call = tf.compat.v1.Session(config=config).make_callable(list(results), [image, outside, least])
+        self._logits_stride = network.logits_stride if network else None
         self._padding = None
         if network and options.canvas == "fit":
             # An image of no pixels leaves nothing but padding.
             nothing = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
-            self._padding = Padding(self._call(*nothing, cells(network.side))[1])
+            self._padding = Padding(self._call(*nothing, cells(network.side))[2])
 
     def run(self, image: UInt8Array) -> UInt8Array:
         """Return the class id of each pixel, uint8 [height, width], of `image`, uint8 [height, width, 3] in RGB."""
+        return self.predict(image).seg_map
+
+    def predict(self, image: UInt8Array) -> Prediction:
+        """Return the class id of each pixel of `image`, uint8 [height, width, 3] in RGB, and the logits behind them."""
         outside = self._padding.outside(*image.shape[:2]) if self._padding else np.zeros(0, np.float32)
-        return cast(UInt8Array, self._call(image, outside, 0)[0])
+        seg_map, logits, _ = self._call(image, outside, 0)
+        return Prediction(seg_map, logits if self._logits_stride else None, self._logits_stride or 1)
 
 
 def _optimize(graph: Graph, config: Any) -> Network | None:

@@ -1,29 +1,37 @@
 """The model as the service sees it: an image's bytes in, the class of every pixel out."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
+from core.enlarge import enlarged_labels
 from core.errors import ModelError, ModelNotReady
 from core.executor import Executor
 from core.image import Photo, read_image
 from core.machine import give_back_memory
-from core.types import EngineOptions, UInt8Array
+from core.types import EngineOptions, Prediction, UInt8Array
 from core.weights import Weights
 
 if TYPE_CHECKING:
     from core.engine import Engine
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """What the model found: `seg_map`, uint8 [height, width], the class id of each pixel, top row first."""
+    """What the model found: `seg_map`, uint8 [height, width], the class id of each pixel, top row first.
+
+    `photo` returns what it was found in, an RGB image of the map's size; `labels` are the names of the classes.
+    """
 
     seg_map: UInt8Array
+    photo: Callable[[], Image.Image]
+    labels: tuple[str, ...]
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -36,7 +44,15 @@ class Segmentation:
         keep = np.zeros(256, np.uint8)
         for class_ in classes:
             keep[class_] = class_
-        return Segmentation(keep[self.seg_map])
+        return replace(self, seg_map=keep[self.seg_map])
+
+
+def enlarged(prediction: Prediction, size: tuple[int, int]) -> UInt8Array:
+    """Return the labels, uint8 [height, width], of the whole image of `size`, width and height."""
+    if prediction.logits is None:
+        return np.asarray(Image.fromarray(prediction.seg_map).resize(size, Image.Resampling.NEAREST))
+    width, height = size
+    return enlarged_labels(prediction.logits, prediction.stride, prediction.seg_map.shape, (height, width))
 
 
 def resized(photo: Photo, long_side: int) -> UInt8Array:
@@ -92,17 +108,28 @@ class ModelWrapper:
             },
         }
 
-    def segment(self, data: bytes) -> Segmentation:
-        """Return the segmentation of the image file in `data`.
+    def segment(self, data: bytes, finish: Callable[[Segmentation], T], *, original: bool = False) -> T:
+        """Return what `finish` makes of the segmentation of the image file in `data`.
 
-        Raises InvalidImage, UnsupportedImage or ImageTooLarge for what is wrong with it (see read_image), and
+        The segmentation has the size of the resized image, or with `original` that of the upright image itself. It is
+        made and finished by the executor, so that no more whole images than it has workers are in memory.
+
+        Raises InvalidImage, UnsupportedImage or ImageTooLarge for what is wrong with the image (see read_image), and
         ModelNotReady, QueueFull or DeadlineExceeded where it can't be done now.
         """
         if not self.ready:
             raise ModelNotReady("the model is still loading; try again in a few seconds")
+
+        def work(size: tuple[int, int], image: UInt8Array) -> T:
+            prediction = self.loading.result().predict(image)
+            if not original:
+                return finish(Segmentation(prediction.seg_map, lambda: Image.fromarray(image), self.labels))
+            whole = enlarged(prediction, size)
+            return finish(Segmentation(whole, lambda: read_image(data, self._max_pixels).image, self.labels))
+
         with self._executor.admit() as ticket:
-            image = self.resize(read_image(data, self._max_pixels, enough=self.image_size))
-            return Segmentation(ticket.run(self.loading.result().run, image))
+            photo = read_image(data, self._max_pixels, enough=self.image_size)
+            return ticket.run(work, photo.size, self.resize(photo))
 
     def resize(self, photo: Photo) -> UInt8Array:
         """Return `photo`, uint8 [height, width, 3], with its long side `image_size` pixels."""

@@ -24,3 +24,15 @@ class EngineOptions:
     threads: int
     canvas: Canvas = "fit"
     precision: Precision = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What an engine says of an image: its labels, uint8 [height, width], and the logits that they were made of.
+
+    `logits`, float32 [rows, columns, classes], belong to pixels `stride` apart; None of a graph that hides them.
+    """
+
+    seg_map: UInt8Array
+    logits: Array | None
+    stride: int
