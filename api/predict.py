@@ -59,7 +59,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "enum": list(BODIES),
         "description": "What comes back.\n"
         "- `map` (default): JSON, the class id of every pixel\n"
-        "- `objects`: JSON, what is in the photo: each class's pixels, share, bounding box and mask in COCO's run lengths\n"
+        "- `objects`: JSON, what is in the photo: each class's pixels, share, bounding box and COCO run lengths\n"
         "- `mask` (default where Accept asks for image/png and not for JSON): PNG, a pixel's value is its class id\n"
         "- `overlay`: PNG, or JPEG where Accept asks for it, the photo with the classes' colours over it\n"
         "- `cutout`: PNG, the photo where the classes are, transparent elsewhere",

@@ -28,6 +28,7 @@ from config import Settings  # noqa: E402
 from core.engine import Engine  # noqa: E402
 from core.graph import read_graph  # noqa: E402
 from core.image import read_image  # noqa: E402
+from core.labels import LABELS  # noqa: E402
 from core.model import Segmentation, resized  # noqa: E402
 from core.types import EngineOptions, UInt8Array  # noqa: E402
 from core.weights import MOBILE  # noqa: E402
@@ -81,7 +82,8 @@ def main() -> None:
             f"plain Pillow {slow:.0f} ms, ratio {fast / slow:.2f}; {agreement:.2%} of labels agree"
         )
     square = read_image((ROOT / "assets" / "astronaut.jpg").read_bytes(), max_pixels=10**6)
-    largest = Segmentation(engine.run(resized(square, 1024)))
+    pixels = resized(square, 1024)
+    largest = Segmentation(engine.run(pixels), lambda: Image.fromarray(pixels), LABELS)
     [encoding] = interleaved(runs, lambda: map_body(largest))
     print(f"a map of {largest.image_size} leaves as JSON in {encoding:.1f} ms")
 

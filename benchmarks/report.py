@@ -129,8 +129,8 @@ def processor() -> str:
 def draw(results: list[Result], path: Path, shape: str = "4:3") -> None:
     """Write a plot (SVG, transparent) of the times at the graph's own size, fastest on top, with the mean IoU."""
     # Here, not above: this file is imported by every engine's process, where it would count as the engine's memory.
-    import matplotlib  # type: ignore[import-not-found]  # noqa: PLC0415
-    from matplotlib.figure import Figure  # type: ignore[import-not-found]  # noqa: PLC0415
+    import matplotlib  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     key = CANVAS, shape
     times = {result.name: ratio(result.times[key], pick(results, STOCK).times[key]) for result in results}

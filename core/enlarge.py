@@ -1,4 +1,4 @@
-"""Labels at the photo's own size, from the logits: finer than the label map enlarged, since they know how sure it is."""
+"""Labels at the photo's own size, from the logits: finer than the label map enlarged, as they know how sure it is."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from core.types import Array, UInt8Array
 def enlarged_labels(logits: Array, stride: int, size: tuple[int, int], target: tuple[int, int]) -> UInt8Array:
     """Return the labels, uint8 [height, width] as in `target`, of an image that the model saw with `size`.
 
-    `logits`, float32 [rows, columns, classes], belong to pixels `stride` apart of the image of `size`, height and width,
-    from its top left one; `target` is the height and width of the image it was resized from. The label of a pixel is
-    the class whose logits, interpolated bilinearly at its centre, are largest. Where the four cells around have the same
-    best class it is that; the other pixels, few of them, are worked out a row of cells at a time.
+    `logits`, float32 [rows, columns, classes], belong to pixels `stride` apart of the image of `size`, height and
+    width, from its top left one; `target` is the height and width of the image it was resized from. The label of a
+    pixel is the class whose logits, interpolated bilinearly at its centre, are largest. Where the four cells around
+    have the same best class it is that; the other pixels, few of them, are worked out a row of cells at a time.
     """
     labels = logits.argmax(axis=-1).astype(np.uint8)
     row, down = _places(size[0], target[0], stride, logits.shape[0])

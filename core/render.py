@@ -105,4 +105,5 @@ def compressed(counts: Array) -> bytes:
         # A group ends its number if what is left is all sign.
         going_on = going_on & (values != np.where(group & 0x10, -1, 0))
         groups.append(group + np.where(going_on, 0x20, 0) + 48)
-    return np.stack(groups, axis=1)[np.stack(present, axis=1)].astype(np.uint8).tobytes()
+    characters: UInt8Array = np.stack(groups, axis=1)[np.stack(present, axis=1)].astype(np.uint8)
+    return characters.tobytes()

@@ -51,6 +51,14 @@ def full_zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Zoo, Pa
         yield running, Path(graph)
 
 
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the pictures that tests leave for a human to look at: PICTURES, or one of pytest's own."""
+    folder = Path(os.environ.get("PICTURES") or tmp_path_factory.mktemp("pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

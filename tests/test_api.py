@@ -2,16 +2,21 @@
 
 import gzip
 import json
+import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
+from pycocotools import mask as coco
 from werkzeug.test import TestResponse
 
 import api
@@ -20,6 +25,7 @@ from app import create_app
 from config import Settings
 from core.labels import LABELS
 from core.model import ModelWrapper
+from core.types import UInt8Array
 from tests.conftest import ASTRONAUT, CHELSEA
 
 
@@ -30,6 +36,12 @@ def client(app: Flask) -> FlaskClient:
 
 def predict(client: FlaskClient, query: str = "", photo: Path = CHELSEA, **options: Any) -> TestResponse:
     return client.post(f"/model/predict{query}", data={"image": (BytesIO(photo.read_bytes()), "photo")}, **options)
+
+
+def upload(image: bytes) -> dict[str, Any]:
+    """Return what posts `image`, put together here: Werkzeug's client leaves a file open for one of this size."""
+    head = b'--x\r\nContent-Disposition: form-data; name="image"; filename="photo"\r\n\r\n'
+    return {"data": head + image + b"\r\n--x--\r\n", "content_type": "multipart/form-data; boundary=x"}
 
 
 def test_the_map_has_exactly_the_originals_three_keys_in_order(client: FlaskClient) -> None:
@@ -61,6 +73,150 @@ def test_classes_leaves_only_what_was_asked_for(client: FlaskClient) -> None:
     assert person == [[class_ if class_ == 15 else 0 for class_ in row] for row in whole]
 
 
+def opened(answer: TestResponse, kind: str) -> Image.Image:
+    assert (answer.status_code, answer.mimetype) == (200, f"image/{kind.lower()}")
+    image = Image.open(BytesIO(answer.data), formats=[kind])
+    image.load()
+    return image
+
+
+@pytest.mark.parametrize("size", ["model", "original"])
+@pytest.mark.parametrize("photo", [ASTRONAUT, CHELSEA])
+def test_all_outputs_show_the_same_map(client: FlaskClient, photo: Path, size: str, pictures: Path) -> None:
+    def ask(output: str, **options: Any) -> TestResponse:
+        return predict(client, f"?output={output}&size={size}", photo, **options)
+
+    seg_map = np.array(ask("map").get_json()["seg_map"], np.uint8)
+    shown = {output: opened(ask(output), "PNG") for output in ("mask", "overlay", "cutout")}
+    for output, image in shown.items():
+        assert image.size == seg_map.shape[::-1]
+        image.save(pictures / f"{photo.stem}-{output}-{size}.png")
+    with Image.open(photo) as sent:
+        assert size == "model" or sent.size == seg_map.shape[::-1]
+    assert shown["mask"].mode == "P"
+    assert np.array_equal(np.asarray(shown["mask"]), seg_map)
+    assert shown["cutout"].mode == "RGBA"
+    alpha = np.asarray(shown["cutout"])[..., 3]
+    assert np.mean((alpha >= 128) == (seg_map != 0)) > 0.99
+    jpeg = opened(ask("overlay", headers={"Accept": "image/jpeg,image/png;q=0.5"}), "JPEG")
+    assert np.abs(np.asarray(jpeg).astype(int) - np.asarray(shown["overlay"])).mean() < 5
+
+    body = ask("objects").get_json()
+    assert list(body) == ["status", "image_size", "objects"]
+    assert body["image_size"] == list(seg_map.shape[::-1])
+    assert [list(found) for found in body["objects"]] == [["id", "label", "pixels", "fraction", "bbox", "rle"]] * len(
+        body["objects"]
+    )
+    check_objects(body["objects"], seg_map)
+
+
+def check_objects(objects: list[dict[str, Any]], seg_map: UInt8Array) -> None:
+    assert {found["id"] for found in objects} == set(np.unique(seg_map).tolist()) - {0}
+    for found in objects:
+        where = seg_map == found["id"]
+        assert found["label"] == LABELS[found["id"]]
+        assert found["pixels"] == where.sum()
+        assert found["fraction"] == pytest.approx(where.mean())
+        ys, xs = np.nonzero(where)
+        assert found["bbox"] == [xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1]
+        assert np.array_equal(coco.decode(found["rle"]), where)
+
+
+def test_objects_agree_with_the_map_on_every_photo(client: FlaskClient, voc: Path, pictures: Path) -> None:
+    names = (voc / "val.txt").read_text().split()
+    for number, name in enumerate(names):
+        photo = voc / "JPEGImages" / f"{name}.jpg"
+        seg_map = np.array(predict(client, photo=photo).get_json()["seg_map"], np.uint8)
+        check_objects(predict(client, "?output=objects", photo).get_json()["objects"], seg_map)
+        if number % 40 == 0:
+            for output in ("mask", "overlay", "cutout"):
+                picture = opened(predict(client, f"?output={output}&size=original", photo), "PNG")
+                picture.save(pictures / f"{name}-{output}.png")
+
+
+def test_classes_count_for_every_output(client: FlaskClient) -> None:
+    body = predict(client, "?output=objects&classes=person", ASTRONAUT).get_json()
+    assert [found["label"] for found in body["objects"]] == ["person"]
+    nothing = predict(client, "?output=objects&classes=boat", ASTRONAUT).get_json()
+    assert nothing["objects"] == []
+    mask = opened(predict(client, "?output=mask&classes=person", ASTRONAUT), "PNG")
+    assert set(np.unique(np.asarray(mask)).tolist()) == {0, 15}
+
+
+@pytest.mark.parametrize(
+    ("accept", "mimetype"),
+    [
+        ("*/*", "application/json"),
+        ("image/png", "image/png"),
+        ("image/png, application/json;q=0.1", "application/json"),
+        ("image/*", "image/png"),
+        ("image/jpeg", "application/json"),
+        ("text/html", "application/json"),
+    ],
+)
+def test_a_client_that_accepts_png_alone_gets_the_mask(client: FlaskClient, accept: str, mimetype: str) -> None:
+    answer = predict(client, headers={"Accept": accept})
+    assert answer.mimetype == mimetype
+    assert "Accept" in answer.headers["Vary"]
+    assert mimetype == "application/json" or opened(answer, "PNG").mode == "P"
+
+
+def test_a_phones_portrait_photo_comes_out_upright_in_its_own_size(client: FlaskClient, pictures: Path) -> None:
+    """As a phone writes it: lying on its side, with the EXIF orientation that says so."""
+    with Image.open(ASTRONAUT) as person:
+        upright = person.resize((1200, 1600))
+    exif = upright.getexif()
+    exif[0x0112] = 6
+    file = BytesIO()
+    upright.rotate(90, expand=True).save(file, "JPEG", exif=exif, quality=95)
+    masks = {}
+    for output in ("mask", "overlay", "cutout"):
+        query = f"/model/predict?output={output}&size=original&classes=person"
+        answer = client.post(query, **upload(file.getvalue()))
+        image = opened(answer, "PNG")
+        assert image.size == (1200, 1600)
+        image.save(pictures / f"phone-{output}.png")
+        masks[output] = image
+    mask = np.asarray(masks["mask"]) == 15
+    assert mask[300, 550]  # her face
+    assert not mask[100, 100]  # the flag
+    overlay, cutout = (np.asarray(masks[output].convert("RGB")).astype(int) for output in ("overlay", "cutout"))
+    photo = np.asarray(upright).astype(int)
+    assert np.abs(overlay - photo)[~mask].mean() < 4
+    assert np.abs(cutout - photo).mean() < 4
+
+
+def test_a_large_photo_in_its_own_size_stays_within_its_memory(client: FlaskClient) -> None:
+    """12 megapixels: at most 400 MB above what the process has at rest."""
+    with Image.open(ASTRONAUT) as person:
+        file = BytesIO()
+        person.resize((3000, 4000)).save(file, "JPEG")
+    for output in ("cutout", "overlay", "objects"):
+        before = resident()
+        highest = [before]
+        done = threading.Event()
+
+        def watch(highest: list[int] = highest, done: threading.Event = done) -> None:
+            while not done.wait(0.005):
+                highest.append(resident())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        query = f"/model/predict?output={output}&size=original"
+        answer = client.post(query, **upload(file.getvalue()))
+        done.set()
+        watcher.join()
+        assert answer.status_code == 200
+        assert len(highest) > 5
+        assert max(highest) - before < 400_000_000
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process has resident."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 @pytest.mark.parametrize(
     ("query", "name"), [("?output=png", "output"), ("?size=huge", "size"), ("?classes=x", "classes")]
 )
@@ -75,7 +231,7 @@ def test_gzip_when_the_client_accepts_it(client: FlaskClient) -> None:
     zipped = predict(client, headers={"Accept-Encoding": "gzip"})
     assert "Content-Encoding" not in plain.headers
     assert zipped.headers["Content-Encoding"] == "gzip"
-    assert zipped.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert zipped.headers["Vary"] == plain.headers["Vary"] == "Accept, Accept-Encoding"
     assert gzip.decompress(zipped.data) == plain.data
     assert "Content-Encoding" not in predict(client, headers={"Accept-Encoding": "gzip;q=0"}).headers
 
@@ -145,7 +301,7 @@ def test_a_full_queue_is_503_with_retry_after(client: FlaskClient, app: Flask) -
 def test_a_failure_of_our_own_is_a_500_that_tells_nothing(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr(ModelWrapper, "segment", fail)
@@ -260,7 +416,9 @@ def test_swagger_json_documents_every_route_parameter_and_status(client: FlaskCl
     assert set(parameters) == {*PARAMETERS, "image"}
     assert parameters["image"]["type"] == "file"
     assert parameters["image"]["required"]
-    assert parameters["output"]["enum"] == ["map"]
+    assert parameters["output"]["enum"] == ["map", "objects", "mask", "overlay", "cutout"]
+    assert parameters["size"]["enum"] == ["model", "original"]
+    assert post["produces"] == ["application/json", "image/png", "image/jpeg"]
     assert parameters["output"]["in"] == "query"
     assert post["consumes"] == ["multipart/form-data"]
     assert set(post["responses"]) == {"200", "400", "413", "415", "503"}

@@ -46,22 +46,36 @@ def test_resize_keeps_the_original_services_size(
 
 @pytest.mark.parametrize(("photo", "label", "share"), [(ASTRONAUT, "person", 0.4), (CHELSEA, "cat", 0.7)])
 def test_sample_photos_hold_what_they_show(model: ModelWrapper, photo: Path, label: str, share: float) -> None:
-    segmentation = model.segment(photo.read_bytes())
+    segmentation = model.segment(photo.read_bytes(), lambda found: found)
     assert np.mean(segmentation.seg_map == LABELS.index(label)) > share
     assert max(segmentation.image_size) == 513
 
 
 def test_only_turns_the_other_classes_into_background() -> None:
-    segmentation = Segmentation(np.array([[0, 8, 15]], np.uint8))
+    segmentation = Segmentation(np.array([[0, 8, 15]], np.uint8), lambda: Image.new("RGB", (3, 1)), LABELS)
     assert segmentation.only({8}).seg_map.tolist() == [[0, 8, 0]]
     assert segmentation.image_size == (3, 1)
+
+
+def test_the_original_size_has_the_upright_photo_and_a_map_of_its_size(model: ModelWrapper) -> None:
+    file = io.BytesIO()
+    with Image.open(CHELSEA) as cat:
+        exif = cat.getexif()
+        exif[0x0112] = 6  # to be turned a quarter clockwise
+        cat.resize((900, 600)).rotate(90, expand=True).save(file, "JPEG", exif=exif)
+    found = model.segment(file.getvalue(), lambda found: found, original=True)
+    assert found.image_size == found.photo().size == (900, 600)
+    small = model.segment(file.getvalue(), lambda found: found)
+    assert small.image_size == small.photo().size == (513, 342)
+    shrunk = np.asarray(Image.fromarray(found.seg_map).resize((513, 342), Image.Resampling.NEAREST))
+    assert np.mean(shrunk == small.seg_map) > 0.995
 
 
 def test_images_over_the_limit_are_refused(model: ModelWrapper) -> None:
     file = io.BytesIO()
     Image.new("1", (10000, 5001)).save(file, "PNG")
     with pytest.raises(ImageTooLarge):
-        model.segment(file.getvalue())
+        model.segment(file.getvalue(), lambda found: found)
 
 
 class Idle(Executor):
@@ -75,7 +89,7 @@ def test_a_loading_model_says_so() -> None:
     model = ModelWrapper(own(MOBILE, None), EngineOptions(1), Idle(1, 1, 1), image_size=513, max_pixels=1)
     assert not model.ready
     with pytest.raises(ModelNotReady, match="still loading"):
-        model.segment(b"")
+        model.segment(b"", lambda found: found)
 
 
 def test_a_model_that_can_not_be_loaded_is_never_ready(tmp_path: Path) -> None:
