@@ -9,12 +9,12 @@ from flask import Flask, Request, request
 from flask_cors import CORS
 from werkzeug import Response
 
-from api import context, health, metadata, predict  # noqa: F401 - importing a file adds its routes
+from api import context, demo, health, metadata, predict  # noqa: F401 - importing a file adds its routes
 from api.errors import JsonErrorApi, answer
 from config import Settings
 
 VERSION = "1.0.0"
-DESCRIPTION = """The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012."""
+DESCRIPTION = """The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo)"""
 
 
 class InMemoryRequest(Request):
@@ -60,6 +60,7 @@ def install(app: Flask, settings: Settings) -> None:
     )
     api.add_namespace(context.namespace)
     api.add_namespace(health.namespace)
+    demo.install(app)
 
 
 def _require_key(key: str) -> Response | None:

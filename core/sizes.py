@@ -22,7 +22,7 @@ def dilate(graph: Rewriter) -> None:
     SAME's d (k - 1) / 2 before and after (k the kernel's size) plus what makes the size a multiple of d, and crops
     take that away again. Other paddings or crops are left alone. Since SAME is worked out from the input's size, the
     result works for every size, where the constants worked for one. Over MAX_DILATION oneDNN's depthwise convolution is
-    slower than the three together: there they stay, with the end of the padding worked out from the input's size too.
+    slower than the three together: there they stay, see _follow_size().
     """
     for gather in graph:
         if gather.op != "BatchToSpaceND":
@@ -46,7 +46,8 @@ def dilate(graph: Rewriter) -> None:
         if not all(np.array_equal(found, expected) for found, expected in same):
             continue
         if dilation.max() > MAX_DILATION:
-            _follow_size(graph, scatter, gather, dilation, reach)
+            if not np.any(np.array(weights.shape[:2]) % 2 == 0):
+                _follow_size(graph, scatter, convolution, gather, dilation)
         else:
             dilated = graph.add(
                 convolution.op,
@@ -101,8 +102,13 @@ def absorb_pads(graph: Rewriter) -> None:
             convolution.attr["padding"].s = b"SAME"
 
 
-def _follow_size(graph: Rewriter, scatter: Node, gather: Node, dilation: Array, reach: Array) -> None:
-    """Let the padding of `scatter` and the crops of `gather` be worked out from the size of what is scattered."""
+def _follow_size(graph: Rewriter, scatter: Node, convolution: Node, gather: Node, dilation: Array) -> None:
+    """Let the padding of `scatter` and the crops of `gather` be worked out from the size of what is scattered.
+
+    And leave the padding around the image to `convolution` (SAME): it works on images of every so many-th pixel, at
+    whose edges the whole image ends too. At a dilation of 36, on 65 x 65 cells, four fifths of what was scattered were
+    zeros. Only for kernels of odd size, whose padding is the same in front and behind.
+    """
 
     def integers(op: str, inputs: list[Node], **attributes: Any) -> Node:
         return graph.add(op, f"{scatter.name}/{op}", inputs, T=tf.int32, **attributes)
@@ -111,11 +117,11 @@ def _follow_size(graph: Rewriter, scatter: Node, gather: Node, dilation: Array, 
         return graph.add_constant(f"{scatter.name}/constant", np.array(values, np.int32))
 
     size = spatial_size(graph, graph.inputs(scatter)[0])
-    # What is missing to the next multiple of the dilation: -(size + reach) modulo dilation.
-    missing = integers("FloorMod", [integers("Sub", [constant(*-reach), size]), constant(*dilation)])
-    after = integers("AddV2", [missing, constant(*(reach - reach // 2))])
-    scatter.input[2] = integers("Pack", [constant(*(reach // 2)), after], N=2, axis=1).name
-    gather.input[2] = integers("Pack", [constant(0, 0), missing], N=2, axis=1).name
+    # What is missing to the next multiple of the dilation: -size modulo dilation.
+    missing = integers("FloorMod", [integers("Sub", [constant(0, 0), size]), constant(*dilation)])
+    around = integers("Pack", [constant(0, 0), missing], N=2, axis=1).name
+    scatter.input[2] = gather.input[2] = around
+    convolution.attr["padding"].s = b"SAME"
 
 
 def follow_low_level_size(graph: Rewriter) -> None:
