@@ -1,0 +1,47 @@
+"""GET /demo: the page for people, one file of HTML that uses nothing but this API, and the photos to try it with."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+from flask import Flask, Response, send_from_directory
+
+PAGE = Path(__file__).with_name("demo.html").read_text(encoding="utf-8")
+ASSETS = Path(__file__).parent.parent / "assets"
+SAMPLES = ("astronaut.jpg", "chelsea.jpg")
+
+
+def install(app: Flask) -> None:
+    """Give `app` the page and its sample photos; they are public, with or without an API_KEY."""
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": content_security_policy(PAGE)}
+
+    @app.get("/demo")
+    def demo() -> Response:
+        return Response(PAGE, mimetype="text/html", headers=headers)
+
+    @app.get(f"/demo/<any{SAMPLES}:name>")
+    def sample(name: str) -> Response:
+        return send_from_directory(ASSETS, name)
+
+
+def content_security_policy(page: str) -> str:
+    """Return the policy under which `page` can reach its own service only, and runs only what is written in it."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "connect-src 'self'",
+            "img-src 'self' data:",
+            f"script-src {_hash(page, 'script')}",
+            f"style-src {_hash(page, 'style')}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def _hash(page: str, tag: str) -> str:
+    """Return the source expression that allows the one inline `tag` of `page`."""
+    [content] = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
