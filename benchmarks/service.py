@@ -68,7 +68,7 @@ def start_peer(script: str, log: Path) -> Service:
     port = free_port()
     command = [sys.executable, str(ROOT / "benchmarks" / script), str(port)]
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)  # noqa: S603
+        process = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)
     peer = Peer(process, port, 0)
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline and process.poll() is None:

@@ -1,0 +1,206 @@
+"""The page for people, in a real browser, on the real service."""
+
+import base64
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Page, Response, expect, sync_playwright
+
+from core.types import UInt8Array
+from tests.conftest import ASTRONAUT, CHELSEA, Service, start_service
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not chromium:
+        pytest.skip("there is no chromium on this machine")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+
+
+@pytest.fixture
+def page(browser: Browser, service: Service) -> Iterator[Page]:
+    """The page, opened; nothing may be wrong with it, nor may it ask any other host."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    wrong: list[str] = []
+    hosts = set()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.extend([line.text] if line.type == "error" else []))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    page.goto(f"{service.url}/demo")
+    yield page
+    context.close()
+    # What the browser itself says of an answer with an error's status, or of none, is no error of the page.
+    assert not [line for line in wrong if not line.startswith("Failed to load resource")]
+    assert hosts - {""} == {urlsplit(service.url).netloc}
+
+
+def pixels(page: Page) -> UInt8Array:
+    """Return the canvas, uint8 [height, width, 4]."""
+    data = page.evaluate("document.querySelector('canvas').toDataURL('image/png')")
+    with Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def message(page: Page, text: str) -> None:
+    expect(page.locator("#message")).to_contain_text(re.compile(text), timeout=10_000)
+
+
+def try_sample(page: Page, name: str = "astronaut", says: str = "Found person") -> None:
+    page.get_by_role("button", name=re.compile(name)).click()
+    message(page, says)
+
+
+def photo_of(path: Path) -> UInt8Array:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_a_sample_is_coloured_and_its_classes_are_named_and_switched(page: Page, pictures: Path) -> None:
+    try_sample(page)
+    page.screenshot(path=pictures / "demo.png", full_page=True)
+    legend = page.locator("#legend li")
+    assert legend.first.inner_text().split("\n") == ["person", "42%"]
+    shown, photo = pixels(page)[..., :3].astype(int), photo_of(ASTRONAUT).astype(int)
+    different = np.abs(shown - photo).max(axis=-1) > 8
+    assert 0.4 < different.mean() < 0.5
+    page.locator("#opacity").fill("100")
+    assert np.abs(pixels(page)[256, 200, :3].astype(int) - (192, 128, 128)).max() <= 2  # all colour
+    for toggle in page.get_by_role("switch").all():
+        toggle.uncheck()
+    assert np.abs(pixels(page)[..., :3].astype(int) - photo).max() <= 8  # the photo again
+    expect(page.get_by_role("button", name="Cut-out")).to_be_disabled()
+    page.get_by_role("switch").first.check()
+    assert np.abs(pixels(page)[256, 200, :3].astype(int) - (192, 128, 128)).max() <= 2
+
+
+def test_the_pointer_names_what_is_under_it(page: Page) -> None:
+    try_sample(page, "cat", "Found cat")
+    canvas = page.locator("canvas")
+    canvas.hover()
+    expect(page.locator("#tip")).to_have_text("cat")
+    box = canvas.bounding_box()
+    assert box
+    canvas.hover(position={"x": box["width"] - 5, "y": 5})
+    expect(page.locator("#tip")).to_have_text("background")
+
+
+def test_the_downloads_are_what_the_service_answers(page: Page, service: Service, tmp_path: Path) -> None:
+    try_sample(page)
+    page.get_by_role("switch").nth(1).uncheck()  # what is not the person
+    saved = {}
+    for button in ("Cut-out", "Mask", "Overlay", "JSON"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button, exact=True).click()
+        saved[button] = tmp_path / download.value.suggested_filename
+        download.value.save_as(saved[button])
+    assert saved["Cut-out"].name == "astronaut-cutout.png"
+    classes = [found["id"] for found in json.loads(saved["JSON"].read_text())["objects"]]
+    asked = {"size": "original", "classes": ",".join(str(id_) for id_ in [classes[0], *classes[2:]])}
+    for button, output in (("Cut-out", "cutout"), ("Mask", "mask"), ("Overlay", "overlay")):
+        answer = service.predict(ASTRONAUT.read_bytes(), params=asked | {"output": output})
+        assert saved[button].read_bytes() == answer.content
+    everything = service.predict(ASTRONAUT.read_bytes(), params={"size": "original", "output": "objects"})
+    assert saved["JSON"].read_bytes() == everything.content
+    with Image.open(saved["Cut-out"]) as cutout, Image.open(saved["Mask"]) as mask:
+        assert np.mean((np.asarray(cutout)[..., 3] >= 128) == (np.asarray(mask) != 0)) > 0.98
+
+
+def test_a_photo_is_chosen_dropped_or_pasted(page: Page) -> None:
+    page.locator("#file").set_input_files(CHELSEA)
+    message(page, "Found cat")
+    give = """([name, kind, data]) => {
+        const transfer = new DataTransfer();
+        const bytes = Uint8Array.from(atob(data), character => character.charCodeAt());
+        transfer.items.add(new File([bytes], "given.jpg", {type: "image/jpeg"}));
+        document.body.dispatchEvent(new window[kind](name, {
+            bubbles: true, cancelable: true, [kind === "DragEvent" ? "dataTransfer" : "clipboardData"]: transfer,
+        }));
+    }"""
+    for name, kind, path, says in (
+        ("drop", "DragEvent", ASTRONAUT, "Found person"),
+        ("paste", "ClipboardEvent", CHELSEA, "Found cat"),
+    ):
+        page.evaluate(give, [name, kind, base64.b64encode(path.read_bytes()).decode()])
+        message(page, says)
+
+
+def test_the_command_it_shows_does_the_same(page: Page) -> None:
+    page.locator("#file").set_input_files(CHELSEA)
+    message(page, "Found cat")
+    command = page.locator("#curl").inner_text()
+    assert "-F 'image=@chelsea.jpg'" in command
+    run = subprocess.run(shlex.split(command), cwd=CHELSEA.parent, capture_output=True, check=True)
+    assert json.loads(run.stdout)["objects"][0]["label"] == "cat"
+
+
+def test_errors_are_told(page: Page, service: Service) -> None:
+    broken = FilePayload(name="broken.jpg", mimeType="image/jpeg", buffer=CHELSEA.read_bytes()[:2000])
+    page.locator("#file").set_input_files(broken)
+    told = service.predict(CHELSEA.read_bytes()[:2000]).json()["message"]
+    message(page, re.escape(told))
+    page.route("**/model/predict*", lambda route: route.abort())
+    page.locator("#file").set_input_files(CHELSEA)
+    message(page, "can't be reached")
+    page.unroute("**/model/predict*")
+    page.get_by_role("button", name="Try again").click()
+    message(page, "Found cat")
+    busy = {"message": "the service is busy"}
+    headers = {"Retry-After": "7"}
+    page.route("**/model/predict*", lambda route: route.fulfill(status=503, headers=headers, json=busy))
+    page.locator("#file").set_input_files(CHELSEA)
+    message(page, r"the service is busy \(in 7 s\)")
+
+
+def test_a_guarded_service_is_asked_with_the_key(browser: Browser, tmp_path: Path) -> None:
+    service = start_service(tmp_path / "log", API_KEY="sesame", IMAGE_SIZE="129")
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{service.url}/demo")
+        page.get_by_role("button", name=re.compile("cat")).click()
+        message(page, "X-API-Key is missing or wrong")
+        page.get_by_label("Key of this service").fill("sesame")
+        page.get_by_role("button", name="Use it").click()
+        message(page, "Found")
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_and_the_keyboard_suffices(
+    browser: Browser, service: Service, pictures: Path, scheme: str
+) -> None:
+    options = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme, "has_touch": True}
+    with browser.new_context(**options) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{service.url}/demo")
+        for _ in range(9):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.value") == "demo/astronaut.jpg":
+                break
+        page.keyboard.press("Enter")
+        message(page, "Found person")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.screenshot(path=pictures / f"demo-phone-{scheme}.png", full_page=True)
+
+
+def test_the_page_runs_nothing_but_its_own(page: Page) -> None:
+    answer = page.reload()
+    assert isinstance(answer, Response)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.title()
+    assert page.locator("html").get_attribute("lang") == "en"
