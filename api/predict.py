@@ -12,7 +12,15 @@ from core.image import SERVED
 from core.labels import class_ids
 from core.model import Segmentation
 
-error = namespace.model("Error", {"message": fields.String(description="What was wrong, and what to do about it")})
+error = namespace.model(
+    "Error",
+    {
+        "message": fields.String(
+            description="What was wrong, and what to do about it",
+            example="the image is empty (0 bytes); send the contents of an image file",
+        )
+    },
+)
 rle = namespace.model(
     "RunLengths",
     {

@@ -1,6 +1,7 @@
 """Other models than the bundled one, end to end: the full one, fetched, and one of the user's own."""
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -11,11 +12,14 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
+from PIL import Image
 
+from core.render import COLOURS
 from core.weights import MOBILE
 from tests.conftest import ASTRONAUT, CHELSEA, ROOT, Service, free_port, start_service
 from tests.zoo import Zoo, archive_of, sha512_of
 
+LANCZOS = Image.Resampling.LANCZOS
 # The classes of the graph of one's own, by their ids in the mobile graph.
 CHOSEN = {"nothing": 0, "Cat": 8, "dog": 12, "human being": 15, "train": 19}
 
@@ -65,6 +69,17 @@ def test_a_graph_of_ones_own_is_served_with_its_own_classes(own_service: Service
     assert np.mean(person == 3) > 0.4
     only = own_service.predict(ASTRONAUT.read_bytes(), params={"classes": "Human Being"}).json()["seg_map"]
     assert np.array_equal(np.array(only) == 3, person == 3)
+    mask = own_service.predict(ASTRONAUT.read_bytes(), params={"output": "mask"})
+    with Image.open(io.BytesIO(mask.content)) as image:
+        assert np.array_equal(np.asarray(image), person)
+        assert tuple(np.asarray(image.convert("RGB"))[person == 3][0]) == tuple(COLOURS[3])
+    overlay = own_service.predict(ASTRONAUT.read_bytes(), params={"output": "overlay", "classes": "dog"})
+    with Image.open(io.BytesIO(overlay.content)) as image, Image.open(ASTRONAUT) as photo:
+        assert image.size == (513, 513)
+        unchanged = np.abs(np.asarray(image).astype(int) - np.asarray(photo.resize((513, 513), LANCZOS))).max(axis=-1)
+        assert np.mean(unchanged == 0) > 0.99  # there is no dog
+    objects = own_service.predict(ASTRONAUT.read_bytes(), params={"output": "objects"}).json()["objects"]
+    assert objects[0]["label"] == "human being"
     refused = own_service.predict(ASTRONAUT.read_bytes(), params={"classes": "person"})
     assert refused.status_code == 400
     assert "3 human being" in refused.json()["message"]
