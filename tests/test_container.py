@@ -20,7 +20,7 @@ import requests
 from tests.conftest import CHELSEA, ROOT, Service, free_port
 from tests.zoo import Zoo, sha512_of
 
-TAG = "segmenter-test"
+TAG, FULL_TAG = "segmenter-test", "full-segmenter-test"
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +144,9 @@ def test_the_full_model_can_be_baked_in(image: str, full_zoo: tuple[Zoo, Path], 
     server, graph = full_zoo
     arguments = {"MODEL_TYPE": "full", "MODEL_MIRROR": server.url, "MODEL_SHA512": f"full={sha512_of(graph)}"}
     options = [option for name, value in arguments.items() for option in ("--build-arg", f"{name}={value}")]
-    build = subprocess.run(
-        [image, "build", f"{TAG}-full", *options], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    build = subprocess.run([image, "build", FULL_TAG, *options], cwd=ROOT, capture_output=True, text=True, check=False)
     assert build.returncode == 0, build.stderr[-3000:]
-    with running(image, f"{TAG}-full", tmp_path / "log") as service:
+    with running(image, FULL_TAG, tmp_path / "log") as service:
         serving = requests.get(f"{service.url}/model/metadata", timeout=10).json()["serving"]
         assert (serving["model_type"], serving["backbone"]) == ("full", "Xception-65")
         seg_map = service.predict(CHELSEA.read_bytes()).json()["seg_map"]
