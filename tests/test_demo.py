@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Response, Route, expect, sync_playwright
 
 from core.types import UInt8Array
 from tests.conftest import ASTRONAUT, CHELSEA, Service, start_service
@@ -71,7 +71,7 @@ def photo_of(path: Path) -> UInt8Array:
 
 def test_a_sample_is_coloured_and_its_classes_are_named_and_switched(page: Page, pictures: Path) -> None:
     try_sample(page)
-    page.screenshot(path=pictures / "demo.png", full_page=True)
+    page.screenshot(path=pictures / "demo.png", full_page=True, animations="disabled")
     legend = page.locator("#legend li")
     assert legend.first.inner_text().split("\n") == ["person", "42%"]
     shown, photo = pixels(page)[..., :3].astype(int), photo_of(ASTRONAUT).astype(int)
@@ -117,6 +117,60 @@ def test_the_downloads_are_what_the_service_answers(page: Page, service: Service
     assert saved["JSON"].read_bytes() == everything.content
     with Image.open(saved["Cut-out"]) as cutout, Image.open(saved["Mask"]) as mask:
         assert np.mean((np.asarray(cutout)[..., 3] >= 128) == (np.asarray(mask) != 0)) > 0.98
+
+
+def saved_as(format_: str, image: Image.Image, **options: object) -> FilePayload:
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    return FilePayload(name=f"photo.{format_.lower()}", mimeType=f"image/{format_.lower()}", buffer=file.getvalue())
+
+
+def test_a_photo_that_lies_on_its_side_is_seen_upright(page: Page) -> None:
+    exif = Image.Exif()
+    exif[0x112] = 6  # Orientation: to be turned clockwise
+    with Image.open(ASTRONAUT) as photo:
+        wide = photo.crop((0, 0, 512, 300))
+    lying = wide.transpose(Image.Transpose.ROTATE_90)
+    page.locator("#file").set_input_files(saved_as("JPEG", lying, exif=exif, quality=95))
+    message(page, "Found person")
+    page.locator("#opacity").fill("0")
+    assert pixels(page).shape == (300, 512, 4)
+    assert np.abs(pixels(page)[..., :3].astype(int) - np.asarray(wide)).mean() < 8
+
+
+def test_a_photo_larger_than_the_screen_is_drawn_smaller(page: Page) -> None:
+    with Image.open(ASTRONAUT) as photo:
+        page.locator("#file").set_input_files(saved_as("JPEG", photo.resize((4000, 3000))))
+    message(page, "Found person")
+    expect(page.locator("#size")).to_have_text("4000 × 3000")  # noqa: RUF001 - what people read
+    assert pixels(page).shape == (1200, 1600, 4)
+    page.locator("#opacity").fill("100")
+    assert np.abs(pixels(page)[600, 600, :3].astype(int) - (192, 128, 128)).max() <= 2
+
+
+def test_a_format_that_the_browser_can_not_draw_is_segmented_all_the_same(page: Page) -> None:
+    with Image.open(CHELSEA) as photo:
+        page.locator("#file").set_input_files(saved_as("TIFF", photo))
+    message(page, "Found cat in .* This browser can't show such a file")
+    assert set(pixels(page)[150, 150]) == {64, 0, 255}  # VOC's colour of the cat
+    expect(page.get_by_role("button", name="Cut-out")).to_be_enabled()
+
+
+def test_where_nothing_is_found_it_says_what_could_have_been(page: Page) -> None:
+    page.locator("#file").set_input_files(saved_as("PNG", Image.new("RGB", (300, 200), "teal")))
+    message(page, r"Found nothing of what the model knows \(aeroplane, .*, tvmonitor\)")
+    expect(page.get_by_role("button", name="Mask")).to_be_disabled()
+
+
+def test_it_says_what_it_is_doing(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/model/predict*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright looks at its signature
+    page.get_by_role("button", name=re.compile("cat")).click()
+    message(page, "Looking at it")
+    expect(page.get_by_role("main")).to_have_attribute("aria-busy", "true")
+    held[0].continue_()
+    message(page, "Found cat")
+    expect(page.get_by_role("main")).to_have_attribute("aria-busy", "false")
 
 
 def test_a_photo_is_chosen_dropped_or_pasted(page: Page) -> None:
@@ -193,7 +247,11 @@ def test_it_fits_a_phone_and_the_keyboard_suffices(
         page.keyboard.press("Enter")
         message(page, "Found person")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        page.screenshot(path=pictures / f"demo-phone-{scheme}.png", full_page=True)
+        box = page.locator("canvas").bounding_box()
+        assert box
+        page.locator("canvas").hover(position={"x": box["width"] - 2, "y": 40})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360  # with the name at the edge
+        page.screenshot(path=pictures / f"demo-phone-{scheme}.png", full_page=True, animations="disabled")
 
 
 def test_the_page_runs_nothing_but_its_own(page: Page) -> None:
