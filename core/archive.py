@@ -41,6 +41,14 @@ def read_model_file(path: Path, name: str) -> bytes | None:
         raise ModelError(f"the model's graph {path} can't be read: {error.strerror or error}") from error
 
 
+def read_graph_file(path: Path) -> bytes:
+    """Return the frozen graph in `path`, by itself or in an archive. Raises ModelError where there is none."""
+    content = read_model_file(path, GRAPH)
+    if content is None:
+        raise ModelError(f"there is no {GRAPH} in the archive {path}")
+    return content
+
+
 class _Capped(io.RawIOBase):
     """Hands on what `file` holds, but no more than MAX_UNPACKED bytes."""
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import requests
 
-from core.archive import GRAPH, read_model_file
+from core.archive import read_graph_file
 from core.errors import ModelError
 from core.weights import KnownModel, cached
 
@@ -60,9 +60,7 @@ def fetch(model: KnownModel, cache: Path, mirror: str, sha512: str, report: Repo
 
 def install(model: KnownModel, source: Path, cache: Path, sha512: str) -> Path:
     """Copy the graph of `model` from `source`, the zoo's archive or the graph, into `cache`; return where it is."""
-    content = read_model_file(source, GRAPH)
-    if content is None:
-        raise ModelError(f"there is no {GRAPH} in the archive {source}")
+    content = read_graph_file(source)
     found = hashlib.sha512(content).hexdigest()
     if found != sha512:
         with source.open("rb") as file:

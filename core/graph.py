@@ -5,7 +5,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from core.archive import GRAPH, read_model_file
+from core.archive import read_graph_file
 from core.errors import ModelError
 from core.labels import MAX_CLASSES
 from core.tensorflow import tf
@@ -27,9 +27,7 @@ def read_graph(path: Path) -> Graph:
 
     Raises ModelError where it isn't a DeepLab graph.
     """
-    content = read_model_file(path, GRAPH)
-    if content is None:
-        raise ModelError(f"there is no {GRAPH} in the archive {path}")
+    content = read_graph_file(path)
     expected = f"{path} is not a frozen DeepLab graph: expected a serialized TensorFlow GraphDef"
     try:
         graph_def = tf.compat.v1.GraphDef.FromString(content)
