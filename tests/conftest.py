@@ -113,6 +113,23 @@ def start_service(log: Path, **environment: str) -> Service:
     raise AssertionError(f"the service did not become ready:\n{log.read_text()}")
 
 
+def refused(**environment: str) -> str:
+    """Return the one line with which the service ends at its start."""
+    run = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(free_port())} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    assert "Traceback" not in run.stderr
+    [line] = [line for line in run.stderr.splitlines() if line.startswith("error: ")]
+    return line
+
+
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The real service, shared by all tests that do not stop it."""
