@@ -20,7 +20,7 @@ import requests
 from tests.conftest import CHELSEA, ROOT, Service, free_port
 from tests.zoo import Zoo, sha512_of
 
-TAG, FULL_TAG = "segmenter-test", "full-segmenter-test"
+TAG, FULL_TAG = "segmenter-test:mobile", "segmenter-test:full"
 
 
 @pytest.fixture(scope="module")
