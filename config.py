@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.machine import computes_bfloat16, usable_cores
-from core.types import Canvas, Precision
+from core.types import Canvas, LogFormat, Precision
 from core.weights import MODELS, ZOO
 
 
@@ -109,6 +109,7 @@ class Settings:
     queue_size: int = setting(number(int, 1, 1000), 16, "requests being worked on or waiting; one more is answered 503")
     request_timeout: float = setting(number(float, 1, 3600), 30.0, "seconds until a waiting request is answered 503")
     threads: int = setting(number(int, 1, 1024), usable_cores, "CPU threads for the model; default: the usable cores")
+    log_format: LogFormat = setting(choice("text", "json"), "text", "of the log: lines for people or JSON objects")
     debug: bool = setting(BOOLEAN, False, "Flask's debug server, for development; only on HOST=127.0.0.1")
 
     @classmethod

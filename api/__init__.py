@@ -1,27 +1,17 @@
 """The HTTP side: what may be asked of the service, and what comes back. Knows nothing of TensorFlow."""
 
-import hmac
-from http import HTTPStatus
-from io import BytesIO
-from typing import IO, Any
+from typing import Any
 
-from flask import Flask, Request, request
-from flask_cors import CORS
-from werkzeug import Response
+from flask import Flask
 
-from api import context, demo, health, metadata, predict  # noqa: F401 - importing a file adds its routes
-from api.errors import JsonErrorApi, answer
+from api import context, demo, health, logs, metadata, metrics, predict, security  # noqa: F401 - adds its routes
+from api.errors import JsonErrorApi
+from api.memory import InMemoryRequest, Memory
 from config import Settings
+from core.model import ModelWrapper
 
 VERSION = "1.0.0"
 DESCRIPTION = """The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo)"""
-
-
-class InMemoryRequest(Request):
-    """A request whose uploads stay in memory: MAX_UPLOAD_MB bounds them, and the file system may be read-only."""
-
-    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-        return BytesIO()
 
 
 class ModelApi(JsonErrorApi):
@@ -37,18 +27,23 @@ class ModelApi(JsonErrorApi):
         return schema
 
 
-def install(app: Flask, settings: Settings) -> None:
-    """Give `app` the whole HTTP contract."""
+def install(app: Flask, settings: Settings, model: ModelWrapper, counters: metrics.Metrics) -> None:
+    """Give `app` the whole HTTP contract, answered by `model` and counted by `counters`."""
     app.request_class = InMemoryRequest
+    memory = Memory(settings.queue_size * settings.max_upload_mb * 1_000_000)
+    app.extensions.update(model=model, metrics=counters, memory=memory)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_mb * 1_000_000,
+        # The photo is the only field that counts; the parser itself needs room for 64 kB at once.
+        MAX_FORM_PARTS=100,
+        MAX_FORM_MEMORY_SIZE=100_000,
         SWAGGER_UI_DOC_EXPANSION="list",  # show the operations, not only their groups
         RESTX_MASK_SWAGGER=False,  # no field masks: the answers are not marshalled
     )
-    if settings.cors_enable:
-        CORS(app, origins=list(settings.cors_origins))
-    if settings.api_key:
-        app.before_request(lambda: _require_key(settings.api_key))
+    logs.install(app)
+    counters.watch(model, memory)
+    metrics.install(app, counters)
+    security.install(app, settings)
     api = ModelApi(
         app,
         title="MAX Image Segmenter",
@@ -61,13 +56,3 @@ def install(app: Flask, settings: Settings) -> None:
     api.add_namespace(context.namespace)
     api.add_namespace(health.namespace)
     demo.install(app)
-
-
-def _require_key(key: str) -> Response | None:
-    """Refuse a request to the model without the right X-API-Key; a CORS preflight can't carry one."""
-    if not request.path.startswith("/model/") or request.method == "OPTIONS":
-        return None
-    # WSGI hands header bytes over as latin-1.
-    if hmac.compare_digest(request.headers.get("X-API-Key", "").encode("latin-1"), key.encode()):
-        return None
-    return answer(HTTPStatus.UNAUTHORIZED, "the header X-API-Key is missing or wrong; send the key of this service")

@@ -1,16 +1,36 @@
 """How errors become answers: JSON with one `message` and the right status, on every path."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from flask import current_app, jsonify, request
 from flask_restx import Api
 from werkzeug import Response
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    RequestTimeout,
+)
 
-from core.errors import ImageTooLarge, InvalidImage, InvalidRequest, Unavailable, UnsupportedImage
+from core.errors import (
+    ClientGone,
+    ImageTooLarge,
+    InvalidImage,
+    InvalidRequest,
+    SegmenterError,
+    Unavailable,
+    UnsupportedImage,
+)
 
-STATUS = {
+# nginx's, for its log: nobody receives this answer.
+CLIENT_CLOSED_REQUEST = 499
+
+STATUS: dict[type[SegmenterError], int] = {
+    ClientGone: CLIENT_CLOSED_REQUEST,
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     InvalidImage: HTTPStatus.BAD_REQUEST,
     ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -24,6 +44,8 @@ class JsonErrorApi(Api):
 
     def error_router(self, _original_handler: Any, error: Exception) -> Response:
         """Answer `error`, wherever it was raised."""
+        if isinstance(error, ClientDisconnected) and isinstance(error.__context__, TimeoutError):
+            error = RequestTimeout()
         if isinstance(error, HTTPException):
             return _answer_http(error)
         for kind, status in STATUS.items():
@@ -49,10 +71,23 @@ def _message(error: HTTPException) -> str:
             return f"{request.path} does not exist; / lists what does"
         case MethodNotAllowed():
             return f"{request.method} is not allowed at {request.path}; allowed: {', '.join(error.valid_methods or ())}"
+        case RequestTimeout():
+            return "the request did not come whole within REQUEST_TIMEOUT; send a smaller image, or over a faster line"
+        case ClientDisconnected():
+            return "the request's body ended early; send as many bytes as its Content-Length says"
         case RequestEntityTooLarge():
-            megabytes = current_app.config["MAX_CONTENT_LENGTH"] / 1e6
-            return f"the upload is larger than {megabytes:g} MB, the limit (MAX_UPLOAD_MB); send a smaller image"
+            return _too_large(current_app.config)
     return error.description or error.name
+
+
+def _too_large(config: Mapping[str, Any]) -> str:
+    if (request.content_length or 0) > config["MAX_CONTENT_LENGTH"]:
+        megabytes = config["MAX_CONTENT_LENGTH"] / 1e6
+        return f"the upload is larger than {megabytes:g} MB, the limit (MAX_UPLOAD_MB); send a smaller image"
+    return (
+        f"the form has more than {config['MAX_FORM_PARTS']} parts, or a text field of more than "
+        f"{config['MAX_FORM_MEMORY_SIZE']:,} bytes; send the photo in the file field 'image' alone"
+    )
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -24,9 +24,10 @@ class Live(Resource):
 class Ready(Resource):
     @namespace.doc("ready")
     @namespace.response(200, "The model has passed its warm-up inference", status)
-    @namespace.response(503, "The model is still loading")
+    @namespace.response(503, "The model is still loading, or its session is being restarted")
     def get(self) -> dict[str, str]:
         """Tell whether images can be segmented"""
-        if not current_model().ready:
-            raise ModelNotReady("the model is still loading")
+        model = current_model()
+        if not model.ready:
+            raise ModelNotReady(model.broken or "the model is still loading", 5)
         return OK

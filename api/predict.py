@@ -5,7 +5,9 @@ from typing import Any
 from flask import Response, request
 from flask_restx import Resource, fields
 
-from api.context import current_model, namespace
+from api.connection import waiting_client
+from api.context import current_metrics, current_model, namespace
+from api.memory import contents, held
 from api.responses import BODIES, JPEG, JSON, PNG, Body, chosen_body, default_output, respond
 from core.errors import InvalidRequest
 from core.image import SERVED
@@ -97,6 +99,7 @@ class Predict(Resource):
     @namespace.produces([JSON, PNG, JPEG])
     @namespace.response(200, RESULT, answers)
     @namespace.response(400, "Not an image, a damaged one, or a wrong field or parameter", error)
+    @namespace.response(408, "The request did not come whole in time", error)
     @namespace.response(413, "Too many bytes or pixels", error)
     @namespace.response(415, "An image format that is not served", error)
     @namespace.response(503, "Busy or not ready; try again after the seconds in Retry-After", error)
@@ -105,13 +108,17 @@ class Predict(Resource):
         represent = chosen_body(choice("output", default_output()))
         original = choice("size", "model") == "original"
         model = current_model()
+        # Before the photo has been received, where there is no room for it.
+        model.check()
         classes = request.args.get("classes")
         wanted = class_ids(classes, model.labels) if classes else None
 
         def finish(segmentation: Segmentation) -> Body:
+            current_metrics().count_image(*segmentation.image_size)
             return represent(segmentation.only(wanted) if wanted else segmentation)
 
-        return respond(model.segment(uploaded_image(), finish, original=original))
+        body = model.segment(uploaded_image(), finish, original=original, wanted=waiting_client())
+        return held(respond(body))
 
 
 def choice(name: str, default: str) -> str:
@@ -125,9 +132,11 @@ def choice(name: str, default: str) -> str:
 
 def uploaded_image() -> bytes:
     """Return the bytes of the file in the form field `image`; raise InvalidRequest where there is none."""
-    if file := request.files.get("image"):
-        data: bytes = file.read()
-        return data
+    files = request.files.getlist("image")
+    if len(files) > 1:
+        raise InvalidRequest(f"the field 'image' has {len(files)} files; send one photo a request")
+    if files:
+        return contents(files[0])
     found = f"the field {', '.join([*request.files, *request.form])}" if request.files or request.form else "no field"
     raise InvalidRequest(
         f"the file field 'image' is missing: found {found} in a body of type {request.mimetype or 'none'}; "

@@ -24,21 +24,33 @@ class ImageTooLarge(SegmenterError):
 class Unavailable(SegmenterError):
     """No answer now; the same request may succeed in `retry_after` seconds."""
 
-    retry_after = 1
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ModelNotReady(Unavailable):
-    """The model is still loading."""
+    """The model is still loading, or being loaded anew."""
 
-    retry_after = 5
+
+class InferenceFailed(Unavailable):
+    """The session failed at an image that was good."""
 
 
 class QueueFull(Unavailable):
-    """As many requests as are allowed are being worked on or waiting."""
+    """As many requests as can be answered in time are being worked on or waiting."""
+
+
+class MemoryFull(Unavailable):
+    """The uploads and answers in memory leave no room for one more."""
 
 
 class DeadlineExceeded(Unavailable):
     """The request waited longer than is allowed."""
+
+
+class ClientGone(SegmenterError):
+    """Nobody waits for the answer any more."""
 
 
 class ModelError(SegmenterError):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 from PIL import (
@@ -19,7 +18,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+from core.bombs import CountedFile, refuse_bombs
+from core.errors import ImageTooLarge, InvalidImage, MemoryFull, UnsupportedImage
 
 # The decoders that bytes from outside may reach; importing one is what makes it known to Image.open().
 FORMATS = [
@@ -70,16 +70,17 @@ class Photo:
 
 
 def read_image(data: bytes, max_pixels: int, enough: int | None = None) -> Photo:
-    """Return the picture in `data`.
+    """Return the picture in `data`: what decode() makes of open_image(), and raises what they raise."""
+    return decode(open_image(data, max_pixels), enough)
 
-    `enough` is the long side in pixels that it will be reduced to: a JPEG is then decoded at a half, a quarter or an
-    eighth of its size, as long as that leaves at least `enough`; the decoder then skips most of its work.
 
-    The format is decided by content. The EXIF orientation is applied, transparency is laid on white, 16 bits a
-    channel are reduced to their high 8, and of an animation or a document the first frame is taken.
+def open_image(data: bytes, max_pixels: int) -> Image.Image:
+    """Return the image file in `data`, of which nothing but the header has been read.
 
-    Raises InvalidImage (empty, not an image, truncated or damaged), UnsupportedImage (a format or pixel type that is
-    not served) or ImageTooLarge (more than `max_pixels` by its header; nothing has been decoded then).
+    The format is decided by content.
+
+    Raises InvalidImage (empty or not an image), UnsupportedImage (a format or pixel type that is not served) or
+    ImageTooLarge (more than `max_pixels`, or tiles or scans that take more work than so many pixels).
     """
     if not data:
         raise InvalidImage("the image is empty (0 bytes); send the contents of an image file")
@@ -92,6 +93,22 @@ def read_image(data: bytes, max_pixels: int, enough: int | None = None) -> Photo
         )
     if image.mode not in MODES:
         raise UnsupportedImage(f"pixels of type {image.mode} are not served; save as 8- or 16-bit RGB or grey")
+    refuse_bombs(image, data, max_pixels)
+    return image
+
+
+def decode(image: Image.Image, enough: int | None = None) -> Photo:
+    """Return the picture in `image`, an opened file.
+
+    `enough` is the long side in pixels that it will be reduced to: a JPEG is then decoded at a half, a quarter or an
+    eighth of its size, as long as that leaves at least `enough`; the decoder then skips most of its work.
+
+    The EXIF orientation is applied, transparency is laid on white, 16 bits a channel are reduced to their high 8, and
+    of an animation or a document the first frame is taken.
+
+    Raises InvalidImage where the image is truncated or damaged.
+    """
+    width, height = image.size
     with _decoding():
         if enough is not None:
             long_side = max(width, height)
@@ -109,7 +126,7 @@ def read_image(data: bytes, max_pixels: int, enough: int | None = None) -> Photo
 def _open(data: bytes) -> Image.Image:
     try:
         with _decoding():
-            return Image.open(BytesIO(data), formats=FORMATS)
+            return Image.open(CountedFile(data), formats=FORMATS)
     except InvalidImage as error:
         for name, magics in FOREIGN.items():
             if any(data.startswith(magic) or data[4:].startswith(magic) for magic in magics):
@@ -122,6 +139,12 @@ def _decoding() -> Iterator[None]:
     """Turn what a decoder raises into InvalidImage: damaged input makes them raise nearly anything."""
     try:
         yield
+    except InvalidImage:
+        raise
+    except MemoryError as error:
+        raise MemoryFull(
+            "there is not enough memory for this image now; try again later, or send a smaller one"
+        ) from error
     except UnidentifiedImageError as error:
         raise InvalidImage(f"the file is not an image, or its beginning is damaged; send {SERVED}") from error
     except Exception as error:
@@ -140,4 +163,4 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGB", image.size, "white")
         white.paste(picture, mask=picture)
         return white
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

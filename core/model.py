@@ -1,7 +1,10 @@
 """The model as the service sees it: an image's bytes in, the class of every pixel out."""
 
-from collections.abc import Callable, Collection
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,17 +12,19 @@ import numpy as np
 from PIL import Image
 
 from core.enlarge import enlarged_labels
-from core.errors import ModelError, ModelNotReady
+from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.executor import Executor
-from core.image import Photo, read_image
+from core.image import Photo, decode, open_image, read_image
 from core.machine import give_back_memory
-from core.types import EngineOptions, Prediction, UInt8Array
+from core.types import EngineOptions, Prediction, Stage, UInt8Array
 from core.weights import Weights
 
 if TYPE_CHECKING:
     from core.engine import Engine
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +73,41 @@ class ModelWrapper:
     """Reads, resizes and segments images with the graph of `weights`, loaded in the background.
 
     `image_size` is the long side of the resized image in pixels, `max_pixels` the largest image that is decoded.
+    What observes the executor is told how long decoding, inference and encoding took too.
     `loading` is done when the first answer can be given, or holds the ModelError that prevents it for good.
     """
 
     def __init__(
-        self, weights: Weights, options: EngineOptions, executor: Executor, *, image_size: int, max_pixels: int
+        self,
+        weights: Weights,
+        options: EngineOptions,
+        executor: Executor,
+        *,
+        image_size: int,
+        max_pixels: int,
     ) -> None:
         self.image_size = image_size
         self.labels = weights.labels
         self._weights = weights
         self._max_pixels = max_pixels
         self._options = options
-        self._executor = executor
+        self._failing = False
+        self.executor = executor
         self.loading: Future[Engine] = executor.submit(self._load)
 
     @property
     def ready(self) -> bool:
         """Whether an image can be segmented now."""
-        return self.loading.done() and self.loading.exception() is None
+        return self.loading.done() and self.loading.exception() is None and not self.broken
+
+    @property
+    def broken(self) -> str:
+        """Why no image can be segmented any more until the process is restarted; empty as long as they can."""
+        if self._failing:
+            return "the session fails at every image"
+        if self.loading.done() and self.executor.hung:
+            return f"the session has hung for more than {self.executor.timeout:g} seconds (REQUEST_TIMEOUT)"
+        return ""
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -108,28 +130,74 @@ class ModelWrapper:
             },
         }
 
-    def segment(self, data: bytes, finish: Callable[[Segmentation], T], *, original: bool = False) -> T:
+    def check(self) -> None:
+        """Raise ModelNotReady or QueueFull if an image that came now could not be segmented."""
+        if self.broken:
+            raise ModelNotReady(f"{self.broken} and is being restarted; try again in half a minute", 30)
+        if not self.ready:
+            raise ModelNotReady("the model is still loading; try again in a few seconds", 5)
+        self.executor.check()
+
+    def segment(
+        self,
+        data: bytes,
+        finish: Callable[[Segmentation], T],
+        *,
+        original: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> T:
         """Return what `finish` makes of the segmentation of the image file in `data`.
 
-        The segmentation has the size of the resized image, or with `original` that of the upright image itself. It is
-        made and finished by the executor, so that no more whole images than it has workers are in memory.
+        The segmentation has the size of the resized image, or with `original` that of the upright image itself. The
+        image is decoded, segmented and finished by the executor, so that no more whole images than it has workers are
+        in memory; not at all where, when its turn comes, it is no longer `wanted`.
 
-        Raises InvalidImage, UnsupportedImage or ImageTooLarge for what is wrong with the image (see read_image), and
-        ModelNotReady, QueueFull or DeadlineExceeded where it can't be done now.
+        Raises InvalidImage, UnsupportedImage or ImageTooLarge for what is wrong with the image (see core.image),
+        ModelNotReady, QueueFull, DeadlineExceeded or InferenceFailed where it can't be done now, and ClientGone.
         """
-        if not self.ready:
-            raise ModelNotReady("the model is still loading; try again in a few seconds")
+        self.check()
+        opened = open_image(data, self._max_pixels)
 
-        def work(size: tuple[int, int], image: UInt8Array) -> T:
-            prediction = self.loading.result().predict(image)
-            if not original:
-                return finish(Segmentation(prediction.seg_map, lambda: Image.fromarray(image), self.labels))
-            whole = enlarged(prediction, size)
-            return finish(Segmentation(whole, lambda: read_image(data, self._max_pixels).image, self.labels))
+        def work() -> T:
+            with self._timed("decode"):
+                size, image = self._decoded(opened)
+            with self._timed("inference"):
+                prediction = self._predict(image)
+            with self._timed("encode"):
+                if not original:
+                    return finish(Segmentation(prediction.seg_map, lambda: Image.fromarray(image), self.labels))
+                whole = enlarged(prediction, size)
+                return finish(Segmentation(whole, lambda: read_image(data, self._max_pixels).image, self.labels))
 
-        with self._executor.admit() as ticket:
-            photo = read_image(data, self._max_pixels, enough=self.image_size)
-            return ticket.run(work, photo.size, self.resize(photo))
+        with self.executor.admit(wanted) as ticket:
+            return ticket.run(work)
+
+    def _decoded(self, opened: Image.Image) -> tuple[tuple[int, int], UInt8Array]:
+        """Return the size of the picture in an opened file, and the picture resized."""
+        photo = decode(opened, enough=self.image_size)
+        image = self.resize(photo)
+        # The request goes on, and may decode it once more: what it does not need any longer is given back.
+        opened.close()
+        return photo.size, image
+
+    def _predict(self, image: UInt8Array) -> Prediction:
+        engine = self.loading.result()
+        try:
+            return engine.predict(image)
+        except Exception as error:
+            # Is it this image, or the session? A photo that it has done before tells.
+            try:
+                self._warm_up(engine)
+            except Exception:
+                self._failing = True
+            logger.exception("the inference failed at an image of %s", image.shape)
+            raise InferenceFailed("the model failed at this image; try again later", 30) from error
+
+    @contextmanager
+    def _timed(self, stage: Stage) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.executor.observe(stage, time.monotonic() - began)
 
     def resize(self, photo: Photo) -> UInt8Array:
         """Return `photo`, uint8 [height, width, 3], with its long side `image_size` pixels."""
@@ -150,7 +218,7 @@ class ModelWrapper:
         engine = Engine(graph, self._options)
         # TensorFlow prepares each shape at its first inference, in each thread: pay that for cameras' usual shapes
         # before the first request. This is one of the executor's threads; a job for each of the others keeps it busy.
-        others = [self._executor.submit(self._warm_up, engine) for _ in range(self._executor.workers - 1)]
+        others = [self.executor.submit(self._warm_up, engine) for _ in range(self.executor.workers - 1)]
         self._warm_up(engine)
         for other in others:
             other.result()

@@ -1,5 +1,6 @@
 """Types that several rooms share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -10,6 +11,14 @@ Array: TypeAlias = npt.NDArray[Any]
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 Canvas = Literal["fit", "fixed"]
 Precision = Literal["float32", "bfloat16"]
+LogFormat = Literal["text", "json"]
+Stage = Literal["queue", "decode", "inference", "encode"]
+# Is told the seconds that a stage of one request took.
+Observe: TypeAlias = Callable[[Stage, float], None]
+
+
+def ignore(stage: Stage, seconds: float) -> None:
+    """Observe nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pycocotools import mask as coco
 from werkzeug.test import TestResponse
 
 import api
+from api.metrics import Metrics
 from api.predict import PARAMETERS
 from app import create_app
 from config import Settings
@@ -287,7 +288,7 @@ def test_until_the_model_is_ready_only_liveness_is(loading_app: Flask) -> None:
 
 
 def test_a_full_queue_is_503_with_retry_after(client: FlaskClient, app: Flask) -> None:
-    executor = app.extensions["model"]._executor
+    executor = app.extensions["model"].executor
     with ExitStack() as places:
         for _ in range(Settings().queue_size):
             places.enter_context(executor.admit())
@@ -337,9 +338,8 @@ KEY = "kéy".encode().decode("latin-1")  # as the test client wants it, to send 
 def guarded(app: Flask) -> FlaskClient:
     """A client of an application with a key, CORS for one origin and a small limit, on the shared model."""
     guarded = Flask("guarded", static_folder=None)
-    guarded.extensions["model"] = app.extensions["model"]
     settings = Settings(api_key="kéy", cors_enable=True, cors_origins=("https://a.example",), max_upload_mb=1)
-    api.install(guarded, settings)
+    api.install(guarded, settings, app.extensions["model"], Metrics())
     return guarded.test_client()
 
 
@@ -421,4 +421,4 @@ def test_swagger_json_documents_every_route_parameter_and_status(client: FlaskCl
     assert post["produces"] == ["application/json", "image/png", "image/jpeg"]
     assert parameters["output"]["in"] == "query"
     assert post["consumes"] == ["multipart/form-data"]
-    assert set(post["responses"]) == {"200", "400", "413", "415", "503"}
+    assert set(post["responses"]) == {"200", "400", "408", "413", "415", "503"}

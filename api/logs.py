@@ -1,0 +1,114 @@
+"""The log: one line for each answer and for each event, as text or JSON, with the id of its request."""
+
+import logging
+import re
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from flask import Flask, Response, g, has_request_context, request
+from gunicorn.glogging import Logger as GunicornLogger
+
+from core.types import LogFormat
+
+HEADER = "X-Request-ID"
+# An id from a proxy in front is kept, if it can't be taken for anything else in a log.
+ALLOWED_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+# What would do something to the terminal that a log is read in.
+CONTROL = re.compile(r"[^\x20-\x7e]")
+# What an access line has beside the message, in JSON.
+FIELDS = ("request_id", "remote", "method", "path", "status", "bytes", "milliseconds")
+
+
+def install(app: Flask) -> None:
+    """Give each request of `app` an id, the client's own or a new one, and tell it in the answer."""
+
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get(HEADER, "")
+        g.request_id = given if ALLOWED_ID.fullmatch(given) else new_id()
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        response.headers[HEADER] = g.request_id
+        return response
+
+
+def new_id() -> str:
+    """Return an id that no other request has."""
+    return uuid4().hex
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class TextFormatter(logging.Formatter):
+    """A record as one line for people; a traceback follows it."""
+
+    def __init__(self) -> None:
+        super().__init__("[%(asctime)s] %(levelname)s %(message)s%(about)s", "%Y-%m-%d %H:%M:%S %z")
+
+    def format(self, record: logging.LogRecord) -> str:
+        request_id = getattr(record, "request_id", "")
+        record.about = f" [{request_id}]" if request_id else ""
+        return super().format(record)
+
+
+class Handler(logging.StreamHandler[Any]):
+    """Writes to the stream of its time, with the id of the request that is being answered."""
+
+    def __init__(self, format_: LogFormat, stream: Any) -> None:
+        super().__init__(stream)
+        self.setFormatter(JsonFormatter() if format_ == "json" else TextFormatter())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if has_request_context() and not hasattr(record, "request_id"):
+            record.request_id = g.get("request_id", "")
+        super().emit(record)
+
+
+def configure(format_: LogFormat) -> None:
+    """Send everything that is logged to standard error in `format_`, and accesses to standard output."""
+    logging.basicConfig(level=logging.INFO, handlers=[Handler(format_, sys.stderr)], force=True)
+    access = logging.getLogger("access")
+    access.handlers, access.propagate = [Handler(format_, sys.stdout)], False
+
+
+class Logger(GunicornLogger):
+    """gunicorn's logger, in the service's one form."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave it to configure() where records go."""
+        self.cfg = cfg
+        self.error_log.handlers, self.error_log.propagate = [], True
+        self.error_log.setLevel(logging.INFO)
+
+    def access(self, response: Any, request: Any, environ: dict[str, Any], took: timedelta) -> None:
+        """Log an answer: who asked for what, and what came of it. Nothing of what was sent or found."""
+        headers = dict(response.headers)
+        fields = {
+            "request_id": headers.get(HEADER, ""),
+            "remote": environ.get("REMOTE_ADDR", ""),
+            "method": environ["REQUEST_METHOD"],
+            "path": CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", environ["RAW_URI"]),
+            "status": int(str(response.status).split()[0]),
+            "bytes": response.sent,
+            "milliseconds": round(took.total_seconds() * 1000, 1),
+        }
+        message = "{remote} {method} {path} {status} {bytes} bytes {milliseconds} ms".format_map(fields)
+        logging.getLogger("access").info(message, extra=fields)

@@ -1,0 +1,58 @@
+"""Who may ask, from where, and what a browser may do with the answers."""
+
+import hmac
+from http import HTTPStatus
+
+from flask import Flask, request
+from flask_cors import CORS
+from werkzeug import Response
+
+from api.errors import answer
+from config import Settings
+
+# Swagger UI's page starts itself by an inline script, and styles and pictures of its own.
+SWAGGER_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "connect-src 'self'",
+        "img-src 'self' data: blob:",
+        "script-src 'self' 'unsafe-inline'",
+        "style-src 'self' 'unsafe-inline'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+# What is not a page has nothing to load.
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Let `app` answer only whom `settings` allow, with headers that keep browsers from misusing what it says."""
+    if settings.cors_enable:
+        CORS(app, origins=list(settings.cors_origins), expose_headers=["Retry-After", "X-Request-ID"])
+    if settings.api_key:
+        app.before_request(lambda: _require_key(settings.api_key))
+    app.after_request(_add_headers)
+
+
+def _require_key(key: str) -> Response | None:
+    """Refuse a request to the model without the right X-API-Key; a CORS preflight can't carry one."""
+    if not request.path.startswith("/model/") or request.method == "OPTIONS":
+        return None
+    # WSGI hands header bytes over as latin-1.
+    if hmac.compare_digest(request.headers.get("X-API-Key", "").encode("latin-1"), key.encode()):
+        return None
+    return answer(HTTPStatus.UNAUTHORIZED, "the header X-API-Key is missing or wrong; send the key of this service")
+
+
+def _add_headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", SWAGGER_POLICY if request.path == "/" else DATA_POLICY)
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "no-referrer"
+    if request.path.startswith("/model/"):
+        # What is in somebody's photo is for nobody else's cache.
+        headers.setdefault("Cache-Control", "no-store")
+    return response

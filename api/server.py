@@ -1,0 +1,181 @@
+"""gunicorn as this service needs it: patient with the model, impatient with clients, one form for every answer."""
+
+import errno
+import json
+import logging
+import math
+import os
+import select
+import socket
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import gunicorn.util
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers import gthread
+
+from api.logs import HEADER, Logger, new_id
+from api.security import DATA_POLICY
+from config import Settings
+
+# Threads beyond those of the requests that may be worked on: each client that sends or reads slowly occupies one until
+# its time is over, and /health needs one too. Those that are never used cost nothing.
+SPARE_THREADS = 256
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes its file there as mkstemp does
+# Tells gunicorn's arbiter that the worker ended for want of a session, not that it can't be started.
+RESTART = 1
+
+logger = logging.getLogger(__name__)
+
+
+class Server(BaseApplication):
+    """gunicorn with one worker process: a second one would double the memory and halve each one's CPU.
+
+    `create` returns the application; it is called in the worker, after the fork.
+    """
+
+    def __init__(self, settings: Settings, create: Callable[[], Flask]) -> None:
+        self._settings = settings
+        self._create = create
+        gunicorn.util.write_error = _write_json_error
+        gthread.TConn = _Connection
+        _Connection.limit = settings.request_timeout
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        threads = settings.queue_size + SPARE_THREADS
+        options = {
+            "bind": f"{settings.host}:{settings.port}",
+            "worker_class": Worker,
+            "threads": threads,
+            # Idle ones beside them are only kept open.
+            "worker_connections": 4 * threads,
+            # What was accepted last must have come, and may then wait, as long as any other.
+            "graceful_timeout": 2 * math.ceil(settings.request_timeout),
+            "accesslog": "-",
+            "logger_class": Logger,
+            # Nobody's headers may say that a request came from elsewhere, or for another path.
+            "forwarded_allow_ips": "",
+            "control_socket_disable": True,
+        }
+        # The file that shows that a worker lives is in memory, where the file system may be read-only.
+        if os.access(SHARED_MEMORY, os.W_OK):
+            options["worker_tmp_dir"] = SHARED_MEMORY
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._create()
+
+
+class Worker(gthread.ThreadWorker):
+    """A worker that gives up its place when its session is broken, and loses no client when it is told to stop."""
+
+    alive: bool
+    _broken_since: float | None = None
+
+    def notify(self) -> None:
+        """Show the arbiter that the worker lives, once a second; end it where the session does not."""
+        super().notify()
+        app = getattr(self, "wsgi", None)
+        if not app or not self.alive:
+            return
+        model = app.extensions["model"]
+        if model.broken and self._broken_since is None:
+            self._broken_since = time.monotonic()
+            logger.error("%s; it is being restarted", model.broken)
+        if self._broken_since is not None:
+            waited = time.monotonic() - self._broken_since
+            # No new request is taken on any more; those that were get their answers, if only that it is too late.
+            if model.executor.admitted == 0 or waited > self.cfg.graceful_timeout:
+                self.alive = False
+
+    def run(self) -> None:
+        super().run()
+        if self._broken_since is not None:
+            # A thread that hangs in the session would keep the process from ending by itself.
+            logging.shutdown()
+            os._exit(RESTART)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take connections or no more; at the end, first those that the system has accepted already."""
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            while select.select([listener], [], [], 0)[0]:
+                self.accept(listener)
+            # Whoever comes now is refused by the system and may go elsewhere; left open, it would let them wait.
+            listener.close()
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer a request; a client that does not read its answer in time is left like one that has gone."""
+        try:
+            answered: bool = super().handle_request(req, conn)
+        except TimeoutError as error:
+            raise ConnectionResetError(errno.ECONNRESET, "the client did not read its answer in time") from error
+        return answered
+
+
+class _Connection(gthread.TConn):
+    """A client's connection, on which each request must have come, and each answer be read, within `limit` seconds."""
+
+    limit = 30.0
+
+    def init(self) -> None:
+        """Get ready for the next request."""
+        if not self.initialized:
+            super().init()
+            self.parser.unreader = _TimedUnreader(self.sock, self.limit)
+        self.parser.unreader.restart()
+
+
+class _TimedUnreader(SocketUnreader):
+    """The bytes that come on `sock`, those of one request for no longer than `limit` seconds."""
+
+    def __init__(self, sock: socket.socket, limit: float) -> None:
+        super().__init__(sock)
+        self._limit = limit
+
+    def restart(self) -> None:
+        """Begin with a new request."""
+        self._deadline = time.monotonic() + self._limit
+        self.sock.settimeout(self._limit)
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Return the next bytes. Raises TimeoutError when the time is over."""
+        shorter = self.sock.gettimeout() or self._limit
+        self.sock.settimeout(max(0.001, min(shorter, self._deadline - time.monotonic())))
+        try:
+            data: bytes = super().chunk(size_hint)
+            return data
+        except TimeoutError as error:
+            # To gunicorn a client that has gone: there is nothing to log.
+            raise TimeoutError(errno.ECONNRESET, "the request did not come in time") from error
+        finally:
+            self.sock.settimeout(shorter)
+
+
+def _write_json_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer what is not HTTP enough to reach the application, in the form of its own errors."""
+    if status == HTTPStatus.NOT_IMPLEMENTED:
+        # A transfer coding that nobody has: the request's fault, not the service's.
+        status, reason = HTTPStatus.BAD_REQUEST, "Bad Request"
+    body = json.dumps({"message": message or reason}).encode()
+    head = "\r\n".join(
+        [
+            f"HTTP/1.1 {int(status)} {reason}",
+            "Connection: close",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            f"Content-Security-Policy: {DATA_POLICY}",
+            "X-Content-Type-Options: nosniff",
+            f"{HEADER}: {new_id()}",
+        ]
+    )
+    gunicorn.util.write_nonblock(sock, f"{head}\r\n\r\n".encode() + body)

@@ -1,0 +1,67 @@
+"""Files that take far more work or memory than the pixels in their header say: refused before that is spent."""
+
+import re
+from io import BytesIO
+
+from PIL import Image
+
+from core.errors import ImageTooLarge, InvalidImage
+
+# A decoder that walks a file in Python takes up to 20 us for each piece it reads. Whole files of 32 MB, a PNG's rows
+# in pieces of 4 KB among them, need fewer.
+MAX_READS = 100_000
+
+# Encoders make 10 scans or so. Each further one costs a pass over all pixels, and no more than 60 bytes in the file.
+MAX_SCANS = 100
+
+# What may follow the entropy-coded bytes of a JPEG's scan: any marker but a restart's; FF00 is a stuffed byte.
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+TILE_WIDTH, TILE_LENGTH = 322, 323
+
+
+class CountedFile(BytesIO):
+    """A file in memory that can be read a limited number of times."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as BytesIO does. Raises InvalidImage at the one time too many."""
+        self._reads += 1
+        if self._reads > MAX_READS:
+            raise InvalidImage(f"the image is made of more than {MAX_READS:,} pieces; save it anew")
+        return super().read(size)
+
+
+def refuse_bombs(image: Image.Image, data: bytes, max_pixels: int) -> None:
+    """Refuse the opened `image`, of the file `data`, where a part of it is more work than `max_pixels` pixels.
+
+    Raises ImageTooLarge for a TIFF whose tiles are larger than that, or InvalidImage for a JPEG of too many scans.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if TILE_WIDTH in tags and TILE_LENGTH in tags:
+        # A tile is decoded whole, however little of it is in the image.
+        width, height = tags[TILE_WIDTH], tags[TILE_LENGTH]
+        if width * height > max_pixels:
+            raise ImageTooLarge(
+                f"the image has tiles of {width} x {height} pixels; at most {max_pixels / 1e6:g} megapixels are "
+                "allowed (MAX_IMAGE_MEGAPIXELS): save it with smaller tiles"
+            )
+    # Counting every place that looks like a scan is quick, and nearly always enough.
+    if image.format == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS and scans(data) > MAX_SCANS:
+        raise InvalidImage(f"the JPEG has more than {MAX_SCANS} scans; save it anew")
+
+
+def scans(data: bytes) -> int:
+    """Return how many scans the JPEG file `data` has, counting no further than one over the limit."""
+    count, position = 0, 2
+    while count <= MAX_SCANS and (found := MARKER.search(data, position)):
+        marker = found[0][1]
+        if marker == END_OF_IMAGE:
+            break
+        count += marker == START_OF_SCAN
+        # Every other marker has its length behind it, which keeps what looks like one inside it from being seen.
+        position = found.end() + max(2, int.from_bytes(data[found.end() : found.end() + 2]))
+    return count
