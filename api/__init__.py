@@ -6,7 +6,7 @@ from flask import Flask
 
 from api import context, demo, health, logs, metadata, metrics, predict, security  # noqa: F401 - adds its routes
 from api.errors import JsonErrorApi
-from api.memory import InMemoryRequest, Memory
+from api.memory import InMemoryRequest, Memory, discard
 from config import Settings
 from core.model import ModelWrapper
 
@@ -40,6 +40,7 @@ def install(app: Flask, settings: Settings, model: ModelWrapper, counters: metri
         SWAGGER_UI_DOC_EXPANSION="list",  # show the operations, not only their groups
         RESTX_MASK_SWAGGER=False,  # no field masks: the answers are not marshalled
     )
+    app.after_request(discard)
     logs.install(app)
     counters.watch(model, memory)
     metrics.install(app, counters)

@@ -1,13 +1,17 @@
 """How many bytes of uploads and of answers the service holds at once, whatever is sent to it and however slowly."""
 
+from contextlib import suppress
 from io import BytesIO
 from threading import Lock
 from typing import IO, Any
 
-from flask import Request, Response, current_app
+from flask import Request, Response, current_app, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import HTTPException
 
 from core.errors import MemoryFull
+
+CHUNK = 1 << 18
 
 
 class Memory:
@@ -66,6 +70,15 @@ class InMemoryRequest(Request):
         if self._memory:
             self._memory.give_back(self._taken)
             self._taken = 0
+
+
+def discard(response: Response) -> Response:
+    """Read the rest of a request that was answered before it had come, so that the next one on the connection can."""
+    if (request.content_length or 0) <= current_app.config["MAX_CONTENT_LENGTH"]:
+        with suppress(HTTPException):
+            while request.stream.read(CHUNK):
+                pass
+    return response
 
 
 class _Upload(BytesIO):

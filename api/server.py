@@ -25,6 +25,9 @@ from config import Settings
 # Threads beyond those of the requests that may be worked on: each client that sends or reads slowly occupies one until
 # its time is over, and /health needs one too. Those that are never used cost nothing.
 SPARE_THREADS = 256
+# How many seconds a client has to read the last answer on a connection, and how much of what it still sends is read and
+# thrown away meanwhile: closing before would lose the answer, of an upload that is too large for example.
+LINGER, LINGER_BYTES = 2.0, 100_000_000
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes its file there as mkstemp does
 # Tells gunicorn's arbiter that the worker ended for want of a session, not that it can't be started.
 RESTART = 1
@@ -77,10 +80,15 @@ class Worker(gthread.ThreadWorker):
     """A worker that gives up its place when its session is broken, and loses no client when it is told to stop."""
 
     alive: bool
+    _notified = 0.0
     _broken_since: float | None = None
 
     def notify(self) -> None:
-        """Show the arbiter that the worker lives, once a second; end it where the session does not."""
+        """Show the arbiter that the worker lives, and end it where the session does not."""
+        # The loop comes here for each connection; the arbiter waits for half a minute.
+        if time.monotonic() < self._notified + 0.5:
+            return
+        self._notified = time.monotonic()
         super().notify()
         app = getattr(self, "wsgi", None)
         if not app or not self.alive:
@@ -113,6 +121,16 @@ class Worker(gthread.ThreadWorker):
             # Whoever comes now is refused by the system and may go elsewhere; left open, it would let them wait.
             listener.close()
 
+    def handle(self, conn: Any) -> Any:
+        """Answer what comes on `conn`; where it is to be closed then, wait here until the client has read the answer.
+
+        gunicorn does that in its main loop, where one client that does not close would keep all others waiting.
+        """
+        keep = super().handle(conn)
+        if not keep:
+            gunicorn.util.close_graceful(conn.sock, LINGER, max_drain=LINGER_BYTES)
+        return keep
+
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request; a client that does not read its answer in time is left like one that has gone."""
         try:
@@ -133,6 +151,10 @@ class _Connection(gthread.TConn):
             super().init()
             self.parser.unreader = _TimedUnreader(self.sock, self.limit)
         self.parser.unreader.restart()
+
+    def close(self, graceful: bool = False) -> None:
+        """Close it for good; handle() has lingered already."""
+        super().close()
 
 
 class _TimedUnreader(SocketUnreader):
