@@ -16,6 +16,7 @@ from api.server import Server
 from config import ConfigError, Settings
 from core.errors import ModelError
 from core.executor import Executor
+from core.machine import keep_heap_small
 from core.model import ModelWrapper
 from core.types import EngineOptions, Observe, ignore
 from core.weights import Weights, find, own
@@ -69,6 +70,7 @@ def _end_if_failed(loading: "Future[Any]") -> None:
 
 def main() -> None:
     """Serve until SIGTERM; a setting or a model that can't be used ends it at once with one line."""
+    keep_heap_small()
     try:
         settings = Settings.from_environment()
         logs.configure(settings.log_format)

@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import os
+import resource
 import select
 import socket
 import time
@@ -24,7 +25,10 @@ from config import Settings
 
 # Threads beyond those of the requests that may be worked on: each client that sends or reads slowly occupies one until
 # its time is over, and /health needs one too. Those that are never used cost nothing.
-SPARE_THREADS = 256
+SPARE_THREADS = 500
+# Clients that say nothing yet, or not any more, wait beside those; each takes a file descriptor, and a worker that has
+# none left ends. Some are for the service itself.
+MOST_CONNECTIONS, OWN_FILES = 4096, 100
 # How many seconds a client has to read the last answer on a connection, and how much of what it still sends is read and
 # thrown away meanwhile: closing before would lose the answer, of an upload that is too large for example.
 LINGER, LINGER_BYTES = 2.0, 100_000_000
@@ -56,8 +60,9 @@ class Server(BaseApplication):
             "bind": f"{settings.host}:{settings.port}",
             "worker_class": Worker,
             "threads": threads,
-            # Idle ones beside them are only kept open.
-            "worker_connections": 4 * threads,
+            "worker_connections": _most_connections(),
+            # Longer than the minute for which proxies keep an idle connection, so that it is theirs to close.
+            "keepalive": 75,
             # What was accepted last must have come, and may then wait, as long as any other.
             "graceful_timeout": 2 * math.ceil(settings.request_timeout),
             "accesslog": "-",
@@ -74,6 +79,13 @@ class Server(BaseApplication):
 
     def load(self) -> Flask:
         return self._create()
+
+
+def _most_connections() -> int:
+    """Return how many clients may be connected; let the process open as many files as it is allowed to."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return MOST_CONNECTIONS if most == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, most - OWN_FILES)
 
 
 class Worker(gthread.ThreadWorker):
@@ -151,6 +163,11 @@ class _Connection(gthread.TConn):
             super().init()
             self.parser.unreader = _TimedUnreader(self.sock, self.limit)
         self.parser.unreader.restart()
+
+    def wait_for_data(self, timeout: float) -> bool:
+        """Return whether the client has said something; one that has not waits without a thread."""
+        spoke: bool = super().wait_for_data(0)
+        return spoke
 
     def close(self, graceful: bool = False) -> None:
         """Close it for good; handle() has lingered already."""

@@ -84,9 +84,7 @@ async def load(service: Running, seconds: float) -> list[Line]:
     lines = [
         Line("4 x load: every request gets 200 or 503", str(dict(answers.statuses)), set(answers.statuses) <= REFUSED),
         Line("accepted: 99 % within 30 s (REQUEST_TIMEOUT)", f"{slowest:.2f} s", slowest < 30),
-        Line(
-            "refused: 99 % within 0.1 s", f"{answers.percentile(0.99, 503):.3f} s", answers.percentile(0.99, 503) < 0.1
-        ),
+        Line("refused: 99 % within 0.1 s", f"{refused:.3f} s", refused < 0.1),
         Line("throughput over 95 % of the unloaded", f"{throughput:.1%} of {sustainable:.1f}/s", throughput > 0.95),
         Line("memory grows by less than 3 %", f"{before:.0f} to {after:.0f} MB", after < 1.03 * before),
         Line("one request afterwards as fast as before", f"{recovered / alone:.2f} x", recovered < 1.15 * alone),
@@ -139,9 +137,11 @@ async def memory(service: Running, count: int) -> list[Line]:
     first, last = statistics.median(settled[:tenth]), statistics.median(settled[-tenth:])
     statuses = client.answers.statuses
     return [
-        Line(f"{4 * count} mixed requests: no 5xx, none lost", str(dict(statuses)), set(statuses) <= {200, 400}),
+        Line(f"{count} mixed requests: no 5xx, none lost", str(dict(statuses)), set(statuses) <= {200, 400, 413}),
         Line(
-            "memory after the first tenth grows by less than 3 %", f"{first:.0f} to {last:.0f} MB", last < 1.03 * first
+            "memory after the first tenth of them grows by less than 3 %",
+            f"{first:.0f} to {last:.0f} MB",
+            last < 1.03 * first,
         ),
     ]
 
