@@ -6,7 +6,7 @@ BENCH := .venv-bench
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: run test check format docs deploy-check bench graph clean
+.PHONY: run test check format docs deploy-check rolling bench graph clean
 
 run: $(VENV)/run  ## serve on http://localhost:5000
 	$(BIN)/python app.py
@@ -28,6 +28,9 @@ docs: $(VENV)/test  ## rewrite the README's generated tables
 
 deploy-check: $(VENV)/test  ## check what is in deploy/, its schemas and against the code
 	$(BIN)/python -m pytest tests/test_deploy.py $(ARGS)
+
+rolling: $(VENV)/test  ## replace and kill replicas under load, behind HAProxy (Debian's); ARGS=--help
+	$(BIN)/python benchmarks/rolling.py $(ARGS)
 
 bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--quick, VOC_VAL=FOLDER
 	$(BENCH)/bin/python benchmarks/overhead.py
