@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.load import Count, Load, Request
+from benchmarks.clients import Count, Load, Request
 from benchmarks.replicas import SECONDS_TO_SPREAD, Replica, Stage, cpu_seconds, staged
 from benchmarks.report import Spread
 

@@ -7,6 +7,7 @@ held against the few fields that are used here, an InferenceService's pod agains
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,11 +40,14 @@ Manifest = dict[str, Any]
 
 @cache
 def rendered(folder: str) -> list[Manifest]:
-    """Return the objects that `kubectl apply -k` would send for a folder of deploy/kubernetes."""
+    """Return the objects of a folder of deploy/kubernetes."""
+    return render(KUBERNETES / folder)
+
+
+def render(folder: Path) -> list[Manifest]:
+    """Return the objects that `kubectl apply -k` would send."""
     kubectl = Path(sys.executable).with_name("kubectl")
-    run = subprocess.run(
-        [kubectl, "kustomize", KUBERNETES / folder], capture_output=True, text=True, check=False, timeout=60
-    )
+    run = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == 0, run.stderr
     assert not run.stderr, run.stderr
     return list(yaml.safe_load_all(run.stdout))
@@ -79,7 +83,7 @@ def compose() -> Manifest:
 # ---- Valid
 
 
-KSERVE_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget"}
+KSERVE_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "deploymentStrategy"}
 LABELS = {"type": "object", "additionalProperties": {"type": "string"}}
 SERVICE_MONITOR = {
     "type": "object",
@@ -181,6 +185,26 @@ def test_the_compose_file_is_one() -> None:
         compose_spec.PyOptions(apply_merge=True).from_yaml(misspelt)
 
 
+def test_the_kustomization_of_the_readme_names_the_image(tmp_path: Path) -> None:
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+    [example] = re.findall(r"```yaml\n(.*?)```", (KUBERNETES / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "kustomization.yaml").write_text(example)
+    [deployment] = [m for m in render(tmp_path) if m["kind"] == "Deployment"]
+    [only] = deployment["spec"]["template"]["spec"]["containers"]
+    assert only["image"] == f"registry.example.com/max-image-segmenter:{VERSION}"
+
+
+@pytest.mark.parametrize("readme", [DEPLOY / "README.md", KUBERNETES / "README.md"], ids=["deploy", "kubernetes"])
+def test_the_readmes_name_files_and_commands_that_are_there(readme: Path) -> None:
+    text = readme.read_text()
+    for path in re.findall(r"\bdeploy/[\w./-]*\w", text):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"\]\(([\w./-]+)\)", text):
+        assert (readme.parent / path).exists(), path
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([\w-]+)", text)) <= targets
+
+
 # ---- In line with each other
 
 
@@ -214,6 +238,19 @@ def test_kserves_pod_is_the_bases() -> None:
     ours = {name: value for name, value in pod().items() if name != "topologySpreadConstraints"}
     ours["containers"] = [container() | {"name": "kserve-container"}]
     assert pod("overlays/kserve") == ours
+
+
+def test_kserve_updates_and_scales_as_the_base_does() -> None:
+    predictor = the("InferenceService", "overlays/kserve")["spec"]["predictor"]
+    scaler = the("HorizontalPodAutoscaler")["spec"]
+    [metric] = scaler["metrics"]
+    assert {name: predictor[name] for name in KSERVE_FIELDS} == {
+        "minReplicas": scaler["minReplicas"],
+        "maxReplicas": scaler["maxReplicas"],
+        "scaleMetric": metric["resource"]["name"],
+        "scaleTarget": metric["resource"]["target"]["averageUtilization"],
+        "deploymentStrategy": the("Deployment")["spec"]["strategy"],
+    }
 
 
 def test_the_service_monitor_finds_both_services() -> None:
