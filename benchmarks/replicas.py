@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from typing import IO
 
 import requests
@@ -102,18 +103,18 @@ class Stage:
     def replace(self, old: Replica) -> None:
         """Replace a replica as a rolling update with maxUnavailable 0 and maxSurge 1 does."""
         self.admit(self.start())
-        time.sleep(SECONDS_TO_SPREAD)
-        self.balancer.remove(old.name)
-        time.sleep(max(0, self.rollout.pre_stop - SECONDS_TO_SPREAD))
+        removal = Timer(SECONDS_TO_SPREAD, self.balancer.remove, [old.name])
+        removal.start()
+        time.sleep(self.rollout.pre_stop)
         old.end()
+        removal.join()
         self.balancer.forget(old.name)
         self.replicas.remove(old)
 
 
 @contextmanager
-def staged(replicas: int) -> Iterator[Stage]:
+def staged(rollout: Rollout, replicas: int) -> Iterator[Stage]:
     """Yield a stage with so many replicas that are in."""
-    rollout = Rollout.read()
     with tempfile.TemporaryFile("w+") as log, Balancer(rollout) as balancer:
         stage = Stage(rollout, balancer, log)
         try:

@@ -13,21 +13,23 @@ import argparse
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.balancer import installed
 from benchmarks.clients import Count, Load, Request
 from benchmarks.replicas import SECONDS_TO_SPREAD, Replica, Stage, cpu_seconds, staged
 from benchmarks.report import Spread
+from benchmarks.rollout import Rollout
 
 HEAD = "sent | answered | refused | lost | p50, ms | p99, ms |\n| --- | --- | --- | --- | --- | --- | --- |"
 
 
-def roll(replicas: int, replaced: int) -> Count:
+def roll(rollout: Rollout, replicas: int, replaced: int) -> Count:
     """Replace so many of so many replicas, one by one, under load."""
-    with staged(replicas) as stage, Load(stage.balancer.port) as load:
+    with staged(rollout, replicas) as stage, Load(stage.balancer.port) as load:
         time.sleep(2)
         for replica in stage.replicas[:replaced]:
             stage.replace(replica)
@@ -43,9 +45,9 @@ class Killed:
     held: list[Request]
 
 
-def kill(replicas: int = 2) -> Killed:
+def kill(rollout: Rollout, replicas: int = 2) -> Killed:
     """Kill one of the replicas under load, with all its processes, and start another one."""
-    with staged(replicas) as stage, Load(stage.balancer.port) as load:
+    with staged(rollout, replicas) as stage, Load(stage.balancer.port) as load:
         time.sleep(4)
         victim = stage.replicas.pop(0)
         before = time.monotonic()
@@ -72,10 +74,10 @@ class Speed:
     other_cores: float
 
 
-def throughput(rounds: int, seconds: float) -> dict[str, Speed]:
+def throughput(rollout: Rollout, rounds: int, seconds: float) -> dict[str, Speed]:
     """Return the speed of one and of two replicas with a core each, and of one with both; they take turns."""
     found: dict[str, list[tuple[float, float, float]]] = {}
-    with staged(0) as stage:
+    with staged(rollout, 0) as stage:
         one, two = stage.start("0"), stage.start("1")
         both = stage.start("0,1", THREADS="2")
         arrangements = {"1 replica, 1 core": [one], "2 replicas, 1 core each": [one, two], "1 replica, 2 cores": [both]}
@@ -124,21 +126,27 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--rounds", type=int, default=3, help="of the throughput")
     parser.add_argument("--seconds", type=float, default=6, help="of each round")
+    parser.add_argument("--pre-stop", type=int, help="seconds, instead of the manifest's")
     arguments = parser.parse_args()
+    if not installed():
+        sys.exit("error: there is no haproxy; on Debian: apt-get install haproxy")
+    rollout = Rollout.read()
+    if arguments.pre_stop is not None:
+        rollout = replace(rollout, pre_stop=arguments.pre_stop)
     lost = 0
     if "roll" in arguments.parts:
         print(f"| rolling update | {HEAD}")
         for replicas in (2, 1):
-            count = roll(replicas, replicas)
+            count = roll(rollout, replicas, replicas)
             print(f"| {replicas} of {replicas} replaced {count}", flush=True)
             lost += report(count.lost)
     if "kill" in arguments.parts:
-        killed = kill()
+        killed = kill(rollout)
         print(f"\n| SIGKILL | {HEAD}\n| 1 of 2, which held {len(killed.held)} {killed.count}", flush=True)
         lost += report([request for request in killed.count.lost if request not in killed.held])
     if "throughput" in arguments.parts:
         print("\n| throughput | requests/s | cores busy: replicas | clients and HAProxy |\n| --- | --- | --- | --- |")
-        for name, speed in throughput(arguments.rounds, arguments.seconds).items():
+        for name, speed in throughput(rollout, arguments.rounds, arguments.seconds).items():
             print(f"| {name} | {speed.requests} | {speed.replicas_cores:.2f} | {speed.other_cores:.2f} |")
     sys.exit(1 if lost else 0)
 
