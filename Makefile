@@ -6,7 +6,7 @@ BENCH := .venv-bench
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: run test check format docs bench graph clean
+.PHONY: run test check format docs deploy-check rolling bench graph clean
 
 run: $(VENV)/run  ## serve on http://localhost:5000
 	$(BIN)/python app.py
@@ -25,6 +25,12 @@ format: $(VENV)/test  ## mend what ruff can
 
 docs: $(VENV)/test  ## rewrite the README's generated tables
 	$(BIN)/python docs/generate.py
+
+deploy-check: $(VENV)/test  ## check what is in deploy/, its schemas and against the code
+	$(BIN)/python -m pytest tests/test_deploy.py $(ARGS)
+
+rolling: $(VENV)/test  ## replace and kill replicas under load, behind HAProxy (Debian's); ARGS=--help
+	$(BIN)/python benchmarks/rolling.py $(ARGS)
 
 bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--quick, VOC_VAL=FOLDER
 	$(BENCH)/bin/python benchmarks/overhead.py
