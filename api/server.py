@@ -127,11 +127,21 @@ class Worker(gthread.ThreadWorker):
         super().set_accept_enabled(enabled)
         if self.alive:
             return
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, time.monotonic() + LINGER)
         for listener in self.sockets:
             while select.select([listener], [], [], 0)[0]:
                 self.accept(listener)
             # Whoever comes now is refused by the system and may go elsewhere; left open, it would let them wait.
             listener.close()
+
+    def finish_request(self, conn: Any, future: Any) -> None:
+        """See to a connection that a thread is done with; when stopping, let one that was silent speak."""
+        if future.done() and future.result() is gthread._DEFER and not self.alive and not conn.patience:
+            conn.patience = LINGER
+            self.enqueue_req(conn)
+        else:
+            super().finish_request(conn, future)
 
     def handle(self, conn: Any) -> Any:
         """Answer what comes on `conn`; where it is to be closed then, wait here until the client has read the answer.
@@ -156,6 +166,7 @@ class _Connection(gthread.TConn):
     """A client's connection, on which each request must have come, and each answer be read, within `limit` seconds."""
 
     limit = 30.0
+    patience = 0.0
 
     def init(self) -> None:
         """Get ready for the next request."""
@@ -165,8 +176,8 @@ class _Connection(gthread.TConn):
         self.parser.unreader.restart()
 
     def wait_for_data(self, timeout: float) -> bool:
-        """Return whether the client has said something; one that has not waits without a thread."""
-        spoke: bool = super().wait_for_data(0)
+        """Return whether the client has said something; as a rule, one that has not waits without a thread."""
+        spoke: bool = super().wait_for_data(self.patience)
         return spoke
 
     def close(self, graceful: bool = False) -> None:

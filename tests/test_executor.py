@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.errors import DeadlineExceeded, QueueFull
+from core.errors import ClientGone, DeadlineExceeded, QueueFull
 from core.executor import Executor
 
 
@@ -67,3 +67,71 @@ def test_many_threads_all_get_their_own_result() -> None:
 
     with ThreadPoolExecutor(20) as clients:
         assert list(clients.map(square, range(200))) == [number**2 for number in range(200)]
+
+
+def test_what_would_come_too_late_is_refused_at_once() -> None:
+    executor = Executor(workers=1, size=100, timeout=0.3)
+    with executor.admit() as ticket:
+        ticket.run(time.sleep, 0.2)  # what one takes
+    with executor.admit():
+        began = time.monotonic()
+        with pytest.raises(QueueFull, match=r"would take about .* seconds, longer than it may \(0\.3") as refusal:
+            executor.check()
+        assert time.monotonic() - began < 0.1
+        assert refusal.value.retry_after >= 1
+    executor.check()  # nobody ahead: always let in, so that the estimate can change
+
+
+def test_work_whose_client_has_gone_is_never_begun() -> None:
+    executor = Executor(workers=1, size=2, timeout=10)
+    done: list[str] = []
+    with pytest.raises(ClientGone), executor.admit(lambda: False) as ticket:
+        ticket.run(done.append, "for nobody")
+    assert done == []
+    assert executor.admitted == 0
+
+
+def test_work_that_runs_longer_than_any_request_waits_is_hung() -> None:
+    executor = Executor(workers=2, size=2, timeout=0.1)
+    release = threading.Event()
+    with pytest.raises(DeadlineExceeded), executor.admit() as ticket:
+        ticket.run(release.wait)
+    assert executor.hung
+    with executor.admit() as ticket:
+        assert ticket.run(pow, 2, 2) == 4  # the other worker goes on
+    release.set()
+    while executor.hung:
+        time.sleep(0.01)
+
+
+def test_the_time_in_the_queue_and_those_in_it_can_be_seen() -> None:
+    seen: list[tuple[str, float]] = []
+    executor = Executor(workers=1, size=3, timeout=10, observe=lambda stage, seconds: seen.append((stage, seconds)))
+    release = threading.Event()
+
+    def wait() -> None:
+        with executor.admit() as ticket:
+            ticket.run(release.wait)
+
+    with ThreadPoolExecutor(2) as clients:
+        waiting = [clients.submit(wait) for _ in range(2)]
+        while executor.admitted < 2 or executor.waiting > 1:
+            time.sleep(0.001)
+        assert (executor.admitted, executor.waiting) == (2, 1)
+        time.sleep(0.1)
+        release.set()
+        for future in waiting:
+            future.result()
+    assert [stage for stage, _ in seen] == ["queue", "queue"]
+    assert seen[0][1] < 0.05
+    assert seen[1][1] > 0.1
+
+
+def test_a_timeout_of_the_works_own_is_not_the_deadlines() -> None:
+    executor = Executor(workers=1, size=1, timeout=10)
+
+    def fail() -> None:
+        raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match="its own"), executor.admit() as ticket:
+        ticket.run(fail)
