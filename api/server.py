@@ -31,7 +31,9 @@ SPARE_THREADS = 500
 MOST_CONNECTIONS, OWN_FILES = 4096, 100
 # How many seconds a client has to read the last answer on a connection, and how much of what it still sends is read and
 # thrown away meanwhile: closing before would lose the answer, of an upload that is too large for example.
-LINGER, LINGER_BYTES = 2.0, 100_000_000
+LINGER, LINGER_BYTES = 5.0, 100_000_000
+# How many seconds one that is connected when the service is told to stop has to say something.
+LAST_WORDS = 2.0
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes its file there as mkstemp does
 # Tells gunicorn's arbiter that the worker ended for want of a session, not that it can't be started.
 RESTART = 1
@@ -128,7 +130,7 @@ class Worker(gthread.ThreadWorker):
         if self.alive:
             return
         for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout, time.monotonic() + LINGER)
+            conn.timeout = min(conn.timeout, time.monotonic() + LAST_WORDS)
         for listener in self.sockets:
             while select.select([listener], [], [], 0)[0]:
                 self.accept(listener)
@@ -138,7 +140,7 @@ class Worker(gthread.ThreadWorker):
     def finish_request(self, conn: Any, future: Any) -> None:
         """See to a connection that a thread is done with; when stopping, let one that was silent speak."""
         if future.done() and future.result() is gthread._DEFER and not self.alive and not conn.patience:
-            conn.patience = LINGER
+            conn.patience = LAST_WORDS
             self.enqueue_req(conn)
         else:
             super().finish_request(conn, future)

@@ -4,7 +4,7 @@
 
 About ten minutes: four times the load it can carry for two of them, 3,000 requests of every kind, the largest images
 there may be, workers that are killed, sessions that hang, clients that do not behave. `--short` does less of each, in
-two minutes. Exits with 1 if a promise was not kept.
+two minutes. Exits with 1 if a promise was not kept; a short run is too short, and CI too busy, to judge speeds by.
 """
 
 import argparse
@@ -42,6 +42,7 @@ class Line:
     promise: str
     measured: str
     kept: bool
+    timed: bool = False  # a figure that a busy machine can spoil
 
 
 def photos() -> Iterator[bytes]:
@@ -84,15 +85,25 @@ async def load(service: Running, seconds: float) -> list[Line]:
     lines = [
         Line("4 x load: every request gets 200 or 503", str(dict(answers.statuses)), set(answers.statuses) <= REFUSED),
         Line("accepted: 99 % within 30 s (REQUEST_TIMEOUT)", f"{slowest:.2f} s", slowest < 30),
-        Line("refused: 99 % within 0.1 s", f"{refused:.3f} s", refused < 0.1),
-        Line("throughput over 95 % of the unloaded", f"{throughput:.1%} of {sustainable:.1f}/s", throughput > 0.95),
+        Line("refused: 99 % within 0.1 s", f"{refused:.3f} s", refused < 0.1, timed=True),
+        Line(
+            "throughput over 95 % of the unloaded",
+            f"{throughput:.1%} of {sustainable:.1f}/s",
+            throughput > 0.95,
+            timed=True,
+        ),
         Line("memory grows by less than 3 %", f"{before:.0f} to {after:.0f} MB", after < 1.03 * before),
-        Line("one request afterwards as fast as before", f"{recovered / alone:.2f} x", recovered < 1.15 * alone),
+        Line(
+            "one request afterwards as fast as before",
+            f"{recovered / alone:.2f} x",
+            recovered < 1.15 * alone,
+            timed=True,
+        ),
     ]
     for path, client in probes.items():
         latency = client.answers.percentile(0.99)
         good = set(client.answers.statuses) == {200} and latency < 0.05
-        lines.append(Line(f"{path}: 99 % within 50 ms", f"{1000 * latency:.0f} ms", good))
+        lines.append(Line(f"{path}: 99 % within 50 ms", f"{1000 * latency:.0f} ms", good, timed=True))
     return lines
 
 
@@ -336,8 +347,9 @@ async def soak(short: bool) -> list[Line]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="as CI does it")
-    lines = asyncio.run(soak(parser.parse_args().short))
-    if broken := [line.promise for line in lines if not line.kept]:
+    short = parser.parse_args().short
+    lines = asyncio.run(soak(short))
+    if broken := [line.promise for line in lines if not (line.kept or (short and line.timed))]:
         sys.exit(f"{len(broken)} of {len(lines)} promises were not kept: {'; '.join(broken)}")
 
 

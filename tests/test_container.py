@@ -7,6 +7,7 @@ container shares the host's network.
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -46,14 +47,15 @@ def running(image: str, tag: str, log: Path, **settings: object) -> Iterator[Ser
     """Run the image `tag` until the end of the block."""
     port = free_port()
     options = [option for name, value in ({"PORT": port} | settings).items() for option in ("-e", f"{name}={value}")]
+    with started([image, "run", tag, *options], port, log) as service:
+        yield service
+
+
+@contextmanager
+def started(command: list[str], port: int, log: Path) -> Iterator[Service]:
+    """Run `command`, which serves on `port`, until the end of the block."""
     with log.open("w") as output:
-        process = subprocess.Popen(
-            [image, "run", tag, *options],
-            stdout=output,
-            stderr=output,
-            text=True,
-            start_new_session=True,
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)
     service = Service(process, port, 0)
     began = time.monotonic()
     while True:
@@ -72,9 +74,13 @@ def running(image: str, tag: str, log: Path, **settings: object) -> Iterator[Ser
         requests.get(f"{service.url}/health/live", timeout=5)
 
 
+def inspected(image: str) -> str:
+    """Return the image's configuration, as JSON."""
+    return subprocess.run([image, "inspect", TAG], capture_output=True, text=True, check=True).stdout
+
+
 def test_the_images_configuration(image: str) -> None:
-    output = subprocess.run([image, "inspect", TAG], capture_output=True, text=True, check=True).stdout
-    config = json.loads(output)
+    config = json.loads(inspected(image))
     assert config["User"] == "10001:0"
     assert list(config["ExposedPorts"]) == ["5000/tcp"]
     assert config["Cmd"] == ["python", "app.py"]
@@ -151,3 +157,34 @@ def test_the_full_model_can_be_baked_in(image: str, full_zoo: tuple[Zoo, Path], 
         assert (serving["model_type"], serving["backbone"]) == ("full", "Xception-65")
         seg_map = service.predict(CHELSEA.read_bytes()).json()["seg_map"]
         assert sum(row.count(8) for row in seg_map) > 0.7 * 513 * 341
+
+
+@contextmanager
+def file_system(tag: str) -> Iterator[str]:
+    """Yield a folder with the files of the image `tag`."""
+    if os.geteuid() != 0 or not shutil.which("buildah"):
+        pytest.skip("only root can mount an image, with buildah")
+
+    def output(*arguments: str) -> str:
+        return subprocess.run(["buildah", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    name = output("from", "--pull-never", f"localhost/{tag}")
+    try:
+        yield output("mount", name)
+    finally:
+        output("rm", name)
+
+
+def test_any_user_may_run_it_read_only_and_without_capabilities(image: str, tmp_path: Path) -> None:
+    uid, port, log = "54321", free_port(), tmp_path / "log"
+    environment = [f"PORT={port}", *json.loads(inspected(image))["Env"]]
+    with file_system(TAG) as root:
+        command = ["unshare", "--mount", "--pid", "--fork", str(ROOT / "tests" / "hardened.sh"), root, uid]
+        script = "id -u; grep CapBnd /proc/self/status; ! touch /tmp/a || exit 1; cd /service; exec env python app.py"
+        with started([*command, "env", "-i", *environment, "sh", "-c", script], port, log) as service:
+            assert (
+                sum(row.count(8) for row in service.predict(CHELSEA.read_bytes()).json()["seg_map"]) > 0.7 * 513 * 341
+            )
+            noisy = service.predict(CHELSEA.read_bytes(), params={"output": "cutout", "size": "original"})
+            assert noisy.status_code == 200
+    assert log.read_text().splitlines()[:2] == [uid, "CapBnd:\t0000000000000000"]
