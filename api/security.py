@@ -15,6 +15,7 @@ SWAGGER_POLICY = "; ".join(
     [
         "default-src 'none'",
         "connect-src 'self'",
+        "font-src 'self'",
         "img-src 'self' data: blob:",
         "script-src 'self' 'unsafe-inline'",
         "style-src 'self' 'unsafe-inline'",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from threading import Lock, get_ident
+from threading import Lock
 from typing import Any, TypeVar
 
 from core.errors import ClientGone, DeadlineExceeded, QueueFull
@@ -31,7 +31,7 @@ class Executor:
         self.timeout = timeout
         self.observe = observe
         self._admitted = 0
-        self._running: dict[int, float] = {}  # by thread, when it began what it is doing
+        self._running = 0
         self._typical = 0.0  # seconds that one takes
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="engine")
@@ -44,13 +44,7 @@ class Executor:
     @property
     def waiting(self) -> int:
         """How many of them have not begun."""
-        return max(0, self._admitted - len(self._running))
-
-    @property
-    def hung(self) -> bool:
-        """Whether something has been running for longer than any request waits."""
-        with self._lock:
-            return any(time.monotonic() - began > self.timeout for began in self._running.values())
+        return max(0, self._admitted - self._running)
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Run `function(*arguments)` after what was submitted before, outside the bound: for the service's own work."""
@@ -92,15 +86,14 @@ class Executor:
     def _turn(self, submitted: float) -> Iterator[None]:
         began = time.monotonic()
         self.observe("queue", began - submitted)
-        thread = get_ident()
         with self._lock:
-            self._running[thread] = began
+            self._running += 1
         try:
             yield
         finally:
             took = time.monotonic() - began
             with self._lock:
-                del self._running[thread]
+                self._running -= 1
                 self._typical += WEIGHT * (took - self._typical) if self._typical else took
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+# Seconds that none takes, however large the model and busy the machine.
+LONGEST_INFERENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class ModelWrapper:
         self._max_pixels = max_pixels
         self._options = options
         self._failing = False
+        self._running: dict[int, float] = {}  # by thread, when the inference that it waits for began
         self.executor = executor
         self.loading: Future[Engine] = executor.submit(self._load)
 
@@ -105,8 +110,9 @@ class ModelWrapper:
         """Why no image can be segmented any more until the process is restarted; empty as long as they can."""
         if self._failing:
             return "the session fails at every image"
-        if self.loading.done() and self.executor.hung:
-            return f"the session has hung for more than {self.executor.timeout:g} seconds (REQUEST_TIMEOUT)"
+        patience = max(self.executor.timeout, LONGEST_INFERENCE)
+        if any(time.monotonic() - began > patience for began in list(self._running.values())):
+            return f"the session has hung for more than {patience:g} seconds"
         return ""
 
     @property
@@ -182,6 +188,7 @@ class ModelWrapper:
 
     def _predict(self, image: UInt8Array) -> Prediction:
         engine = self.loading.result()
+        self._running[get_ident()] = time.monotonic()
         try:
             return engine.predict(image)
         except Exception as error:
@@ -192,6 +199,8 @@ class ModelWrapper:
                 self._failing = True
             logger.exception("the inference failed at an image of %s", image.shape)
             raise InferenceFailed("the model failed at this image; try again later", 30) from error
+        finally:
+            del self._running[get_ident()]
 
     @contextmanager
     def _timed(self, stage: Stage) -> Iterator[None]:

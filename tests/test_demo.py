@@ -262,3 +262,14 @@ def test_the_page_runs_nothing_but_its_own(page: Page) -> None:
     assert "unsafe" not in policy
     assert page.title()
     assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_swagger_ui_answers_a_photo_under_its_policy(page: Page, service: Service, pictures: Path) -> None:
+    page.goto(f"{service.url}/")
+    page.get_by_text("/model/predict").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.locator("select").first.select_option("overlay")
+    page.locator("input[type=file]").set_input_files(CHELSEA)
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table img")).to_be_visible(timeout=20_000)
+    page.screenshot(path=pictures / "swagger.png", full_page=True)

@@ -91,19 +91,6 @@ def test_work_whose_client_has_gone_is_never_begun() -> None:
     assert executor.admitted == 0
 
 
-def test_work_that_runs_longer_than_any_request_waits_is_hung() -> None:
-    executor = Executor(workers=2, size=2, timeout=0.1)
-    release = threading.Event()
-    with pytest.raises(DeadlineExceeded), executor.admit() as ticket:
-        ticket.run(release.wait)
-    assert executor.hung
-    with executor.admit() as ticket:
-        assert ticket.run(pow, 2, 2) == 4  # the other worker goes on
-    release.set()
-    while executor.hung:
-        time.sleep(0.01)
-
-
 def test_the_time_in_the_queue_and_those_in_it_can_be_seen() -> None:
     seen: list[tuple[str, float]] = []
     executor = Executor(workers=1, size=3, timeout=10, observe=lambda stage, seconds: seen.append((stage, seconds)))

@@ -1,20 +1,24 @@
 """The wrapper: the original's resize, the segmentation it returns, and its metadata."""
 
 import io
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from flask import Flask
 from PIL import Image
 
-from core.errors import ImageTooLarge, ModelError, ModelNotReady
+from core.errors import DeadlineExceeded, ImageTooLarge, InferenceFailed, ModelError, ModelNotReady
 from core.executor import Executor
 from core.image import Photo
 from core.labels import LABELS
 from core.model import ModelWrapper, Segmentation
-from core.types import EngineOptions
+from core.types import EngineOptions, Prediction, UInt8Array
 from core.weights import MOBILE, Weights, own
 from tests.conftest import ASTRONAUT, CHELSEA
 
@@ -106,3 +110,77 @@ def test_names_that_are_not_as_many_as_the_classes_are_refused(tmp_path: Path) -
     model = ModelWrapper(own(MOBILE, labels), EngineOptions(1), Executor(2, 1, 1), image_size=513, max_pixels=1)
     with pytest.raises(ModelError, match=r"has 21 classes, but there are 2 names: ground, sky; give MODEL_LABELS"):
         model.loading.result(timeout=60)
+
+
+class Session:
+    """What an engine may do wrong: `predict` is what it does with images, all others work."""
+
+    def __init__(self, predict: Callable[[UInt8Array], Prediction]) -> None:
+        self.predict = predict
+
+    def run(self, image: UInt8Array) -> UInt8Array:
+        return self.predict(image).seg_map
+
+
+def served_by(predict: Callable[[UInt8Array], Prediction], timeout: float = 5) -> ModelWrapper:
+    """Return a model that is ready, whose session does what `predict` does."""
+
+    class Loaded(ModelWrapper):
+        def _load(self) -> Any:
+            return Session(predict)
+
+    model = Loaded(own(MOBILE, None), EngineOptions(1), Executor(2, 2, timeout), image_size=64, max_pixels=10**6)
+    model.loading.result()
+    return model
+
+
+def good(image: UInt8Array) -> Prediction:
+    return Prediction(np.zeros(image.shape[:2], np.uint8), None, 1)
+
+
+def test_an_image_that_the_session_fails_at_is_unavailable_and_the_next_is_not() -> None:
+    def predict(image: UInt8Array) -> Prediction:
+        if image.shape[0] == 32:
+            raise RuntimeError("out of luck")
+        return good(image)
+
+    model = served_by(predict)
+    file = io.BytesIO()
+    Image.new("RGB", (2, 1)).save(file, "PNG")
+    with pytest.raises(InferenceFailed, match="failed at this image"):
+        model.segment(file.getvalue(), lambda found: found)
+    assert model.ready
+    assert model.segment(CHELSEA.read_bytes(), lambda found: found).image_size == (64, 42)
+
+
+def test_a_session_that_fails_at_every_image_is_broken() -> None:
+    def predict(image: UInt8Array) -> Prediction:
+        raise RuntimeError("out of memory")
+
+    model = served_by(predict)
+    assert model.ready
+    with pytest.raises(InferenceFailed):
+        model.segment(CHELSEA.read_bytes(), lambda found: found)
+    assert not model.ready
+    assert model.broken == "the session fails at every image"
+    with pytest.raises(ModelNotReady, match="is being restarted"):
+        model.segment(CHELSEA.read_bytes(), lambda found: found)
+
+
+def test_a_session_that_hangs_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.model.LONGEST_INFERENCE", 0.2)
+    release = threading.Event()
+
+    def predict(image: UInt8Array) -> Prediction:
+        release.wait()
+        return good(image)
+
+    model = served_by(predict, timeout=0.1)
+    with pytest.raises(DeadlineExceeded):
+        model.segment(CHELSEA.read_bytes(), lambda found: found)
+    while model.ready:
+        time.sleep(0.01)
+    assert "has hung for more than 0.2 seconds" in model.broken
+    release.set()
+    while not model.ready:
+        time.sleep(0.01)
