@@ -84,6 +84,9 @@ class Handler(logging.StreamHandler[Any]):
 
 def configure(format_: LogFormat) -> None:
     """Send everything that is logged to standard error in `format_`, and accesses to standard output."""
+    # What no line here shows is not looked up for each: logging's own way to be fast.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, handlers=[Handler(format_, sys.stderr)], force=True)
     access = logging.getLogger("access")
     access.handlers, access.propagate = [Handler(format_, sys.stdout)], False

@@ -62,7 +62,7 @@ async def one_by_one(port: int, count: int) -> float:
 async def load(service: Running, seconds: float) -> list[Line]:
     """Ask four times what the service can answer."""
     port = service.port
-    await one_by_one(port, 10)
+    await Client(port).closed_loop(photos(), 15, 5)  # so that every thread and buffer has been needed once
     alone = await one_by_one(port, 30)
     calm = Client(port)
     sustainable = await calm.closed_loop(photos(), 4, max(10, seconds / 4))

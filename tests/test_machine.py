@@ -1,11 +1,14 @@
 """What the machine has is read from files that Linux keeps."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from core import machine
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,28 @@ def test_bfloat16_is_among_the_cpus_features(
     assert not machine.computes_bfloat16()  # no such file
     (tmp_path / "cpuinfo").write_text(text)
     assert machine.computes_bfloat16() == native
+
+
+def test_a_heap_that_is_kept_small_gives_back_what_is_freed_between_what_is_not() -> None:
+    script = """
+import re, sys
+from core.machine import keep_heap_small
+from tests.conftest import ROOT
+if sys.argv[1] == "small":
+    keep_heap_small()
+resident = lambda: int(re.search(r"VmRSS:\\s*(\\d+)", open("/proc/self/status").read())[1])
+bytearray(30_000_000)  # by itself, the C library takes blocks of up to this size from its heap from now on
+before, kept, freed = resident(), [], []
+for _ in range(50):
+    freed.append(bytearray(3_000_000))
+    kept.append(bytearray(100_000))
+freed.clear()
+print(resident() - before)
+"""
+    kilobytes = {}
+    for heap in ("small", "usual"):
+        command = [sys.executable, "-c", script, heap]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        kilobytes[heap] = int(run.stdout)
+    assert kilobytes["small"] < 20_000
+    assert kilobytes["usual"] > 100_000
