@@ -131,21 +131,21 @@ def mixture(count: int) -> Iterator[bytes]:
 
 
 async def memory(service: Running, count: int) -> list[Line]:
-    """Send requests of all kinds, and see what stays in memory."""
+    """Send requests of all kinds, and see what stays in memory when they are done."""
     client = Client(service.port)
     requests = mixture(count)
-    settled: list[float] = []
+    at_rest = []
+    for part in (count // 10, count):
 
-    async def ask_all() -> None:
-        for number, request in enumerate(requests):
-            if number >= count // 10 and number % 20 == 0:
-                settled.append(service.megabytes())
-            await client.ask(request)
+        async def ask_all(some: Iterator[bytes]) -> None:
+            for request in some:
+                await client.ask(request)
 
-    await asyncio.gather(*(ask_all() for _ in range(4)))
-    # The level of the first and of the last tenth: a single reading is of whatever is being decoded just then.
-    tenth = max(1, len(settled) // 10)
-    first, last = statistics.median(settled[:tenth]), statistics.median(settled[-tenth:])
+        some = itertools.islice(requests, part)
+        await asyncio.gather(*(ask_all(some) for _ in range(4)))
+        await asyncio.sleep(1)
+        at_rest.append(service.megabytes())
+    first, last = at_rest
     statuses = client.answers.statuses
     return [
         Line(f"{count} mixed requests: no 5xx, none lost", str(dict(statuses)), set(statuses) <= {200, 400, 413}),
@@ -158,15 +158,21 @@ async def memory(service: Running, count: int) -> list[Line]:
 
 
 def largest() -> list[bytes]:
-    """Return requests for all that there is of the largest images that are allowed, in the worst forms for memory."""
-    picture = Image.radial_gradient("L").resize((7071, 7071))
-    alpha = Image.merge("RGBA", (picture, picture, picture, picture))
+    """Return requests for the largest images that are allowed, in the worst forms for memory.
+
+    One has the largest pixels to decode, the other the largest answer.
+    """
+    side = 7071  # 50 megapixels
+    smooth = Image.radial_gradient("L").resize((side, side))
+    noise = Image.effect_noise((side, side), 100).convert("RGB")
     requests = []
-    for image, format_, options in ((alpha, "PNG", {"compress_level": 1}), (alpha.convert("RGB"), "JPEG", {})):
+    for image, format_, output in (
+        (Image.merge("RGBA", (smooth,) * 4), "PNG", "cutout"),
+        (noise, "JPEG", "overlay"),
+    ):
         file = io.BytesIO()
-        image.save(file, format_, **options)
-        body = form(file.getvalue())
-        requests += [post(body, f"/model/predict?output={output}&size=original") for output in ("cutout", "overlay")]
+        image.save(file, format_, quality=20)
+        requests.append(post(form(file.getvalue()), f"/model/predict?output={output}&size=original"))
     return requests
 
 
@@ -335,7 +341,7 @@ async def soak(short: bool) -> list[Line]:
         tell(await killed_worker(service))
     if not short:
         with running() as service:
-            tell(await largest_at_once(service, 4000))
+            tell(await largest_at_once(service, 3000))
     tell(await stopped_under_load())
     for fault in ("hang", "fail"):
         tell(await broken_session(fault, 3))
