@@ -45,7 +45,7 @@ $(VENV)/run: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/test: tests/requirements.txt $(VENV)/run
+$(VENV)/test: tests/requirements.txt commands/batch/requirements.txt $(VENV)/run
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 

@@ -2,6 +2,7 @@
 
 import click
 
+from commands.batch.command import batch
 from commands.evaluate import evaluate
 from commands.fetch import fetch
 from commands.predict import predict
@@ -12,7 +13,7 @@ def cli() -> None:
     """Use, get and measure the model that the service serves. Settings are the service's, as environment variables."""
 
 
-for command in (evaluate, fetch, predict):
+for command in (batch, evaluate, fetch, predict):
     cli.add_command(command)
 
 if __name__ == "__main__":

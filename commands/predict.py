@@ -15,8 +15,7 @@ from core.errors import SegmenterError
 from core.labels import class_ids
 from core.model import Segmentation
 
-# The photos in a folder, by their names, but for what an earlier run has written there.
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 OURS = re.compile(rf".*\.({'|'.join(BODIES)})\.png")
 
 
@@ -79,14 +78,24 @@ def predict(photos: tuple[Path, ...], output: str, size: str, classes: str | Non
         raise click.ClickException(f"{len(failed)} of {len(written)} photos could not be segmented")
 
 
+def ending_of(output: str) -> str:
+    """Return what follows a photo's name in that of its `output`."""
+    return f"{output}.{'json' if output in ('map', 'objects') else 'png'}"
+
+
+def is_photo(name: str) -> bool:
+    """Return whether a file in a folder is a photo, by its name, and not what an earlier run has written there."""
+    return name.lower().endswith(SUFFIXES) and not OURS.fullmatch(name)
+
+
 def destinations(photos: Iterable[Path], output: str, destination: Path) -> dict[Path, Path]:
     """Return where the `output` of each photo is written; folders are taken as the photos in them, in their order."""
-    ending = f"{output}.{'json' if output in ('map', 'objects') else 'png'}"
+    ending = ending_of(output)
     found: dict[Path, Path] = {}  # each photo's folder below the destination
     for photo in photos:
         if photo.is_dir():
-            inside = (path for path in sorted(photo.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
-            found |= {path: path.parent.relative_to(photo) for path in inside if not OURS.fullmatch(path.name)}
+            inside = (path for path in sorted(photo.rglob("*")) if is_photo(path.name) and path.is_file())
+            found |= {path: path.parent.relative_to(photo) for path in inside}
         else:
             found[photo] = Path()
     if not found:

@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 
 
 def test_each_command_says_what_it_does() -> None:
-    assert set(cli.commands) == {"evaluate", "fetch", "predict"}
+    assert set(cli.commands) == {"batch", "evaluate", "fetch", "predict"}
     assert all(command.get_short_help_str() for command in cli.commands.values())
 
 
