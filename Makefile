@@ -6,7 +6,7 @@ BENCH := .venv-bench
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: run test check format docs bench graph clean
+.PHONY: run test check format docs bench archive graph clean
 
 run: $(VENV)/run  ## serve on http://localhost:5000
 	$(BIN)/python app.py
@@ -30,6 +30,9 @@ bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--qui
 	$(BENCH)/bin/python benchmarks/overhead.py
 	$(BENCH)/bin/python benchmarks/engines.py $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
 	$(BENCH)/bin/python benchmarks/service.py $(ARGS)
+
+archive: $(VENV)/test  ## hold batch against thousands of files; VOC_VAL=FOLDER
+	$(BIN)/python benchmarks/archive.py $(VOC_VAL) $(ARGS)
 
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
 	$(eval DOWNLOAD := $(shell mktemp -d))

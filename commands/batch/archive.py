@@ -84,7 +84,8 @@ def _results(job: Job, photos: pa.Table, workers: int) -> Iterator[pa.Table]:
             max_task_retries=RETRIES,
         )
     )
-    yield from results.iter_batches(batch_size=None, batch_format="pyarrow")
+    # Nothing is fetched ahead, so that what is done is in the manifest as soon as can be.
+    yield from results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
 
 
 def _keep(rows: pa.Table, manifest: Manifest) -> Progress:

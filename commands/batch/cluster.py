@@ -3,9 +3,10 @@
 import logging
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def cluster(address: str | None, cpus: int) -> Iterator[None]:
     # Ray sets its loggers up anew whenever it likes; what goes wrong is raised too.
     logging.disable(logging.ERROR)
     # Workers look for modules where Ray was started first, and a user's folder may have an app.py of its own.
-    with chdir(ROOT), tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+    # What Ray tells of workers that died is not what the command prints.
+    private = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+    with chdir(ROOT), redirect_stdout(sys.stderr), private as folder:
         try:
             if address:
                 ray.init(address, runtime_env={"working_dir": str(ROOT), "excludes": EXCLUDED}, **quiet)

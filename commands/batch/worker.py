@@ -24,8 +24,8 @@ class Worker:
     """Segments tables of paths, each by several threads, so that some photos are read and written meanwhile."""
 
     def __init__(self, job: Job) -> None:
-        self._job = job
-        self._source, self._target = Place(job.source), Place(job.target)
+        self.job = job
+        self.source, self.target = Place(job.source), Place(job.target)
         self._model = create_model(job.model_settings())
         self._model.loading.result()
         self._threads = ThreadPoolExecutor(job.calls)
@@ -37,11 +37,11 @@ class Worker:
 
     def _settle(self, path: str) -> dict[str, Any]:
         try:
-            found = self._model.segment(self._read(path), self._represent, original=self._job.original)
+            found = self._model.segment(self._read(path), self._represent, original=self.job.original)
             body = found.pop("body")
             if body is not None:
-                found["mask"] = f"{self._job.output}/{path}.{ending_of(self._job.output)}"
-                self._target.write(found["mask"], body)
+                found["mask"] = f"{self.job.output}/{path}.{ending_of(self.job.output)}"
+                self.target.write(found["mask"], body)
         except (InvalidImage, UnsupportedImage, ImageTooLarge) as error:
             return {"path": path, "error": str(error)}
         except Exception as error:
@@ -51,8 +51,8 @@ class Worker:
 
     def _read(self, path: str) -> bytes:
         """Return the photo's bytes. Raises ImageTooLarge for more than the service takes, having read no more."""
-        megabytes = self._job.settings.max_upload_mb
-        with self._source.open(path) as file:
+        megabytes = self.job.settings.max_upload_mb
+        with self.source.open(path) as file:
             data: bytes = file.read(megabytes * 1_000_000 + 1)
         if len(data) > megabytes * 1_000_000:
             raise ImageTooLarge(
@@ -61,7 +61,7 @@ class Worker:
         return data
 
     def _represent(self, segmentation: Segmentation) -> dict[str, Any]:
-        job = self._job
+        job = self.job
         if job.classes:
             segmentation = segmentation.only(job.classes)
         pixels = np.bincount(segmentation.seg_map.ravel(), minlength=1)
