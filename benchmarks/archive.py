@@ -4,9 +4,9 @@
 
 VOC is a folder in PASCAL VOC's layout; its photos are linked under as many names as are asked for, and broken files are
 put between them. `batch` is interrupted when a third is done, started again, loses its worker to SIGKILL, and ends.
-Its masks are then compared with `predict`'s, the plain loop of one process. Another run, over few photos, is for
-comparing memory: the most that all processes of a run had at a time, shared pages counted once (PSS), with what is in
-Ray's shared memory. Prints a table in Markdown. Settings are the service's, as environment variables.
+Another run is over few photos, which `predict` does too, the plain loop of one process: their masks and their speeds are
+compared, and the most memory that all processes of a run had at a time, what they share counted once. Prints a table in
+Markdown. Settings are the service's, as environment variables.
 """
 
 import argparse
@@ -165,8 +165,8 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
         "masks equal to `predict`'s": f"{same:,} of {len(plain):,}",
         f"peak memory at {few:,} files": f"{small.peak:.0f} MB",
         f"peak memory at {number:,} files": f"{max(interrupted.peak, resumed.peak):.0f} MB",
-        "images per second, start left out": f"{interrupted.rate():.1f}",
-        "images per second of `predict`'s plain loop": f"{loop:.1f}",
+        f"images per second at {few:,} files": f"{small.rate():.1f}; `predict`'s plain loop {loop:.1f}",
+        f"images per second at {number:,} files": f"{interrupted.rate():.1f}",
     }
     print("| promise | measured |\n| --- | --- |")
     for promise, measured in promises.items():

@@ -93,8 +93,9 @@ class Summary:
     broken: int = 0
     reasons: list[str] = field(default_factory=list)
     interrupted: bool = False
+    # When the run began, and after each step how many photos were settled.
     began: float = field(default_factory=time.monotonic)
-    seconds: float = 0
+    steps: list[tuple[float, int]] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -105,14 +106,16 @@ class Summary:
         self.done += progress.done
         self.broken += progress.broken
         self.reasons += progress.lost[: NAMED - len(self.reasons)]
-        self.seconds = time.monotonic() - self.began
+        # The first and the last are enough.
+        self.steps[1:] = [(time.monotonic(), self.done + self.broken)]
 
     def __str__(self) -> str:
-        rate = (self.done + self.broken) / self.seconds if self.seconds else 0
-        return (
-            f"{self.done} done, {self.skipped} skipped, {self.broken} broken, {self.left} left "
-            f"in {self.seconds:.0f} s: {rate:.1f} images per second"
-        )
+        counts = f"{self.done} done, {self.skipped} skipped, {self.broken} broken, {self.left} left"
+        text = f"{counts} in {time.monotonic() - self.began:.0f} s"
+        if len(self.steps) < 2:
+            return text
+        (first, before), (last, after) = self.steps
+        return f"{text}; from the first photos on {(after - before) / (last - first):.1f} images per second"
 
 
 def _run(job: Job, weights: Weights, address: str | None, workers: int | None) -> Summary:
