@@ -4,7 +4,7 @@
 
 VOC is a folder in PASCAL VOC's layout; its photos are linked under as many names as are asked for, and broken files are
 put between them. `batch` is interrupted when a third is done, started again, loses its worker to SIGKILL, and ends.
-Another run is over few photos, which `predict` does too, the plain loop of one process: their masks and their speeds are
+Another run is over few photos, which `predict` does too, the plain loop of one process: their masks and speeds are
 compared, and the most memory that all processes of a run had at a time, what they share counted once. Prints a table in
 Markdown. Settings are the service's, as environment variables.
 """

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ def cluster(address: str | None, cpus: int) -> Iterator[None]:
     with chdir(ROOT), redirect_stdout(sys.stderr), private as folder:
         try:
             if address:
+                _call(address)
                 ray.init(address, runtime_env={"working_dir": str(ROOT), "excludes": EXCLUDED}, **quiet)
             else:
                 # A secret of this run's, where Ray would keep one in the user's home.
@@ -49,8 +51,15 @@ def cluster(address: str | None, cpus: int) -> Iterator[None]:
                     **quiet,
                 )
             yield
-        except ConnectionError as error:
+        except (ConnectionError, TimeoutError, socket.gaierror) as error:
             raise SegmenterError(f"--ray={address!r} can't be reached: {error}") from error
         finally:
             ray.shutdown()
             logging.disable(logging.NOTSET)
+
+
+def _call(address: str) -> None:
+    """Raise OSError where nobody answers at the host and port of `address`, if it has any: Ray tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
