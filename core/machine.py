@@ -50,8 +50,8 @@ def keep_heap_small() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(arena_max, 2)
-        mallopt(mmap_threshold, 1_000_000)
-        mallopt(trim_threshold, 8_000_000)
+        mallopt(mmap_threshold, 128 * 1024)
+        mallopt(trim_threshold, 128 * 1024)
 
 
 def give_back_memory() -> None:

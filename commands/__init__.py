@@ -1,0 +1,1 @@
+"""What `python cli.py` can do: a file, or a folder, for each command."""

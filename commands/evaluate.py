@@ -1,0 +1,93 @@
+"""`python cli.py evaluate`: the mean IoU on photos with known masks."""
+
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+from PIL import Image
+
+from app import create_model, find_weights
+from config import ConfigError, Settings
+from core.errors import SegmenterError
+from core.evaluate import Accuracy, read_voc
+from core.image import read_image
+from core.types import EngineOptions, UInt8Array
+
+if TYPE_CHECKING:
+    from core.engine import Engine
+
+
+@dataclass
+class Measured:
+    """An engine, and what came of its label maps."""
+
+    name: str
+    engine: "Engine"
+    score: Accuracy
+    milliseconds: list[float] = field(default_factory=list)
+
+    def run(self, image: UInt8Array, truth: UInt8Array) -> UInt8Array:
+        """Return the labels of `image`, timed and scored."""
+        began = time.perf_counter()
+        seg_map = self.engine.run(image)
+        self.milliseconds.append((time.perf_counter() - began) * 1000)
+        self.score.add(truth, seg_map)
+        return seg_map
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--every", type=click.IntRange(min=1), default=1, help="Only each so many-th photo.")
+@click.option("--against", type=click.Choice(["stock"]), help="Run the unmodified graph too, and compare each pixel.")
+def evaluate(folder: Path, every: int, against: str | None) -> None:
+    """Measure the mean IoU on FOLDER, photos and masks in PASCAL VOC's layout.
+
+    Each photo goes the way it goes in the service: read, resized to IMAGE_SIZE, segmented. The map is brought to the
+    photo's own size by nearest neighbour and compared with the mask.
+
+    Example: IMAGE_SIZE=257 python cli.py evaluate VOC2012 --against stock
+    """
+    try:
+        settings = Settings.from_environment()
+        examples = read_voc(folder, every)
+        model = create_model(settings)
+        served = Measured(
+            f"{settings.canvas}, {settings.precision}", model.loading.result(), Accuracy(len(model.labels))
+        )
+    except (ConfigError, SegmenterError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    measured = [served]
+    if against:
+        # Importing TensorFlow takes seconds, which `fetch` does without.
+        from core.engine import Engine  # noqa: PLC0415
+        from core.graph import read_graph  # noqa: PLC0415
+
+        graph = read_graph(find_weights(settings).path)
+        stock = Engine(graph, EngineOptions(settings.threads), optimized=False)
+        measured.append(Measured(against, stock, Accuracy(len(model.labels))))
+    pixels = different = 0
+    with click.progressbar(examples, label=f"{len(examples)} photos", file=sys.stderr) as bar:
+        for photo, mask in bar:
+            truth = np.asarray(Image.open(mask))
+            image = model.resize(read_image(photo.read_bytes(), max_pixels=10**9, enough=settings.image_size))
+            maps = [one.run(image, truth) for one in measured]
+            pixels += maps[0].size
+            different += int(np.count_nonzero(maps[0] != maps[-1]))
+    _print_table(model.labels, measured)
+    if against:
+        print(f"{different:,} of {pixels:,} pixels ({different / pixels:.4%}) differ from {against}")
+
+
+def _print_table(labels: tuple[str, ...], measured: list[Measured]) -> None:
+    width = max(len(one.name) for one in measured) + 2
+    print(f"{'':14}" + "".join(f"{one.name:>{width}}" for one in measured))
+    for class_, label in enumerate(labels):
+        print(f"{label:14}" + "".join(f"{100 * one.score.iou[class_]:{width}.2f}" for one in measured))
+    print(f"{'mean IoU':14}" + "".join(f"{100 * one.score.mean_iou:{width}.2f}" for one in measured))
+    print(f"{'pixels right':14}" + "".join(f"{one.score.pixel_accuracy:{width}.2%}" for one in measured))
+    print(f"{'median ms':14}" + "".join(f"{statistics.median(one.milliseconds):{width}.1f}" for one in measured))
