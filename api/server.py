@@ -22,6 +22,7 @@ from gunicorn.workers import gthread
 from api.logs import HEADER, Logger, new_id
 from api.security import DATA_POLICY
 from config import Settings
+from core.machine import trim_heap
 
 # Threads beyond those of the requests that may be worked on: each client that sends or reads slowly occupies one until
 # its time is over, and /health needs one too. Those that are never used cost nothing.
@@ -95,6 +96,7 @@ class Worker(gthread.ThreadWorker):
 
     alive: bool
     _notified = 0.0
+    _trimmed = 0.0
     _broken_since: float | None = None
 
     def notify(self) -> None:
@@ -107,6 +109,9 @@ class Worker(gthread.ThreadWorker):
         app = getattr(self, "wsgi", None)
         if not app or not self.alive:
             return
+        if time.monotonic() > self._trimmed + 5:
+            self._trimmed = time.monotonic()
+            self.tpool.submit(trim_heap)
         model = app.extensions["model"]
         if model.broken and self._broken_since is None:
             self._broken_since = time.monotonic()

@@ -130,3 +130,6 @@ class Ticket:
             raise DeadlineExceeded(
                 f"the request was not done within {timeout:g} seconds (REQUEST_TIMEOUT); try again later"
             ) from None
+        finally:
+            # An error knows this frame, and the future knows the error: a cycle that would keep the image for minutes.
+            del future

@@ -50,13 +50,18 @@ def keep_heap_small() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(arena_max, 2)
-        mallopt(mmap_threshold, 128 * 1024)
-        mallopt(trim_threshold, 128 * 1024)
+        mallopt(mmap_threshold, 1_000_000)
+        mallopt(trim_threshold, 8_000_000)
 
 
 def give_back_memory() -> None:
     """Return to the system what the process has freed; the C library (glibc) keeps it otherwise."""
     gc.collect()
+    trim_heap()
+
+
+def trim_heap() -> None:
+    """Return to the system the pages in the C library's heaps that are free: milliseconds, in any thread."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)

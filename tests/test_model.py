@@ -1,10 +1,12 @@
 """The wrapper: the original's resize, the segmentation it returns, and its metadata."""
 
+import gc
 import io
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from flask import Flask
 from PIL import Image
 
-from core.errors import DeadlineExceeded, ImageTooLarge, InferenceFailed, ModelError, ModelNotReady
+from core.errors import DeadlineExceeded, ImageTooLarge, InferenceFailed, InvalidImage, ModelError, ModelNotReady
 from core.executor import Executor
 from core.image import Photo
 from core.labels import LABELS
@@ -184,3 +186,19 @@ def test_a_session_that_hangs_is_broken(monkeypatch: pytest.MonkeyPatch) -> None
     release.set()
     while not model.ready:
         time.sleep(0.01)
+
+
+def test_nothing_of_a_refused_image_is_kept() -> None:
+    model = served_by(good)
+    file = io.BytesIO()
+    Image.new("RGB", (1000, 1000)).save(file, "PNG")
+    gc.collect()
+    gc.disable()
+    try:
+        for data in (file.getvalue()[:1000], file.getvalue(), b"no image"):
+            with suppress(InvalidImage):
+                model.segment(data, lambda found: found.image_size)
+        kept = [found for found in gc.get_objects() if isinstance(found, Image.Image) and found.size == (1000, 1000)]
+    finally:
+        gc.enable()
+    assert kept == []
