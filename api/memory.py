@@ -44,6 +44,26 @@ def current_memory() -> Memory:
     return memory
 
 
+class Share:
+    """What one request has taken of the current application's room."""
+
+    def __init__(self) -> None:
+        self._memory: Memory | None = None
+        self._size = 0
+
+    def take(self, size: int) -> None:
+        """Take room for `size` bytes more. Raises MemoryFull."""
+        self._memory = current_memory()
+        self._memory.take(size)
+        self._size += size
+
+    def give_back(self) -> None:
+        """Give back all of it."""
+        if self._memory:
+            self._memory.give_back(self._size)
+            self._size = 0
+
+
 class InMemoryRequest(Request):
     """A request whose uploads stay in memory: the file system may be read-only.
 
@@ -52,24 +72,15 @@ class InMemoryRequest(Request):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._memory: Memory | None = None
-        self._taken = 0
+        self._share = Share()
 
     def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-        return _Upload(self)
-
-    def take(self, size: int) -> None:
-        """Take room for `size` bytes more of it. Raises MemoryFull."""
-        self._memory = current_memory()
-        self._memory.take(size)
-        self._taken += size
+        return _Upload(self._share)
 
     def close(self) -> None:
         """Give back the room; Flask calls it when the request has been answered."""
         super().close()
-        if self._memory:
-            self._memory.give_back(self._taken)
-            self._taken = 0
+        self._share.give_back()
 
 
 def discard(response: Response) -> Response:
@@ -82,14 +93,14 @@ def discard(response: Response) -> Response:
 
 
 class _Upload(BytesIO):
-    """A file that is being received."""
+    """A file that is being received. It does not know its request: a cycle would keep it until it is collected."""
 
-    def __init__(self, request: InMemoryRequest) -> None:
+    def __init__(self, share: Share) -> None:
         super().__init__()
-        self._request = request
+        self._share = share
 
     def write(self, data: Any, /) -> int:
-        self._request.take(len(data))
+        self._share.take(len(data))
         return super().write(data)
 
 

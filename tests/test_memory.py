@@ -1,5 +1,6 @@
 """The bytes that are held: counted as they come, given back whatever becomes of the request, and limited."""
 
+import gc
 from io import BytesIO
 
 import pytest
@@ -62,3 +63,14 @@ def test_an_answer_is_counted_until_it_is_sent(app: Flask) -> None:
     assert memory.held - before == len(answer.get_data()) > 100_000
     answer.close()
     assert memory.held == before
+
+
+def test_an_upload_is_gone_with_its_request(app: Flask) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        app.test_client().post("/model/predict", **upload(CHELSEA.read_bytes())).close()
+        app.test_client().post("/model/predict", **upload(CHELSEA.read_bytes()[:5000])).close()
+        assert [found for found in gc.get_objects() if isinstance(found, InMemoryRequest)] == []
+    finally:
+        gc.enable()
