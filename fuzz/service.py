@@ -62,6 +62,8 @@ def ask(service: Service, seconds: str, *more: str) -> int:
     }
     command = [
         os.fspath(Path(sys.executable).with_name("schemathesis")),
+        "--config-file",
+        os.fspath(HERE / "schemathesis.toml"),
         "run",
         f"{service.url}/swagger.json",
         *(word for option in options.items() for word in option),
