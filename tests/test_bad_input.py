@@ -12,6 +12,7 @@ import requests
 from PIL import Image
 
 from tests.conftest import CHELSEA, Service, start_service
+from tests.test_bombs import gif, tiled
 from tests.test_image import encode, png
 
 JPEG = CHELSEA.read_bytes()
@@ -54,6 +55,8 @@ IMAGES: dict[str, tuple[bytes, int, str]] = {
     "JPEG 2000": (encode(Image.new("RGB", (16, 16)), "JPEG2000"), 415, "JPEG 2000 images are not served"),
     "PPM, which Pillow would read": (encode(Image.new("RGB", (16, 16)), "PPM"), 400, "not an image"),
     "float TIFF": (encode(Image.new("F", (4, 4)), "TIFF"), 415, "type F"),
+    "GIF whose first frame is far larger": (gif(0, 0, 65_535, 65_535), 413, "65535 x 65535"),
+    "TIFF of tiles measured in text": (tiled((2, 4, b"abc\0"), (4, 1, 16)), 400, "damaged"),
     "too many bytes": (JPEG + bytes(2_000_000), 413, "larger than 2 MB, the limit (MAX_UPLOAD_MB)"),
 } | {f"JPEG cut at {tenth} tenths": (JPEG[: len(JPEG) * tenth // 10], 400, "damaged") for tenth in range(1, 10)}
 
