@@ -8,6 +8,7 @@ from io import BytesIO
 
 from PIL import Image
 
+from core.avif import coded_pixels
 from core.errors import ImageTooLarge, InvalidImage
 
 # A decoder that walks a file in Python takes up to 20 us for each piece it reads. Whole files of 32 MB, a PNG's rows
@@ -76,8 +77,8 @@ def refuse_repeated_exif(data: bytes) -> None:
 def refuse_bombs(image: Image.Image, data: bytes, max_pixels: int) -> None:
     """Refuse the opened `image`, of the file `data`, where a part of it is more work than `max_pixels` pixels.
 
-    Raises ImageTooLarge for a TIFF whose tiles are larger than that, or InvalidImage for one whose tiles have no size
-    and for a JPEG of too many scans.
+    Raises ImageTooLarge for a TIFF whose tiles and an AVIF whose data are larger than that, or InvalidImage for a TIFF
+    whose tiles have no size, an AVIF of too many pieces and a JPEG of too many scans.
     """
     tags = getattr(image, "tag_v2", {})
     if TILE_WIDTH in tags and TILE_LENGTH in tags:
@@ -90,6 +91,11 @@ def refuse_bombs(image: Image.Image, data: bytes, max_pixels: int) -> None:
                 f"the image has tiles of {width} x {height} pixels; at most {max_pixels / 1e6:g} megapixels are "
                 "allowed (MAX_IMAGE_MEGAPIXELS): save it with smaller tiles"
             )
+    if image.format == "AVIF" and (pixels := coded_pixels(data)) > max_pixels:
+        raise ImageTooLarge(
+            f"the image's data has {pixels / 1e6:,.1f} megapixels, more than its header says; at most "
+            f"{max_pixels / 1e6:g} are allowed (MAX_IMAGE_MEGAPIXELS): send a smaller one"
+        )
     # Counting every place that looks like a scan is quick, and nearly always enough.
     if image.format == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS and scans(data) > MAX_SCANS:
         raise InvalidImage(f"the JPEG has more than {MAX_SCANS} scans; save it anew")

@@ -102,6 +102,11 @@ def gif_of_many_frames() -> bytes:
     return data[:first] + data[first:-1] * 200_000 + b";"
 
 
+def lying_avif() -> bytes:
+    large = encode(Image.new("L", (2000, 1000)), "AVIF", speed=10)
+    return patched(large, b"ispe", 4, struct.pack(">II", 64, 64))
+
+
 def bmp_runs(width: int, height: int, runs: bytes) -> bytes:
     head = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 62)
     return head + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, 0, 0, 0, 2, 0) + bytes(8) + runs + b"\0\1"
@@ -165,6 +170,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
     "WEBP of 200,000 frames": (webp_of_many_frames, None),
     "AVIF of 2^62 pixels": (lambda: patched(AVIF, b"ispe", 4, struct.pack(">II", 2**31 - 1, 2**31 - 1)), REFUSED),
     "AVIF of 225 megapixels": (lambda: patched(AVIF, b"ispe", 4, struct.pack(">II", 15_000, 15_000)), TOO_LARGE),
+    "AVIF whose data is larger than its header says": (lying_avif, TOO_LARGE),
     "BMP, largest": (lambda: patched(BMP, b"BM", 16, struct.pack("<ii", 2**31 - 1, 2**31 - 1)), TOO_LARGE),
     "BMP, largest, upside down": (lambda: patched(BMP, b"BM", 16, struct.pack("<ii", 64, -(2**31))), TOO_LARGE),
     "BMP of a run for each pixel": (lambda: bmp_runs(1000, 1000, b"\1\0" * 10**6), REFUSED),
