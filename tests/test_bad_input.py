@@ -115,6 +115,21 @@ REQUESTS: dict[str, tuple[Callable[[Service], requests.Response], int, str]] = {
     "very long URL": (lambda s: requests.get(f"{s.url}/{'a' * 9000}", timeout=30), 414, ""),
     "very long header": (lambda s: requests.get(s.url, headers={"A": "a" * 9000}, timeout=30), 431, ""),
     "bad chunks": (lambda s: raw(s, b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), 400, ""),
+    "bad chunks of a form": (
+        lambda s: raw(s, f"Content-Type: {BOUNDARY}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode()),
+        400,
+        "chunks",
+    ),
+    "a chunk that ends early": (
+        lambda s: raw(s, f"Content-Type: {BOUNDARY}\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n--x".encode()),
+        400,
+        "",
+    ),
+    "a chunk without an end": (
+        lambda s: raw(s, f"Content-Type: {BOUNDARY}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n--xx\r\n".encode()),
+        400,
+        "",
+    ),
     "negative length": (lambda s: raw(s, b"Content-Length: -5\r\n\r\n"), 400, ""),
     "two lengths": (lambda s: raw(s, b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), 400, ""),
     "not HTTP": (lambda s: raw(s, b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"), 400, ""),
