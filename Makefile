@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+FUZZ := .venv-fuzz
+# Of each kind of fuzzing.
+SECONDS ?= 60
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: run test check format docs deploy-check rolling bench soak archive graph clean
+.PHONY: run test check format docs deploy-check rolling bench soak archive fuzz graph clean
 
 run: $(VENV)/run  ## serve on http://localhost:5000
 	$(BIN)/python app.py
@@ -43,6 +46,10 @@ soak: $(VENV)/test  ## try to break the service for ten minutes; ARGS=--short
 archive: $(VENV)/test  ## hold batch against thousands of files; VOC_VAL=FOLDER
 	$(BIN)/python benchmarks/archive.py $(VOC_VAL) $(ARGS)
 
+fuzz: $(FUZZ)/installed  ## send hostile files to the decoder and hostile requests to the service; SECONDS=60 of each
+	$(FUZZ)/bin/python -m fuzz.decoder -max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=1
+	$(FUZZ)/bin/python -m fuzz.service $(SECONDS)
+
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
 	$(eval DOWNLOAD := $(shell mktemp -d))
 	npm pack --silent --pack-destination $(DOWNLOAD) $(PACKAGE)
@@ -50,7 +57,7 @@ graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm 
 	rm -r $(DOWNLOAD)
 
 clean:  ## remove what make made
-	rm -rf $(VENV) $(BENCH) .*_cache
+	rm -rf $(VENV) $(BENCH) $(FUZZ) fuzz/corpus .*_cache
 
 $(VENV)/run: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -64,4 +71,9 @@ $(VENV)/test: tests/requirements.txt commands/batch/requirements.txt $(VENV)/run
 $(BENCH)/installed: requirements.txt tests/requirements.txt benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	touch $@
+
+$(FUZZ)/installed: requirements.txt fuzz/requirements.txt
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/pip install --quiet --disable-pip-version-check -r fuzz/requirements.txt
 	touch $@

@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import current_app, jsonify, request
 from flask_restx import Api
+from gunicorn.http.errors import ParseException
 from werkzeug import Response
 from werkzeug.exceptions import (
+    BadRequest,
     ClientDisconnected,
     HTTPException,
     MethodNotAllowed,
@@ -46,6 +48,8 @@ class JsonErrorApi(Api):
         """Answer `error`, wherever it was raised."""
         if isinstance(error, ClientDisconnected) and isinstance(error.__context__, TimeoutError):
             error = RequestTimeout()
+        if isinstance(error, ParseException):
+            error = BadRequest("the request's body is not in the chunks that its Transfer-Encoding says; send it anew")
         if isinstance(error, HTTPException):
             return _answer_http(error)
         for kind, status in STATUS.items():

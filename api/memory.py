@@ -6,6 +6,7 @@ from threading import Lock
 from typing import IO, Any
 
 from flask import Request, Response, current_app, request
+from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
@@ -86,7 +87,8 @@ class InMemoryRequest(Request):
 def discard(response: Response) -> Response:
     """Read the rest of a request that was answered before it had come, so that the next one on the connection can."""
     if (request.content_length or 0) <= current_app.config["MAX_CONTENT_LENGTH"]:
-        with suppress(HTTPException):
+        # A body that is not HTTP has no rest that could be read.
+        with suppress(HTTPException, ParseException):
             while request.stream.read(CHUNK):
                 pass
     return response

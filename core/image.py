@@ -18,7 +18,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.bombs import CountedFile, refuse_bombs
+from core.bombs import CountedFile, at_most, refuse_bombs, refuse_repeated_exif
 from core.errors import ImageTooLarge, InvalidImage, MemoryFull, UnsupportedImage
 
 # The decoders that bytes from outside may reach; importing one is what makes it known to Image.open().
@@ -54,9 +54,6 @@ FOREIGN = {
 # conversion in Pillow.
 MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "I;16", "I;16L", "I;16B"}
 
-# Pillow's own guard only warns about most bombs, and once a process; read_image() refuses them all, before decoding.
-Image.MAX_IMAGE_PIXELS = None
-
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -84,13 +81,9 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
     """
     if not data:
         raise InvalidImage("the image is empty (0 bytes); send the contents of an image file")
-    image = _open(data)
-    width, height = image.size
-    if width * height > max_pixels:
-        raise ImageTooLarge(
-            f"the image has {width} x {height} pixels, {width * height / 1e6:,.1f} megapixels; "
-            f"at most {max_pixels / 1e6:g} are allowed (MAX_IMAGE_MEGAPIXELS): send a smaller one"
-        )
+    refuse_repeated_exif(data)
+    with at_most(max_pixels):
+        image = _open(data)
     if image.mode not in MODES:
         raise UnsupportedImage(f"pixels of type {image.mode} are not served; save as 8- or 16-bit RGB or grey")
     refuse_bombs(image, data, max_pixels)
@@ -139,7 +132,7 @@ def _decoding() -> Iterator[None]:
     """Turn what a decoder raises into InvalidImage: damaged input makes them raise nearly anything."""
     try:
         yield
-    except InvalidImage:
+    except (InvalidImage, ImageTooLarge):
         raise
     except MemoryError as error:
         raise MemoryFull(

@@ -12,6 +12,7 @@ import requests
 from PIL import Image
 
 from tests.conftest import CHELSEA, Service, start_service
+from tests.test_bombs import gif, tiled
 from tests.test_image import encode, png
 
 JPEG = CHELSEA.read_bytes()
@@ -54,6 +55,8 @@ IMAGES: dict[str, tuple[bytes, int, str]] = {
     "JPEG 2000": (encode(Image.new("RGB", (16, 16)), "JPEG2000"), 415, "JPEG 2000 images are not served"),
     "PPM, which Pillow would read": (encode(Image.new("RGB", (16, 16)), "PPM"), 400, "not an image"),
     "float TIFF": (encode(Image.new("F", (4, 4)), "TIFF"), 415, "type F"),
+    "GIF whose first frame is far larger": (gif(0, 0, 65_535, 65_535), 413, "65535 x 65535"),
+    "TIFF of tiles measured in text": (tiled((2, 4, b"abc\0"), (4, 1, 16)), 400, "damaged"),
     "too many bytes": (JPEG + bytes(2_000_000), 413, "larger than 2 MB, the limit (MAX_UPLOAD_MB)"),
 } | {f"JPEG cut at {tenth} tenths": (JPEG[: len(JPEG) * tenth // 10], 400, "damaged") for tenth in range(1, 10)}
 
@@ -112,6 +115,21 @@ REQUESTS: dict[str, tuple[Callable[[Service], requests.Response], int, str]] = {
     "very long URL": (lambda s: requests.get(f"{s.url}/{'a' * 9000}", timeout=30), 414, ""),
     "very long header": (lambda s: requests.get(s.url, headers={"A": "a" * 9000}, timeout=30), 431, ""),
     "bad chunks": (lambda s: raw(s, b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), 400, ""),
+    "bad chunks of a form": (
+        lambda s: raw(s, f"Content-Type: {BOUNDARY}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode()),
+        400,
+        "chunks",
+    ),
+    "a chunk that ends early": (
+        lambda s: raw(s, f"Content-Type: {BOUNDARY}\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n--x".encode()),
+        400,
+        "",
+    ),
+    "a chunk without an end": (
+        lambda s: raw(s, f"Content-Type: {BOUNDARY}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n--xx\r\n".encode()),
+        400,
+        "",
+    ),
     "negative length": (lambda s: raw(s, b"Content-Length: -5\r\n\r\n"), 400, ""),
     "two lengths": (lambda s: raw(s, b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), 400, ""),
     "not HTTP": (lambda s: raw(s, b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"), 400, ""),

@@ -1,0 +1,107 @@
+"""Small good photos of every served format and many of its variants: what the fuzzers start from."""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageCms
+
+PHOTO = Path(__file__).parent.parent / "assets" / "astronaut.jpg"
+
+
+def seeds() -> dict[str, bytes]:
+    """Return the files, each of at most a few KB, by name."""
+    with Image.open(PHOTO) as original:
+        photo = original.convert("RGB").resize((24, 16))
+    half = photo.convert("RGBA")
+    half.putalpha(128)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned to the right
+    exif.get_ifd(0x8769)[0x9286] = "a comment"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+    def frames() -> dict[str, Any]:
+        # New ones for each file, as encode() copies its image: Pillow leaves settings of a format in what it has saved.
+        return {"save_all": True, "append_images": [photo.rotate(90), photo.rotate(180)]}
+
+    return {
+        "jpeg": encode(photo, "JPEG"),
+        "jpeg-progressive": encode(photo, "JPEG", progressive=True),
+        "jpeg-grey": encode(photo.convert("L"), "JPEG"),
+        "jpeg-cmyk": encode(photo.convert("CMYK"), "JPEG"),
+        "jpeg-exif": encode(photo, "JPEG", exif=exif),
+        "jpeg-icc": encode(photo, "JPEG", icc_profile=profile),
+        "jpeg-restarts": encode(photo, "JPEG", restart_marker_blocks=1, subsampling=0),
+        "jpeg-larger": encode(photo.resize((400, 300)), "JPEG", quality=5),
+        "jpeg-two": encode(photo, "MPO", **frames()),
+        "png": encode(photo, "PNG"),
+        "png-interlaced": interlaced(),
+        "png-palette": encode(photo.quantize(8), "PNG", transparency=0),
+        "png-grey-alpha": encode(photo.convert("LA"), "PNG"),
+        "png-alpha": encode(half, "PNG"),
+        "png-bits": encode(photo.convert("1"), "PNG"),
+        "png-16": encode(photo.convert("I;16"), "PNG"),
+        "png-exif": encode(photo, "PNG", exif=exif),
+        "png-icc": encode(photo, "PNG", icc_profile=profile),
+        "png-animated": encode(photo, "PNG", **frames()),
+        "webp": encode(photo, "WEBP"),
+        "webp-lossless": encode(photo, "WEBP", lossless=True),
+        "webp-alpha": encode(half, "WEBP"),
+        "webp-exif": encode(photo, "WEBP", exif=exif, icc_profile=profile),
+        "webp-animated": encode(photo, "WEBP", **frames()),
+        "gif": encode(photo, "GIF"),
+        "gif-bits": encode(photo.convert("1"), "GIF", interlace=0),
+        "gif-animated": encode(photo.quantize(8), "GIF", transparency=0, **frames()),
+        "bmp": encode(photo.resize((6, 4)), "BMP"),
+        "bmp-palette": encode(photo.quantize(8), "BMP"),
+        "bmp-bits": encode(photo.convert("1"), "BMP"),
+        "bmp-alpha": encode(half.resize((6, 4)), "BMP"),
+        "bmp-runs": bmp_runs(),
+        "tiff": encode(photo.resize((6, 4)), "TIFF"),
+        "tiff-16": encode(photo.convert("I;16"), "TIFF"),
+        "tiff-grey-alpha": encode(photo.convert("LA"), "TIFF"),
+        "tiff-pages": encode(photo.resize((6, 4)), "TIFF", **frames()),
+        "tiff-exif": encode(photo, "TIFF", exif=exif, compression="tiff_lzw"),
+        "tiff-fax": encode(photo.convert("1"), "TIFF", compression="group4"),
+        "tiff-jpeg": encode(photo, "TIFF", compression="jpeg"),
+        "tiff-tiles": encode(photo, "TIFF", compression="tiff_adobe_deflate", tile=(16, 16)),
+        "tiff-big": encode(photo.convert("L"), "TIFF", big_tiff=True, compression="packbits"),
+        "tiff-cmyk": encode(photo.convert("CMYK"), "TIFF", compression="tiff_adobe_deflate"),
+        "tiff-ycbcr": encode(photo.convert("YCbCr"), "TIFF"),
+        "avif": encode(photo, "AVIF"),
+        "avif-alpha": encode(half, "AVIF", exif=exif),
+        "avif-animated": encode(photo, "AVIF", **frames()),
+        **{f"dot-{name}": encode(photo.resize((1, 1)), name) for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")},
+    }
+
+
+def encode(image: Image.Image, format_: str, **options: Any) -> bytes:
+    """Return `image` as a file."""
+    file = BytesIO()
+    image.copy().save(file, format_, **options)
+    return file.getvalue()
+
+
+def interlaced() -> bytes:
+    """A PNG in Adam7's order, which Pillow can read and not write: 3 x 2 grey pixels, in passes 1, 4, 6 and 7."""
+    rows = [b"\0\x10", b"\0\x20", b"\0\x30", b"\0\x40\x50\x60"]
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, 0, 0, 0, 1)),
+        (b"IDAT", zlib.compress(b"".join(rows))),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )
+
+
+def bmp_runs() -> bytes:
+    """A BMP in run lengths, which Pillow can read and not write: two rows of 4 pixels, an end of line after each."""
+    pixels = b"\x04\x01\0\0" + b"\0\x04\0\1\0\1" + b"\0\0\0\1"
+    palette = bytes((0, 0, 255, 0, 255, 0, 0, 0))
+    offset = 14 + 40 + len(palette)
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 2, 1, 8, 1, len(pixels), 0, 0, 2, 0)
+    return struct.pack("<2sIHHI", b"BM", offset + len(pixels), 0, 0, offset) + header + palette + pixels
