@@ -10,6 +10,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -157,7 +158,7 @@ class Worker(gthread.ThreadWorker):
         """
         keep = super().handle(conn)
         if not keep:
-            gunicorn.util.close_graceful(conn.sock, LINGER, max_drain=LINGER_BYTES)
+            _linger(conn.sock)
         return keep
 
     def handle_request(self, req: Any, conn: Any) -> bool:
@@ -167,6 +168,21 @@ class Worker(gthread.ThreadWorker):
         except TimeoutError as error:
             raise ConnectionResetError(errno.ECONNRESET, "the client did not read its answer in time") from error
         return answered
+
+
+def _linger(sock: socket.socket) -> None:
+    """Say that the answer is over, and read what still comes until the client has closed or the time is over."""
+    deadline, left = time.monotonic() + LINGER, LINGER_BYTES
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+        while left > 0 and time.monotonic() < deadline:
+            sock.settimeout(max(0.001, deadline - time.monotonic()))
+            # In large pieces: after each, a thread may have to wait for its turn in Python.
+            received = len(sock.recv(1 << 20))
+            if not received:
+                break
+            left -= received
+    sock.close()
 
 
 class _Connection(gthread.TConn):

@@ -34,6 +34,8 @@ from benchmarks.process import ROOT, Running, running
 PHOTOS = [(ROOT / "assets" / name).read_bytes() for name in ("astronaut.jpg", "chelsea.jpg")]
 REFUSED = {200, 503}
 ROUNDS = 6
+# Seconds after which the service has given back what it does not need.
+REST = 8
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ async def memory(service: Running, count: int) -> list[Line]:
 
         some = itertools.islice(requests, part)
         await asyncio.gather(*(ask_all(some) for _ in range(4)))
-        await asyncio.sleep(1)
+        await asyncio.sleep(REST)
         at_rest.append(service.megabytes())
     first, last = at_rest
     statuses = client.answers.statuses

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 import requests
 from PIL import Image
 
+from api.server import LINGER
 from tests.conftest import ASTRONAUT, CHELSEA, Service, start_service
 from tests.test_bad_input import BOUNDARY, IMAGE_HEAD, raw
 
@@ -59,7 +61,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(hasty: Service) -> None:
         connection.sendall(b"POST /model/predict HTTP/1.1\r\nHost")
         answer, seconds = until_closed(connection)
     assert answer == b""
-    assert TIMEOUT - 0.5 < seconds < TIMEOUT + 4
+    assert TIMEOUT - 0.5 < seconds < TIMEOUT + LINGER + 2
 
 
 def test_a_body_that_does_not_come_is_408(hasty: Service) -> None:
@@ -68,7 +70,7 @@ def test_a_body_that_does_not_come_is_408(hasty: Service) -> None:
         answer, seconds = until_closed(connection)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'{"message":"the request did not come whole within REQUEST_TIMEOUT' in answer
-    assert TIMEOUT - 0.5 < seconds < TIMEOUT + 5
+    assert TIMEOUT - 0.5 < seconds < TIMEOUT + LINGER + 2
 
 
 def test_a_byte_now_and_then_does_not_extend_the_time(hasty: Service) -> None:
@@ -76,10 +78,10 @@ def test_a_byte_now_and_then_does_not_extend_the_time(hasty: Service) -> None:
         began = time.monotonic()
         connection.sendall(b"GET /health/live HTTP/1.1\r\nA: ")
         with suppress(ConnectionError):
-            while time.monotonic() < began + 3 * TIMEOUT + 6:
+            while time.monotonic() < began + 30:
                 connection.sendall(b"a")
                 time.sleep(0.1)
-        assert time.monotonic() < began + TIMEOUT + 4
+        assert time.monotonic() < began + TIMEOUT + LINGER + 2
 
 
 def test_a_body_that_ends_early_is_400(hasty: Service) -> None:
@@ -88,20 +90,23 @@ def test_a_body_that_ends_early_is_400(hasty: Service) -> None:
     assert "ended early" in answer.json()["message"] or "'image' is missing" in answer.json()["message"]
 
 
-def test_an_answer_that_is_not_read_is_given_up(hasty: Service) -> None:
-    noise = np.random.default_rng(1).integers(0, 256, (2000, 3000, 3), np.uint8)
+def test_an_answer_that_is_not_read_is_given_up(tmp_path: Path) -> None:
+    service = start_service(tmp_path / "log", REQUEST_TIMEOUT="8")
+    noise = np.random.default_rng(1).integers(0, 256, (1500, 2000, 3), np.uint8)
     file = BytesIO()
     Image.fromarray(noise).save(file, "JPEG")
-    with closing(connect(hasty)) as connection:
+    with closing(connect(service)) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(request(form(file.getvalue()), "/model/predict?output=overlay&size=original"))
         began = time.monotonic()
-        while metric(hasty, "segmenter_held_bytes") < 5_000_000:
+        while metric(service, "segmenter_held_bytes") < 5_000_000:
             assert time.monotonic() < began + 20
             time.sleep(0.01)
-        while metric(hasty, "segmenter_held_bytes") > 0:
+        while metric(service, "segmenter_held_bytes") > 0:
             assert time.monotonic() < began + 30
             time.sleep(0.1)
+    assert service.stop() == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_clients_that_never_close_keep_nobody_waiting(hasty: Service) -> None:
