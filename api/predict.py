@@ -101,6 +101,7 @@ class Predict(Resource):
     @namespace.response(400, "Not an image, a damaged one, or a wrong field or parameter", error)
     @namespace.response(408, "The request did not come whole in time", error)
     @namespace.response(413, "Too many bytes or pixels", error)
+    @namespace.response(414, "A query of some thousand characters", error)
     @namespace.response(415, "An image format that is not served", error)
     @namespace.response(503, "Busy or not ready; try again after the seconds in Retry-After", error)
     def post(self) -> Response:
@@ -137,7 +138,9 @@ def uploaded_image() -> bytes:
         raise InvalidRequest(f"the field 'image' has {len(files)} files; send one photo a request")
     if files:
         return contents(files[0])
-    found = f"the field {', '.join([*request.files, *request.form])}" if request.files or request.form else "no field"
+    # A name that is not quoted as it should be comes as None.
+    fields_ = [name or "without a name" for name in [*request.files, *request.form]]
+    found = f"the field {', '.join(fields_)}" if fields_ else "no field"
     raise InvalidRequest(
         f"the file field 'image' is missing: found {found} in a body of type {request.mimetype or 'none'}; "
         "send multipart/form-data, as with: curl -F 'image=@photo.jpg'"

@@ -38,7 +38,7 @@ DEFAULTS = (
     f"-artifact_prefix={FOUND}/",
     f"-dict={HERE / 'formats.dict'}",
     "-max_len=16384",
-    "-timeout=60",  # for what hangs without using the CPU
+    "-timeout=300",  # for what hangs without using the CPU; a machine that pauses is not to look like it
     "-rss_limit_mb=1500",
 )
 

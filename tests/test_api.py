@@ -421,4 +421,4 @@ def test_swagger_json_documents_every_route_parameter_and_status(client: FlaskCl
     assert post["produces"] == ["application/json", "image/png", "image/jpeg"]
     assert parameters["output"]["in"] == "query"
     assert post["consumes"] == ["multipart/form-data"]
-    assert set(post["responses"]) == {"200", "400", "408", "413", "415", "503"}
+    assert set(post["responses"]) == {"200", "400", "408", "413", "414", "415", "503"}

@@ -71,6 +71,11 @@ REQUESTS: dict[str, tuple[Callable[[Service], requests.Response], int, str]] = {
     "a boundary that never comes": (lambda s: post(s, JPEG, BOUNDARY), 400, "'image' is missing"),
     "a part that never ends": (lambda s: post(s, IMAGE_HEAD + JPEG, BOUNDARY), 400, "'image' is missing"),
     "part without a name": (lambda s: post(s, b"--x\r\n\r\nhello\r\n--x--\r\n", BOUNDARY), 400, "'image' is missing"),
+    "a name that is not quoted right": (
+        lambda s: post(s, b'--x\r\nContent-Disposition: form-data; name="\\"\r\n\r\na\r\n--x--\r\n', BOUNDARY),
+        400,
+        "found the field without a name",
+    ),
     "wrong field": (
         lambda s: requests.post(f"{s.url}/model/predict", files={"file": JPEG}, timeout=30),
         400,
