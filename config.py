@@ -107,7 +107,9 @@ class Settings:
     max_upload_mb: int = setting(number(int, 1, 1024), 32, "largest request body, in MB of 1,000,000 bytes")
     max_image_megapixels: int = setting(number(int, 1, 1000), 50, "largest image, in millions of pixels")
     queue_size: int = setting(number(int, 1, 1000), 16, "requests being worked on or waiting; one more is answered 503")
-    request_timeout: float = setting(number(float, 1, 3600), 30.0, "seconds until a waiting request is answered 503")
+    request_timeout: float = setting(
+        number(float, 1, 3600), 30.0, "seconds a request has to arrive, then to be done, and its answer to be read"
+    )
     threads: int = setting(number(int, 1, 1024), usable_cores, "CPU threads for the model; default: the usable cores")
     log_format: LogFormat = setting(choice("text", "json"), "text", "of the log: lines for people or JSON objects")
     debug: bool = setting(BOOLEAN, False, "Flask's debug server, for development; only on HOST=127.0.0.1")
