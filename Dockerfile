@@ -32,7 +32,10 @@ COPY --from=build /service /service
 WORKDIR /service
 ARG MODEL_TYPE=mobile
 ARG MODEL_SHA512
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+# gunicorn keeps a file that shows that its worker lives, and TensorFlow wants a temporary folder to be there at all: both
+# have the one place that is writable where the file system is not.
+ENV TMPDIR=/dev/shm \
+    PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     MODEL_TYPE=$MODEL_TYPE MODEL_SHA512=$MODEL_SHA512 MODEL_CACHE=/models
 # A number, so that Kubernetes can see that it is not root; group 0, as OpenShift's random users have.
 USER 10001:0

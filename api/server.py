@@ -36,7 +36,6 @@ MOST_CONNECTIONS, OWN_FILES = 4096, 100
 LINGER, LINGER_BYTES = 5.0, 100_000_000
 # How many seconds one that is connected when the service is told to stop has to say something.
 LAST_WORDS = 2.0
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes its file there as mkstemp does
 # Tells gunicorn's arbiter that the worker ended for want of a session, not that it can't be started.
 RESTART = 1
 
@@ -75,9 +74,6 @@ class Server(BaseApplication):
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
         }
-        # The file that shows that a worker lives is in memory, where the file system may be read-only.
-        if os.access(SHARED_MEMORY, os.W_OK):
-            options["worker_tmp_dir"] = SHARED_MEMORY
         for name, value in options.items():
             self.cfg.set(name, value)
 
