@@ -159,6 +159,10 @@ class Worker(gthread.ThreadWorker):
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request; a client that does not read its answer in time is left like one that has gone."""
+        length = next((value for name, value in req.headers if name == "CONTENT-LENGTH"), "0")
+        if int(length) > self.wsgi.config["MAX_CONTENT_LENGTH"]:
+            # It is refused without being read, so no other can follow on the connection: the answer has to say so.
+            req.force_close()
         try:
             answered: bool = super().handle_request(req, conn)
         except TimeoutError as error:

@@ -152,7 +152,9 @@ def test_an_unread_body_does_not_spoil_the_connection(hasty: Service) -> None:
 def test_the_answer_to_a_far_too_large_upload_arrives(hasty: Service) -> None:
     with closing(connect(hasty)) as connection:
         connection.sendall(request(b"", length=60_000_000) + bytes(60_000_000))
-        assert connection.recv(20).startswith(b"HTTP/1.1 413 ")
+        answer, _ = until_closed(connection)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nConnection: close\r\n" in answer
 
 
 def test_who_has_gone_is_not_served(service: Service) -> None:
