@@ -45,7 +45,7 @@ class Line:
     promise: str
     measured: str
     kept: bool
-    timed: bool = False  # a figure that a busy machine can spoil
+    judged_short: bool = True  # False for a figure that a busy machine or a short run spoils
 
 
 def photos() -> Iterator[bytes]:
@@ -95,25 +95,30 @@ async def load(service: Running, seconds: float) -> list[Line]:
     lines = [
         Line("4 x load: every request gets 200 or 503", str(dict(answers.statuses)), set(answers.statuses) <= REFUSED),
         Line("accepted: 99 % within 30 s (REQUEST_TIMEOUT)", f"{slowest:.2f} s", slowest < 30),
-        Line("refused: 99 % within 0.1 s", f"{refused:.3f} s", refused < 0.1, timed=True),
+        Line("refused: 99 % within 0.1 s", f"{refused:.3f} s", refused < 0.1, judged_short=False),
         Line(
             "throughput over 95 % of the unloaded",
             f"{throughput:.1%} of {statistics.median(sustainable):.1f}/s, {min(ratios):.1%} to {max(ratios):.1%}",
             throughput > 0.95,
-            timed=True,
+            judged_short=False,
         ),
-        Line("memory grows by less than 3 %", f"{before:.0f} to {after:.0f} MB", after < 1.03 * before),
+        Line(
+            "memory grows by less than 3 %",
+            f"{before:.0f} to {after:.0f} MB",
+            after < 1.03 * before,
+            judged_short=False,
+        ),
         Line(
             "one request afterwards as fast as before",
             f"{recovered / alone:.2f} x",
             recovered < 1.15 * alone,
-            timed=True,
+            judged_short=False,
         ),
     ]
     for path, client in probes.items():
         latency = client.answers.percentile(0.99)
         kept = set(client.answers.statuses) == {200} and latency < 0.05
-        lines.append(Line(f"{path}: 99 % within 50 ms", f"{1000 * latency:.0f} ms", kept, timed=True))
+        lines.append(Line(f"{path}: 99 % within 50 ms", f"{1000 * latency:.0f} ms", kept, judged_short=False))
     return lines
 
 
@@ -163,6 +168,7 @@ async def memory(service: Running, count: int) -> list[Line]:
             "memory after the first tenth of them grows by less than 3 %",
             f"{first:.0f} to {last:.0f} MB",
             last < 1.03 * first,
+            judged_short=False,
         ),
     ]
 
@@ -365,7 +371,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="as CI does it")
     short = parser.parse_args().short
     lines = asyncio.run(soak(short))
-    if broken := [line.promise for line in lines if not (line.kept or (short and line.timed))]:
+    if broken := [line.promise for line in lines if not (line.kept or (short and not line.judged_short))]:
         sys.exit(f"{len(broken)} of {len(lines)} promises were not kept: {'; '.join(broken)}")
 
 
