@@ -168,6 +168,8 @@ def test_it_says_what_it_is_doing(page: Page) -> None:
     page.get_by_role("button", name=re.compile("cat")).click()
     message(page, "Looking at it")
     expect(page.get_by_role("main")).to_have_attribute("aria-busy", "true")
+    while not held:  # the page says so before its request has come here
+        page.wait_for_timeout(10)
     held[0].continue_()
     message(page, "Found cat")
     expect(page.get_by_role("main")).to_have_attribute("aria-busy", "false")
