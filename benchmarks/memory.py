@@ -9,66 +9,33 @@ most that its processes have had resident while loading and while working, and w
 
 import argparse
 import io
-import os
-import socket
-import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
 from PIL import Image
 
-ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.process import running
+from tests.conftest import ASTRONAUT
+
 CLIENTS, REQUESTS = 16, 32
-
-
-def kilobytes(pid: int, name: str) -> int:
-    """Return the field `name` of /proc/PID/status."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    [value] = (line.split()[1] for line in status.splitlines() if line.startswith(f"{name}:"))
-    return int(value)
-
-
-def megabytes(service: int, name: str) -> float:
-    """Return the sum of the field `name` over `service` and its workers, in MB of 1,000,000 bytes."""
-    children = Path(f"/proc/{service}/task/{service}/children").read_text().split()
-    return sum(kilobytes(pid, name) for pid in (service, *map(int, children))) * 1024 / 1e6
 
 
 def measure(model_type: str, image_size: int, photo: bytes) -> list[float]:
     """Return the peaks of loading and of working, and the memory at rest, in MB."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    settings = {"MODEL_TYPE": model_type, "IMAGE_SIZE": str(image_size), "PORT": str(port), "REQUEST_TIMEOUT": "600"}
-    command = [sys.executable, "app.py"]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+    with running(MODEL_TYPE=model_type, IMAGE_SIZE=str(image_size), REQUEST_TIMEOUT="600") as service:
+        url = f"http://127.0.0.1:{service.port}/model/predict?output=cutout&size=original"
 
-    def ready() -> bool:
-        try:
-            return requests.get(f"{url}/health/ready", timeout=5).ok
-        except requests.ConnectionError:
-            return False
+        def ask(_: int) -> None:
+            requests.post(url, files={"image": photo}, timeout=900).raise_for_status()
 
-    def ask(_: int) -> None:
-        where = f"{url}/model/predict?output=cutout&size=original"
-        requests.post(where, files={"image": photo}, timeout=900).raise_for_status()
-
-    try:
-        while not ready():
-            if process.poll() is not None:
-                sys.exit(f"the service ended with status {process.returncode}")
-            time.sleep(0.2)
-        loading = megabytes(process.pid, "VmHWM")
+        loading = service.megabytes("VmHWM")
         with ThreadPoolExecutor(CLIENTS) as clients:
             list(clients.map(ask, range(REQUESTS)))
-        return [loading, megabytes(process.pid, "VmHWM"), megabytes(process.pid, "VmRSS")]
-    finally:
-        process.terminate()
-        process.wait()
+        return [loading, service.megabytes("VmHWM"), service.megabytes()]
 
 
 def main() -> None:
@@ -76,7 +43,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["mobile", "full"])
     parser.add_argument("--sizes", type=int, nargs="+", default=[513, 1024])
     arguments = parser.parse_args()
-    with Image.open(ROOT / "assets" / "astronaut.jpg") as person:
+    with Image.open(ASTRONAUT) as person:
         file = io.BytesIO()
         person.resize((4000, 3000)).save(file, "JPEG")
     print("| `MODEL_TYPE` | `IMAGE_SIZE` | peak, loading | peak, working | at rest |\n| --- | --- | --- | --- | --- |")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.conftest import ROOT, free_port
 
 
 class Running:
@@ -67,9 +66,7 @@ def _kilobytes(pid: int, field: str) -> int:
 @contextmanager
 def running(program: str = "app.py", **settings: str) -> Iterator[Running]:
     """Start `program` with `settings` as its environment, wait until it is ready, and end it afterwards."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, program],
         cwd=ROOT,

@@ -29,7 +29,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.load import Client, form, get, post
-from benchmarks.process import ROOT, Running, running
+from benchmarks.process import Running, running
+from tests.conftest import ROOT
 
 PHOTOS = [(ROOT / "assets" / name).read_bytes() for name in ("astronaut.jpg", "chelsea.jpg")]
 REFUSED = {200, 503}

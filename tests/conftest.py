@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app import create_app
 from config import Settings
@@ -29,6 +30,12 @@ def app() -> Flask:
     app = create_app(Settings())
     app.extensions["model"].loading.result(timeout=60)
     return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of the application."""
+    return app.test_client()
 
 
 @pytest.fixture(scope="session")

@@ -30,11 +30,6 @@ from core.types import UInt8Array
 from tests.conftest import ASTRONAUT, CHELSEA
 
 
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
 def predict(client: FlaskClient, query: str = "", photo: Path = CHELSEA, **options: Any) -> TestResponse:
     return client.post(f"/model/predict{query}", data={"image": (BytesIO(photo.read_bytes()), "photo")}, **options)
 

@@ -4,18 +4,12 @@ import json
 import logging
 from pathlib import Path
 
-import pytest
 import requests
 from flask.testing import FlaskClient
 
 from api.logs import JsonFormatter, TextFormatter
 from tests.conftest import CHELSEA, start_service
 from tests.test_bad_input import raw
-
-
-@pytest.fixture
-def client(app: object) -> FlaskClient:
-    return app.test_client()  # type: ignore[attr-defined, no-any-return]
 
 
 def test_every_answer_has_an_id_of_its_own(client: FlaskClient) -> None:

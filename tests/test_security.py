@@ -4,18 +4,12 @@ import re
 
 import pytest
 import requests
-from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import CHELSEA, ROOT, Service
 from tests.test_bad_input import IMAGES, REQUESTS, raw
 
 PATHS = ["/", "/swagger.json", "/demo", "/health/live", "/metrics", "/model/labels", "/nope", "/model/predict"]
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
 
 
 @pytest.mark.parametrize("path", PATHS)
