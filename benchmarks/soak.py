@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,24 @@ async def one_by_one(port: int, count: int) -> float:
     return statistics.median(client.answers.seconds[200])
 
 
+@asynccontextmanager
+async def probed(clients: dict[str, Client]) -> AsyncIterator[None]:
+    """Meanwhile ask for each path with its client, ten times a second."""
+
+    async def probe(path: str) -> None:
+        while True:
+            await clients[path].ask(get(path))
+            await asyncio.sleep(0.1)
+
+    probing = [asyncio.create_task(probe(path)) for path in clients]
+    try:
+        yield
+    finally:
+        for task in probing:
+            task.cancel()
+        await asyncio.gather(*probing, return_exceptions=True)
+
+
 async def load(service: Running, seconds: float) -> list[Line]:
     """Ask four times what the service can answer."""
     port = service.port
@@ -71,23 +90,21 @@ async def load(service: Running, seconds: float) -> list[Line]:
     before = service.megabytes()
     calm, crowd, probes = Client(port), Client(port), {path: Client(port) for path in ("/health/live", "/health/ready")}
 
-    async def probe(path: str) -> None:
-        while True:
-            await probes[path].ask(get(path))
-            await asyncio.sleep(0.05)
+    async def sustained(seconds: float) -> float:
+        """Return what is answered in calm, each second. Health is asked here too: the difference is the load alone."""
+        async with probed({path: Client(port) for path in probes}):
+            return await calm.closed_loop(photos(), 4, seconds)
 
     # In turns, because a machine's speed drifts: each piece under load is compared with the calm on both its sides.
     piece, good = seconds / ROUNDS, 0
-    sustainable = [await calm.closed_loop(photos(), 4, piece / 2)]
+    sustainable = [await sustained(piece / 2)]
     ratios = []
     for _ in range(ROUNDS):
-        probing = [asyncio.create_task(probe(path)) for path in probes]
         began = time.monotonic()
-        await crowd.open_loop(photos(), 4 * sustainable[-1], piece)
+        async with probed(probes):
+            await crowd.open_loop(photos(), 4 * sustainable[-1], piece)
         took = time.monotonic() - began
-        for task in probing:
-            task.cancel()
-        sustainable.append(await calm.closed_loop(photos(), 4, piece / 2))
+        sustainable.append(await sustained(piece / 2))
         ratios.append((crowd.answers.statuses[200] - good) / took / statistics.mean(sustainable[-2:]))
         good = crowd.answers.statuses[200]
     after, recovered = service.megabytes(), await one_by_one(port, 30)
