@@ -55,6 +55,12 @@ def photos() -> Iterator[bytes]:
     return itertools.cycle([post(form(photo)) for photo in PHOTOS])
 
 
+async def at_rest(service: Running) -> float:
+    """Return the MB that the service needs when nothing is asked of it."""
+    await asyncio.sleep(REST)
+    return service.megabytes()
+
+
 async def one_by_one(port: int, count: int) -> float:
     """Return the median seconds of `count` requests, one after the other."""
     client = Client(port)
@@ -85,9 +91,10 @@ async def probed(clients: dict[str, Client]) -> AsyncIterator[None]:
 async def load(service: Running, seconds: float) -> list[Line]:
     """Ask four times what the service can answer."""
     port = service.port
-    await Client(port).closed_loop(photos(), 15, 5)  # so that every thread and buffer has been needed once
+    # So that every thread and buffer has been needed once: what grows afterwards does so with time.
+    await Client(port).open_loop(photos(), 100, 5)
     alone = await one_by_one(port, 30)
-    before = service.megabytes()
+    before = await at_rest(service)
     calm, crowd, probes = Client(port), Client(port), {path: Client(port) for path in ("/health/live", "/health/ready")}
 
     async def sustained(seconds: float) -> float:
@@ -107,7 +114,8 @@ async def load(service: Running, seconds: float) -> list[Line]:
         sustainable.append(await sustained(piece / 2))
         ratios.append((crowd.answers.statuses[200] - good) / took / statistics.mean(sustainable[-2:]))
         good = crowd.answers.statuses[200]
-    after, recovered = service.megabytes(), await one_by_one(port, 30)
+    recovered = await one_by_one(port, 30)
+    after = await at_rest(service)
     answers, throughput = crowd.answers, statistics.median(ratios)
     slowest, refused = answers.percentile(0.99), answers.percentile(0.99, 503)
     lines = [
@@ -167,7 +175,7 @@ async def memory(service: Running, count: int) -> list[Line]:
     """Send requests of all kinds, and see what stays in memory when they are done."""
     client = Client(service.port)
     requests = mixture(count)
-    at_rest = []
+    rests = []
     for part in (count // 10, count):
 
         async def ask_all(some: Iterator[bytes]) -> None:
@@ -176,9 +184,8 @@ async def memory(service: Running, count: int) -> list[Line]:
 
         some = itertools.islice(requests, part)
         await asyncio.gather(*(ask_all(some) for _ in range(4)))
-        await asyncio.sleep(REST)
-        at_rest.append(service.megabytes())
-    first, last = at_rest
+        rests.append(await at_rest(service))
+    first, last = rests
     statuses = client.answers.statuses
     return [
         Line(f"{count} mixed requests: no 5xx, none lost", str(dict(statuses)), set(statuses) <= {200, 400, 413}),
