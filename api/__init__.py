@@ -6,7 +6,8 @@ from flask import Flask
 
 from api import context, demo, health, logs, metadata, metrics, predict, security  # noqa: F401 - adds its routes
 from api.errors import JsonErrorApi
-from api.memory import InMemoryRequest, Memory, discard
+from api.memory import InMemoryRequest, Memory, discard_rest
+from api.refusal import Refusal
 from config import Settings
 from core.model import ModelWrapper
 
@@ -40,7 +41,7 @@ def install(app: Flask, settings: Settings, model: ModelWrapper, counters: metri
         SWAGGER_UI_DOC_EXPANSION="list",  # show the operations, not only their groups
         RESTX_MASK_SWAGGER=False,  # no field masks: the answers are not marshalled
     )
-    app.after_request(discard)
+    app.after_request(discard_rest)
     logs.install(app)
     counters.watch(model, memory)
     metrics.install(app, counters)
@@ -57,3 +58,4 @@ def install(app: Flask, settings: Settings, model: ModelWrapper, counters: metri
     api.add_namespace(context.namespace)
     api.add_namespace(health.namespace)
     demo.install(app)
+    app.wsgi_app = Refusal(app, settings.api_key, model, counters)  # type: ignore[method-assign]

@@ -28,13 +28,17 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        given = request.headers.get(HEADER, "")
-        g.request_id = given if ALLOWED_ID.fullmatch(given) else new_id()
+        g.request_id = request_id(request.headers.get(HEADER, ""))
 
     @app.after_request
     def tell(response: Response) -> Response:
         response.headers[HEADER] = g.request_id
         return response
+
+
+def request_id(given: str) -> str:
+    """Return the id of a request that was `given` one, or none: that one where it is allowed, else a new one."""
+    return given if ALLOWED_ID.fullmatch(given) else new_id()
 
 
 def new_id() -> str:

@@ -84,13 +84,18 @@ class InMemoryRequest(Request):
         self._share.give_back()
 
 
-def discard(response: Response) -> Response:
+def discard(stream: IO[bytes]) -> None:
     """Read the rest of a request that was answered before it had come, so that the next one on the connection can."""
+    # A body that is not HTTP has no rest that could be read.
+    with suppress(HTTPException, ParseException):
+        while stream.read(CHUNK):
+            pass
+
+
+def discard_rest(response: Response) -> Response:
+    """Discard what the current request still has; one that is too large is not waited for."""
     if (request.content_length or 0) <= current_app.config["MAX_CONTENT_LENGTH"]:
-        # A body that is not HTTP has no rest that could be read.
-        with suppress(HTTPException, ParseException):
-            while request.stream.read(CHUNK):
-                pass
+        discard(request.stream)
     return response
 
 

@@ -23,6 +23,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 # Seconds; from a small image on a fast machine to the full model's deadline on a slow one.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+UNKNOWN = "unknown"
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 
 
@@ -61,12 +62,10 @@ class Metrics:
         self._images.inc()
         self._pixels.inc(width * height)
 
-    def count_request(self, status: int) -> None:
-        """Count the current request, answered with `status`."""
-        path = request.url_rule.rule if request.url_rule else "unknown"
-        method = request.method if request.method in METHODS else "other"
-        self._requests.labels(method, path, status).inc()
-        self._seconds.labels(path).observe(monotonic() - g.began)
+    def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Count a request for `path`, a route or UNKNOWN, that was answered with `status` after `seconds`."""
+        self._requests.labels(method if method in METHODS else "other", path, int(status)).inc()
+        self._seconds.labels(path).observe(seconds)
 
     def watch(self, model: ModelWrapper, memory: Memory) -> None:
         """Show the state of `model` and `memory` as it is whenever it is asked for."""
@@ -94,7 +93,8 @@ def install(app: Flask, metrics: Metrics) -> None:
 
     @app.after_request
     def count(response: Response) -> Response:
-        metrics.count_request(response.status_code)
+        path = request.url_rule.rule if request.url_rule else UNKNOWN
+        metrics.count_request(request.method, path, response.status_code, monotonic() - g.began)
         return response
 
     @app.get("/metrics")

@@ -49,19 +49,29 @@ def _require_key(key: str) -> Response | None:
     """Refuse a request to the model without the right X-API-Key; a CORS preflight can't carry one."""
     if not request.path.startswith("/model/") or request.method == "OPTIONS":
         return None
-    # WSGI hands header bytes over as latin-1.
-    if hmac.compare_digest(request.headers.get("X-API-Key", "").encode("latin-1"), key.encode()):
+    if is_key(request.headers.get("X-API-Key", ""), key):
         return None
     return answer(HTTPStatus.UNAUTHORIZED, "the header X-API-Key is missing or wrong; send the key of this service")
 
 
+def is_key(given: str, key: str) -> bool:
+    """Return whether `given`, as WSGI hands it over, is `key`, in a time that does not tell how much of it is right."""
+    return hmac.compare_digest(given.encode("latin-1"), key.encode())
+
+
+def headers(path: str) -> dict[str, str]:
+    """Return the headers that each answer at `path` has, unless it has its own."""
+    common = {
+        "Content-Security-Policy": SWAGGER_POLICY if path == "/" else DATA_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+    }
+    # What is in somebody's photo is for nobody else's cache.
+    return common | {"Cache-Control": "no-store"} if path.startswith("/model/") else common
+
+
 def _add_headers(response: Response) -> Response:
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", SWAGGER_POLICY if request.path == "/" else DATA_POLICY)
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "no-referrer"
-    if request.path.startswith("/model/"):
-        # What is in somebody's photo is for nobody else's cache.
-        headers.setdefault("Cache-Control", "no-store")
+    for name, value in headers(request.path).items():
+        response.headers.setdefault(name, value)
     return response

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +22,8 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
 
 from api.logs import HEADER, Logger, new_id
-from api.security import DATA_POLICY
+from api.metrics import UNKNOWN, Metrics
+from api.security import headers as security_headers
 from config import Settings
 from core.machine import trim_heap
 
@@ -51,7 +53,6 @@ class Server(BaseApplication):
     def __init__(self, settings: Settings, create: Callable[[], Flask]) -> None:
         self._settings = settings
         self._create = create
-        gunicorn.util.write_error = _write_json_error
         gthread.TConn = _Connection
         _Connection.limit = settings.request_timeout
         super().__init__()
@@ -95,6 +96,11 @@ class Worker(gthread.ThreadWorker):
     _notified = 0.0
     _trimmed = 0.0
     _broken_since: float | None = None
+
+    def load_wsgi(self) -> None:
+        """Make the application, and answer what does not reach it as it would."""
+        super().load_wsgi()
+        gunicorn.util.write_error = partial(_write_json_error, self.wsgi.extensions["metrics"])
 
     def notify(self) -> None:
         """Show the arbiter that the worker lives, and end it where the session does not."""
@@ -234,11 +240,12 @@ class _TimedUnreader(SocketUnreader):
             self.sock.settimeout(shorter)
 
 
-def _write_json_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
+def _write_json_error(metrics: Metrics, sock: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer what is not HTTP enough to reach the application, in the form of its own errors."""
     if status == HTTPStatus.NOT_IMPLEMENTED:
         # A transfer coding that nobody has: the request's fault, not the service's.
         status, reason = HTTPStatus.BAD_REQUEST, "Bad Request"
+    metrics.count_request("", UNKNOWN, status, 0)
     body = json.dumps({"message": message or reason}).encode()
     head = "\r\n".join(
         [
@@ -246,8 +253,7 @@ def _write_json_error(sock: socket.socket, status: int, reason: str, message: st
             "Connection: close",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
-            f"Content-Security-Policy: {DATA_POLICY}",
-            "X-Content-Type-Options: nosniff",
+            *(f"{name}: {value}" for name, value in security_headers("").items()),
             f"{HEADER}: {new_id()}",
         ]
     )

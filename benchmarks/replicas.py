@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -61,10 +62,15 @@ class Replica:
             raise RuntimeError(f"a replica ended with status {status}")
 
     def kill(self) -> None:
-        """End all its processes at once."""
+        """End all its processes at once; return when nobody can connect to it any more."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        # The worker closes its socket after it has given back its memory, which takes it longer than its parent.
+        with suppress(ConnectionRefusedError):
+            while True:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                time.sleep(0.001)
 
     def cpu_seconds(self) -> float:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()

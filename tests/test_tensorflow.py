@@ -1,11 +1,29 @@
-"""TensorFlow's information lines are dropped, everything else comes through."""
+"""TensorFlow as it is imported: it says only what matters, and remembers what it has compiled."""
 
 import os
+import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
 
 from core.tensorflow import without_information_lines
+from tests.conftest import ROOT
+
+# More shapes than oneDNN remembers by itself, each twice.
+SHAPES = """
+import numpy as np
+from core.engine import Engine
+from core.graph import read_graph
+from core.types import EngineOptions
+from core.weights import MOBILE
+
+engine = Engine(read_graph(MOBILE), EngineOptions(threads=1, canvas="fit"))
+for turn in "first", "again":
+    print(turn, flush=True)
+    for rows in range(1, 41):
+        engine.run(np.zeros((8 * rows, 33, 3), np.uint8))
+"""
 
 
 def test_only_information_lines_are_dropped(capfd: pytest.CaptureFixture[str]) -> None:
@@ -18,3 +36,14 @@ def test_only_information_lines_are_dropped(capfd: pytest.CaptureFixture[str]) -
     os.write(2, b"after\n")
     lines = capfd.readouterr().err.splitlines()
     assert [line[:5] for line in lines] == ["E0000", "Illeg", "after"]
+
+
+def test_what_was_compiled_for_a_shape_is_kept() -> None:
+    environment = os.environ | {"ONEDNN_VERBOSE": "profile_create"}
+    environment.pop("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None)
+    told = subprocess.run([sys.executable, "-c", SHAPES], cwd=ROOT, env=environment, capture_output=True, check=True)
+    first, again = told.stdout.split(b"\nagain\n")
+    missed, hit = b"create:cache_miss,cpu,convolution", b"create:cache_hit,cpu,convolution"
+    assert first.count(missed) > 1024
+    assert again.count(missed) == 0
+    assert again.count(hit) > 1000
