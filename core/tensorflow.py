@@ -26,10 +26,14 @@ def without_information_lines() -> Iterator[None]:
             os.write(2, b"".join(line for line in held if not NOISE.match(line)))
 
 
-# oneDNN, which computes the convolutions, compiles them for each shape of image, 29 for the mobile model, and keeps the
-# last so many: 1,024 by itself, which is 35 shapes. At 513 pixels there are 127: where all are asked for, keeping them
-# takes a third of the time away, and 100 MB (benchmarks/shapes.py). And what it has dropped, TensorFlow keeps in one
-# thread and compiles anew in the other: memory then grows for thousands of requests.
+# By itself TensorFlow computes with oneDNN only where the CPU has AVX-512 VNNI or the like. The dilated depthwise
+# convolutions of an optimized graph are in oneDNN alone: without it no image could be segmented.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+
+# It compiles each convolution for each shape of image, 29 for the mobile model, and keeps the last so many: 1,024 by
+# itself, which is 35 shapes. At 513 pixels there are 127: where all are asked for, keeping them takes a third of the
+# time away, and 100 MB (benchmarks/shapes.py). And what it has dropped, TensorFlow keeps in one thread and compiles
+# anew in the other: memory then grows for thousands of requests.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 with without_information_lines():

@@ -1,4 +1,4 @@
-"""TensorFlow as it is imported: it says only what matters, and remembers what it has compiled."""
+"""TensorFlow as it is imported: it says only what matters, has what the graph needs, remembers what it has compiled."""
 
 import os
 import subprocess
@@ -10,8 +10,7 @@ import pytest
 from core.tensorflow import without_information_lines
 from tests.conftest import ROOT
 
-# More shapes than oneDNN remembers by itself, each twice.
-SHAPES = """
+ENGINE = """
 import numpy as np
 from core.engine import Engine
 from core.graph import read_graph
@@ -19,6 +18,10 @@ from core.types import EngineOptions
 from core.weights import MOBILE
 
 engine = Engine(read_graph(MOBILE), EngineOptions(threads=1, canvas="fit"))
+"""
+ONE = f"{ENGINE}engine.run(np.zeros((65, 65, 3), np.uint8))"
+# More shapes than oneDNN remembers by itself, each twice.
+SHAPES = f"""{ENGINE}
 for turn in "first", "again":
     print(turn, flush=True)
     for rows in range(1, 41):
@@ -47,3 +50,9 @@ def test_what_was_compiled_for_a_shape_is_kept() -> None:
     assert first.count(missed) > 1024
     assert again.count(missed) == 0
     assert again.count(hit) > 1000
+
+
+def test_the_graph_runs_where_tensorflow_would_do_without_onednn() -> None:
+    # As by itself on a CPU that is some years old.
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"}
+    subprocess.run([sys.executable, "-c", ONE], cwd=ROOT, env=environment, check=True)
