@@ -12,7 +12,7 @@ from api.responses import BODIES, JPEG, JSON, PNG, Body, chosen_body, default_ou
 from core.errors import InvalidRequest
 from core.image import SERVED
 from core.labels import class_ids
-from core.model import Segmentation
+from core.segmentation import Segmentation
 
 error = namespace.model(
     "Error",

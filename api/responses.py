@@ -11,7 +11,7 @@ from flask import Response, request
 from PIL import Image
 
 from core import render
-from core.model import Segmentation
+from core.segmentation import Segmentation
 
 JSON, PNG, JPEG = "application/json", "image/png", "image/jpeg"
 

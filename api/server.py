@@ -10,7 +10,6 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -18,11 +17,11 @@ from typing import Any
 import gunicorn.util
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers import gthread
 
 from api.logs import HEADER, Logger, new_id
 from api.metrics import UNKNOWN, Metrics
+from api.patience import Connection, linger
 from api.security import headers as security_headers
 from config import Settings
 from core.machine import trim_heap
@@ -33,9 +32,6 @@ SPARE_THREADS = 500
 # Clients that say nothing yet, or not any more, wait beside those; each takes a file descriptor, and a worker that has
 # none left ends. Some are for the service itself.
 MOST_CONNECTIONS, OWN_FILES = 4096, 100
-# How many seconds a client has to read the last answer on a connection, and how much of what it still sends is read and
-# thrown away meanwhile: closing before would lose the answer, of an upload that is too large for example.
-LINGER, LINGER_BYTES = 5.0, 100_000_000
 # How many seconds one that is connected when the service is told to stop has to say something.
 LAST_WORDS = 2.0
 # Tells gunicorn's arbiter that the worker ended for want of a session, not that it can't be started.
@@ -53,8 +49,8 @@ class Server(BaseApplication):
     def __init__(self, settings: Settings, create: Callable[[], Flask]) -> None:
         self._settings = settings
         self._create = create
-        gthread.TConn = _Connection
-        _Connection.limit = settings.request_timeout
+        gthread.TConn = Connection
+        Connection.limit = settings.request_timeout
         super().__init__()
 
     def load_config(self) -> None:
@@ -160,7 +156,7 @@ class Worker(gthread.ThreadWorker):
         """
         keep = super().handle(conn)
         if not keep:
-            _linger(conn.sock)
+            linger(conn.sock)
         return keep
 
     def handle_request(self, req: Any, conn: Any) -> bool:
@@ -174,70 +170,6 @@ class Worker(gthread.ThreadWorker):
         except TimeoutError as error:
             raise ConnectionResetError(errno.ECONNRESET, "the client did not read its answer in time") from error
         return answered
-
-
-def _linger(sock: socket.socket) -> None:
-    """Say that the answer is over, and read what still comes until the client has closed or the time is over."""
-    deadline, left = time.monotonic() + LINGER, LINGER_BYTES
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_WR)
-        while left > 0 and time.monotonic() < deadline:
-            sock.settimeout(max(0.001, deadline - time.monotonic()))
-            # In large pieces: after each, a thread may have to wait for its turn in Python.
-            received = len(sock.recv(1 << 20))
-            if not received:
-                break
-            left -= received
-    sock.close()
-
-
-class _Connection(gthread.TConn):
-    """A client's connection, on which each request must have come, and each answer be read, within `limit` seconds."""
-
-    limit = 30.0
-    patience = 0.0
-
-    def init(self) -> None:
-        """Get ready for the next request."""
-        if not self.initialized:
-            super().init()
-            self.parser.unreader = _TimedUnreader(self.sock, self.limit)
-        self.parser.unreader.restart()
-
-    def wait_for_data(self, timeout: float) -> bool:
-        """Return whether the client has said something; as a rule, one that has not waits without a thread."""
-        spoke: bool = super().wait_for_data(self.patience)
-        return spoke
-
-    def close(self, graceful: bool = False) -> None:
-        """Close it for good; handle() has lingered already."""
-        super().close()
-
-
-class _TimedUnreader(SocketUnreader):
-    """The bytes that come on `sock`, those of one request for no longer than `limit` seconds."""
-
-    def __init__(self, sock: socket.socket, limit: float) -> None:
-        super().__init__(sock)
-        self._limit = limit
-
-    def restart(self) -> None:
-        """Begin with a new request."""
-        self._deadline = time.monotonic() + self._limit
-        self.sock.settimeout(self._limit)
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the next bytes. Raises TimeoutError when the time is over."""
-        shorter = self.sock.gettimeout() or self._limit
-        self.sock.settimeout(max(0.001, min(shorter, self._deadline - time.monotonic())))
-        try:
-            data: bytes = super().chunk(size_hint)
-            return data
-        except TimeoutError as error:
-            # To gunicorn a client that has gone: there is nothing to log.
-            raise TimeoutError(errno.ECONNRESET, "the request did not come in time") from error
-        finally:
-            self.sock.settimeout(shorter)
 
 
 def _write_json_error(metrics: Metrics, sock: socket.socket, status: int, reason: str, message: str) -> None:

@@ -29,7 +29,7 @@ from core.engine import Engine  # noqa: E402
 from core.graph import read_graph  # noqa: E402
 from core.image import read_image  # noqa: E402
 from core.labels import LABELS  # noqa: E402
-from core.model import Segmentation, resized  # noqa: E402
+from core.segmentation import Segmentation, resized  # noqa: E402
 from core.types import EngineOptions, UInt8Array  # noqa: E402
 from core.weights import MOBILE  # noqa: E402
 

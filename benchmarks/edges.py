@@ -21,7 +21,7 @@ from app import create_model  # noqa: E402
 from config import Settings  # noqa: E402
 from core.evaluate import VOID, Accuracy, read_voc  # noqa: E402
 from core.image import read_image  # noqa: E402
-from core.model import enlarged  # noqa: E402
+from core.segmentation import enlarged  # noqa: E402
 from core.types import UInt8Array  # noqa: E402
 
 BAND = 8

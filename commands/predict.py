@@ -13,7 +13,7 @@ from app import create_model
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.labels import class_ids
-from core.model import Segmentation
+from core.segmentation import Segmentation
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 OURS = re.compile(rf".*\.({'|'.join(BODIES)})\.png")

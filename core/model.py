@@ -2,21 +2,19 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 from PIL import Image
 
-from core.enlarge import enlarged_labels
 from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.executor import Executor
 from core.image import Photo, decode, open_image, read_image
 from core.machine import give_back_memory
+from core.segmentation import Segmentation, enlarged, resized
 from core.types import EngineOptions, Prediction, Stage, UInt8Array
 from core.weights import Weights
 
@@ -29,48 +27,6 @@ logger = logging.getLogger(__name__)
 
 # Seconds that none takes, however large the model and busy the machine.
 LONGEST_INFERENCE = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Segmentation:
-    """What the model found: `seg_map`, uint8 [height, width], the class id of each pixel, top row first.
-
-    `photo` returns what it was found in, an RGB image of the map's size; `labels` are the names of the classes.
-    """
-
-    seg_map: UInt8Array
-    photo: Callable[[], Image.Image]
-    labels: tuple[str, ...]
-
-    @property
-    def image_size(self) -> tuple[int, int]:
-        """Width and height of the map, in pixels."""
-        height, width = self.seg_map.shape
-        return width, height
-
-    def only(self, classes: Collection[int]) -> "Segmentation":
-        """Return the segmentation with every class that is not in `classes` turned into background (0)."""
-        keep = np.zeros(256, np.uint8)
-        for class_ in classes:
-            keep[class_] = class_
-        return replace(self, seg_map=keep[self.seg_map])
-
-
-def enlarged(prediction: Prediction, size: tuple[int, int]) -> UInt8Array:
-    """Return the labels, uint8 [height, width], of the whole image of `size`, width and height."""
-    if prediction.logits is None:
-        return np.asarray(Image.fromarray(prediction.seg_map).resize(size, Image.Resampling.NEAREST))
-    width, height = size
-    return enlarged_labels(prediction.logits, prediction.stride, prediction.seg_map.shape, (height, width))
-
-
-def resized(photo: Photo, long_side: int) -> UInt8Array:
-    """Return `photo`, uint8 [height, width, 3], with its long side `long_side` pixels.
-
-    The other side is in proportion to what was sent, floored, at least 1: the original's arithmetic.
-    """
-    width, height = (max(1, side * long_side // max(photo.size)) for side in photo.size)
-    return np.asarray(photo.image.resize((width, height), Image.Resampling.LANCZOS))
 
 
 class ModelWrapper:

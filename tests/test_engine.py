@@ -12,7 +12,7 @@ from core.engine import Engine
 from core.evaluate import read_voc
 from core.graph import read_graph
 from core.image import read_image
-from core.model import resized
+from core.segmentation import resized
 from core.types import EngineOptions, UInt8Array
 from core.weights import MOBILE
 from tests.conftest import ASTRONAUT, CHELSEA

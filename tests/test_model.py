@@ -19,7 +19,8 @@ from core.errors import DeadlineExceeded, ImageTooLarge, InferenceFailed, Invali
 from core.executor import Executor
 from core.image import Photo
 from core.labels import LABELS
-from core.model import ModelWrapper, Segmentation
+from core.model import ModelWrapper
+from core.segmentation import Segmentation
 from core.types import EngineOptions, Prediction, UInt8Array
 from core.weights import MOBILE, Weights, own
 from tests.conftest import ASTRONAUT, CHELSEA

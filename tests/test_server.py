@@ -13,7 +13,7 @@ import pytest
 import requests
 from PIL import Image
 
-from api.server import LINGER
+from api.patience import LINGER
 from tests.conftest import ASTRONAUT, CHELSEA, Service, start_service
 from tests.test_bad_input import BOUNDARY, IMAGE_HEAD, raw
 

@@ -13,7 +13,7 @@ from commands.batch.manifest import SCHEMA
 from commands.batch.place import Place
 from commands.predict import ending_of
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from core.model import Segmentation
+from core.segmentation import Segmentation
 
 # Why a photo could not be settled, through no fault of its own: no row for the manifest, and the next run tries again.
 LOST = "lost"
