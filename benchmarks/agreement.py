@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
+
+from core.tensorflow import tf
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from core.graph import INPUT as SERVED_INPUT
 from core.graph import OUTPUT as SERVED_OUTPUT
 from core.rewriter import Rewriter
+from core.tensorflow import tf
 
 RANDOM = np.random.default_rng(7)
 INPUT, OUTPUT = "input", "output"

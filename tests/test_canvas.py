@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from core import canvas
 from core.network import OUTPUT_STRIDE
+from core.tensorflow import tf
 from core.types import Array, Canvas
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from core.engine import Engine
@@ -13,6 +12,7 @@ from core.evaluate import read_voc
 from core.graph import read_graph
 from core.image import read_image
 from core.segmentation import resized
+from core.tensorflow import tf
 from core.types import EngineOptions, UInt8Array
 from core.weights import MOBILE
 from tests.conftest import ASTRONAUT, CHELSEA

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
 from core.errors import ModelError
 from core.graph import read_graph
+from core.tensorflow import tf
 from core.weights import MOBILE
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-import tensorflow as tf
 from PIL import Image
 
 from core.render import COLOURS
+from core.tensorflow import tf
 from core.weights import MOBILE
 from tests.conftest import ASTRONAUT, CHELSEA, ROOT, Service, refused, start_service
 from tests.zoo import Zoo, archive_of, sha512_of

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from core.graph import Graph, read_graph
 from core.optimize import UnknownStructure, optimize
+from core.tensorflow import tf
 from core.weights import MOBILE
 
 CLASSES, SIDE, CELLS = 3, 17, 3

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from core import passes
+from core.tensorflow import tf
 from tests.graphs import RANDOM, build, depthwise, full, normal, pointwise, rewritten, run, vector
 
 

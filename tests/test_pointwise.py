@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from core.pointwise import compose_pointwise, move_biases_on, split_image_pooling
+from core.tensorflow import tf
 from tests.graphs import RANDOM, build, depthwise, full, normal, pointwise, rewritten, run
 
 

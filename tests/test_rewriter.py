@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from core.rewriter import Rewriter, vector
+from core.tensorflow import tf
 
 
 def chain() -> Rewriter:
