@@ -141,7 +141,7 @@ class Settings:
 def _with_precision_chosen(values: dict[str, Any]) -> dict[str, Any]:
     """Return `values` with the precision that the CPU has. Raises ConfigError where it is asked for one it has not."""
     if values.get("precision") == "bfloat16" and not computes_bfloat16():
-        raise ConfigError("PRECISION='bfloat16' can't be used: this CPU would emulate it; allowed: float32 or auto")
+        raise ConfigError("PRECISION='bfloat16' can't be used: this CPU does not compute it; allowed: float32 or auto")
     if values.get("precision") == "auto":
         values["precision"] = "bfloat16" if computes_bfloat16() else "float32"
     return values

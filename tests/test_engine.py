@@ -11,6 +11,7 @@ from core.engine import Engine
 from core.evaluate import read_voc
 from core.graph import read_graph
 from core.image import read_image
+from core.machine import computes_bfloat16
 from core.segmentation import resized
 from core.tensorflow import tf
 from core.types import EngineOptions, UInt8Array
@@ -80,6 +81,7 @@ def test_a_fit_canvas_gives_nearly_the_fixed_ones_labels(
     assert np.mean(fit.run(image) == engine.run(image)) > agreement
 
 
+@pytest.mark.skipif(not computes_bfloat16(), reason="this CPU does not compute bfloat16")
 def test_bfloat16_gives_nearly_the_same_labels(engine: Engine) -> None:
     image = np.asarray(Image.open(CHELSEA))
     half = Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas="fixed", precision="bfloat16"))
