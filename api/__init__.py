@@ -58,4 +58,4 @@ def install(app: Flask, settings: Settings, model: ModelWrapper, counters: metri
     api.add_namespace(context.namespace)
     api.add_namespace(health.namespace)
     demo.install(app)
-    app.wsgi_app = Refusal(app, settings.api_key, model, counters)  # type: ignore[method-assign]
+    app.extensions["refusal"] = Refusal(app, settings.api_key)

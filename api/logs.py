@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from flask import Flask, Response, g, has_request_context, request
@@ -19,8 +19,25 @@ HEADER = "X-Request-ID"
 ALLOWED_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 # What would do something to the terminal that a log is read in.
 CONTROL = re.compile(r"[^\x20-\x7e]")
-# What an access line has beside the message, in JSON.
-FIELDS = ("request_id", "remote", "method", "path", "status", "bytes", "milliseconds")
+
+
+class Access(NamedTuple):
+    """What an access line tells: who asked for what, and what came of it. Nothing of what was sent or found."""
+
+    request_id: str
+    remote: str
+    method: str
+    path: str
+    status: int
+    bytes: int
+    milliseconds: float
+
+    def log(self) -> None:
+        """Write the line; in JSON, each field is one beside the message too."""
+        path = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", self.path)
+        fields = self._replace(path=path, milliseconds=round(self.milliseconds, 1))._asdict()
+        message = "{remote} {method} {path} {status} {bytes} bytes {milliseconds} ms".format_map(fields)
+        logging.getLogger("access").info(message, extra=fields)
 
 
 def install(app: Flask) -> None:
@@ -55,7 +72,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
-        line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        line |= {name: getattr(record, name) for name in Access._fields if hasattr(record, name)}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
@@ -106,16 +123,13 @@ class Logger(GunicornLogger):
         self.error_log.setLevel(logging.INFO)
 
     def access(self, response: Any, request: Any, environ: dict[str, Any], took: timedelta) -> None:
-        """Log an answer: who asked for what, and what came of it. Nothing of what was sent or found."""
-        headers = dict(response.headers)
-        fields = {
-            "request_id": headers.get(HEADER, ""),
-            "remote": environ.get("REMOTE_ADDR", ""),
-            "method": environ["REQUEST_METHOD"],
-            "path": CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", environ["RAW_URI"]),
-            "status": int(str(response.status).split()[0]),
-            "bytes": response.sent,
-            "milliseconds": round(took.total_seconds() * 1000, 1),
-        }
-        message = "{remote} {method} {path} {status} {bytes} bytes {milliseconds} ms".format_map(fields)
-        logging.getLogger("access").info(message, extra=fields)
+        """Log an answer of the application's."""
+        Access(
+            request_id=dict(response.headers).get(HEADER, ""),
+            remote=environ.get("REMOTE_ADDR", ""),
+            method=environ["REQUEST_METHOD"],
+            path=environ["RAW_URI"],
+            status=int(str(response.status).split()[0]),
+            bytes=response.sent,
+            milliseconds=took.total_seconds() * 1000,
+        ).log()

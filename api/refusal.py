@@ -1,71 +1,98 @@
-"""Refuses a photo that can't be segmented now before anything else is done about it.
+"""Answers that are given before Flask: to a photo that can't be segmented now, and to what is not HTTP.
 
-Flask would say the same (see predict.py), at three times the CPU: what a crowd is refused with is taken from those who
-are let in.
+Flask would refuse a photo in the same words (see predict.py), at three times the CPU: what a crowd is refused with is
+taken from those who are let in.
 """
 
-import json
-from collections.abc import Iterable
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import orjson
 from flask import Flask
-from werkzeug.wsgi import get_content_length, get_input_stream
+from gunicorn.http.errors import ParseException
 
-from api import logs, memory, security
-from api.metrics import Metrics
+from api import logs, security
+from api.memory import CHUNK
+from api.metrics import UNKNOWN, Metrics
 from core.errors import Unavailable
 from core.model import ModelWrapper
 
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
-
 PATH = "/model/predict"
+# With one of these there is more to say than no, or another way of saying it: that is Flask's.
+MORE_TO_SAY = {"ORIGIN", "EXPECT", "TRANSFER-ENCODING"}
 
 
 class Refusal:
-    """WSGI middleware in front of `app`, which answers all but the refusals of photos, and those of a page's."""
+    """Says no to photos for `app`, as its model and `key`, its API_KEY, demand."""
 
-    def __init__(self, app: Flask, key: str, model: ModelWrapper, metrics: Metrics) -> None:
-        self._app = app.wsgi_app
+    def __init__(self, app: Flask, key: str) -> None:
         self._key = key
-        self._model = model
-        self._metrics = metrics
-        self._max_length: int = app.config["MAX_CONTENT_LENGTH"]
+        self._model: ModelWrapper = app.extensions["model"]
+        self._metrics: Metrics = app.extensions["metrics"]
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if self._is_photo(environ):
-            try:
-                self._model.check()
-            except Unavailable as error:
-                return self._refuse(error, environ, start_response)
-        return self._app(environ, start_response)
+    def reason(self, request: Any) -> Unavailable | None:
+        """Return why the photo that gunicorn's `request` brings can't be segmented; None where it is not for us."""
+        if request.path != PATH or request.method != "POST":
+            return None
+        if any(name in MORE_TO_SAY for name, _ in request.headers):
+            return None
+        if self._key and not security.is_key(header(request, "X-API-KEY"), self._key):
+            return None
+        try:
+            self._model.check()
+        except Unavailable as error:
+            return error
+        return None
 
-    def _is_photo(self, environ: "WSGIEnvironment") -> bool:
-        return (
-            environ["PATH_INFO"] == PATH
-            and environ["REQUEST_METHOD"] == "POST"
-            # What another page may read is flask-cors' to say; what is said without the key, Flask's.
-            and "HTTP_ORIGIN" not in environ
-            and (not self._key or security.is_key(environ.get("HTTP_X_API_KEY", ""), self._key))
-        )
-
-    def _refuse(
-        self, error: Unavailable, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def answer(self, error: Unavailable, request: Any, sock: socket.socket, client: Any) -> bool:
+        """Answer the `request` that came from `client` on `sock`; return whether another one may follow there."""
         began = monotonic()
-        if (get_content_length(environ) or 0) <= self._max_length:
-            memory.discard(get_input_stream(environ))
-        body = json.dumps({"message": str(error)}, separators=(",", ":")).encode() + b"\n"
-        headers: dict[str, Any] = {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
+        keep = not request.should_close() and _received(request.body)
+        request_id = logs.request_id(header(request, logs.HEADER.upper()))
+        headers = {
+            "Connection": "keep-alive" if keep else "close",
             "Retry-After": str(error.retry_after),
-            **security.headers(PATH),
-            logs.HEADER: logs.request_id(environ.get("HTTP_X_REQUEST_ID", "")),
+            logs.HEADER: request_id,
         }
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        self._metrics.count_request("POST", PATH, status, monotonic() - began)
-        start_response(f"{status.value} {status.phrase}", list(headers.items()))
-        return [body]
+        size = write(sock, status, str(error), PATH, headers)
+        seconds = monotonic() - began
+        self._metrics.count_request("POST", PATH, status, seconds)
+        logs.Access(request_id, client[0], "POST", request.uri, status.value, size, 1000 * seconds).log()
+        return keep
+
+
+def header(request: Any, name: str) -> str:
+    """Return the header `name`, in capitals, of gunicorn's `request`: one as it is, none as "", several joined."""
+    return ",".join(value for found, value in request.headers if found == name)
+
+
+def _received(body: Any) -> bool:
+    """Read the body of a request and throw it away; return whether it came whole."""
+    with suppress(OSError, ParseException):
+        while body.read(CHUNK):
+            pass
+        return True
+    return False
+
+
+def refuse_unread(metrics: Metrics, sock: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer what is not HTTP enough to be understood. It is called by gunicorn, which knows the `reason`."""
+    if status == HTTPStatus.NOT_IMPLEMENTED:
+        # A transfer coding that nobody has: the request's fault, not the service's.
+        status = HTTPStatus.BAD_REQUEST
+    metrics.count_request("", UNKNOWN, status, 0)
+    write(sock, HTTPStatus(status), message or reason, "", {"Connection": "close", logs.HEADER: logs.new_id()})
+
+
+def write(sock: socket.socket, status: HTTPStatus, message: str, path: str, headers: Mapping[str, str]) -> int:
+    """Write an error's answer, in the form of those of the application at `path`; return the size of its body."""
+    body = orjson.dumps({"message": message}, option=orjson.OPT_APPEND_NEWLINE)
+    own = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    head = [f"{name}: {value}\r\n" for name, value in (own | dict(headers) | security.headers(path)).items()]
+    sock.sendall(f"HTTP/1.1 {status.value} {status.phrase}\r\n{''.join(head)}\r\n".encode() + body)
+    return len(body)

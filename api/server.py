@@ -1,17 +1,14 @@
 """gunicorn as this service needs it: patient with the model, impatient with clients, one form for every answer."""
 
 import errno
-import json
 import logging
 import math
 import os
 import resource
 import select
-import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
 import gunicorn.util
@@ -19,10 +16,9 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers import gthread
 
-from api.logs import HEADER, Logger, new_id
-from api.metrics import UNKNOWN, Metrics
+from api.logs import Logger
 from api.patience import Connection, linger
-from api.security import headers as security_headers
+from api.refusal import header, refuse_unread
 from config import Settings
 from core.machine import trim_heap
 
@@ -96,7 +92,7 @@ class Worker(gthread.ThreadWorker):
     def load_wsgi(self) -> None:
         """Make the application, and answer what does not reach it as it would."""
         super().load_wsgi()
-        gunicorn.util.write_error = partial(_write_json_error, self.wsgi.extensions["metrics"])
+        gunicorn.util.write_error = partial(refuse_unread, self.wsgi.extensions["metrics"])
 
     def notify(self) -> None:
         """Show the arbiter that the worker lives, and end it where the session does not."""
@@ -161,32 +157,15 @@ class Worker(gthread.ThreadWorker):
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request; a client that does not read its answer in time is left like one that has gone."""
-        length = next((value for name, value in req.headers if name == "CONTENT-LENGTH"), "0")
-        if int(length) > self.wsgi.config["MAX_CONTENT_LENGTH"]:
-            # It is refused without being read, so no other can follow on the connection: the answer has to say so.
+        too_large = int(header(req, "CONTENT-LENGTH") or 0) > self.wsgi.config["MAX_CONTENT_LENGTH"]
+        if too_large or len(self.keepalived_conns) >= self.max_keepalived:
+            # What is too large is refused without being read: no other request can follow on the connection.
             req.force_close()
+        refusal = self.wsgi.extensions["refusal"]
         try:
+            if self.alive and (error := refusal.reason(req)):
+                return bool(refusal.answer(error, req, conn.sock, conn.client))
             answered: bool = super().handle_request(req, conn)
         except TimeoutError as error:
             raise ConnectionResetError(errno.ECONNRESET, "the client did not read its answer in time") from error
         return answered
-
-
-def _write_json_error(metrics: Metrics, sock: socket.socket, status: int, reason: str, message: str) -> None:
-    """Answer what is not HTTP enough to reach the application, in the form of its own errors."""
-    if status == HTTPStatus.NOT_IMPLEMENTED:
-        # A transfer coding that nobody has: the request's fault, not the service's.
-        status, reason = HTTPStatus.BAD_REQUEST, "Bad Request"
-    metrics.count_request("", UNKNOWN, status, 0)
-    body = json.dumps({"message": message or reason}).encode()
-    head = "\r\n".join(
-        [
-            f"HTTP/1.1 {int(status)} {reason}",
-            "Connection: close",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-            *(f"{name}: {value}" for name, value in security_headers("").items()),
-            f"{HEADER}: {new_id()}",
-        ]
-    )
-    gunicorn.util.write_nonblock(sock, f"{head}\r\n\r\n".encode() + body)
