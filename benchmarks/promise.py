@@ -10,7 +10,7 @@ from benchmarks.process import Running
 from tests.conftest import ASTRONAUT, CHELSEA
 
 # Seconds after which the service has given back what it does not need.
-REST = 8
+REST = 8.0
 # What may be answered when more is asked than can be done.
 REFUSED = {200, 503}
 
@@ -30,7 +30,7 @@ def photos() -> Iterator[bytes]:
     return itertools.cycle([post(form(photo.read_bytes())) for photo in (ASTRONAUT, CHELSEA)])
 
 
-async def at_rest(service: Running) -> float:
-    """Return the MB that the service needs when nothing is asked of it."""
-    await asyncio.sleep(REST)
+async def at_rest(service: Running, rest: float = REST) -> float:
+    """Return the MB that the service needs when nothing has been asked of it for `rest` seconds."""
+    await asyncio.sleep(rest)
     return service.megabytes()

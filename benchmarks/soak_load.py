@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from benchmarks.load import Client, get
 from benchmarks.process import Running
-from benchmarks.promise import REFUSED, Line, at_rest, photos
+from benchmarks.promise import REFUSED, REST, Line, at_rest, photos
 from core.machine import usable_cores
 
 ROUNDS = 6
@@ -64,13 +64,13 @@ async def measured(client: Client, probes: dict[str, Client], asking: Awaitable[
     return Speed(speed, speed / (usable_cores() - (time.process_time() - cpu) / took))
 
 
-async def load(service: Running, seconds: float) -> list[Line]:
-    """Ask four times what the service can answer."""
+async def load(service: Running, seconds: float, rest: float = REST) -> list[Line]:
+    """Ask four times what the service can answer, for `seconds` in all; weigh it after `rest` seconds of nothing."""
     port = service.port
     # So that every thread and buffer has been needed once: what grows afterwards does so with time.
     await Client(port).open_loop(photos(), 100, 5)
     alone = await one_by_one(port, 30)
-    before = await at_rest(service)
+    before = await at_rest(service, rest)
     calm, crowd, probes = Client(port), Client(port), {path: Client(port) for path in ("/health/live", "/health/ready")}
 
     async def sustained(seconds: float) -> Speed:
@@ -89,7 +89,7 @@ async def load(service: Running, seconds: float) -> list[Line]:
     ]
     raw = statistics.median(c.each_second for c in crowds) / statistics.median(c.each_second for c in calms)
     recovered = await one_by_one(port, 30)
-    after = await at_rest(service)
+    after = await at_rest(service, rest)
     answers, throughput = crowd.answers, statistics.median(ratios)
     slowest, refused = answers.percentile(0.99), answers.percentile(0.99, 503)
     lines = [

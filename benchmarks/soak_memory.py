@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.load import Client, form, post
 from benchmarks.process import Running
-from benchmarks.promise import REFUSED, Line, at_rest
+from benchmarks.promise import REFUSED, REST, Line, at_rest
 from tests.conftest import ASTRONAUT
 
 
@@ -37,8 +37,8 @@ def mixture(count: int) -> Iterator[bytes]:
         yield post(form(data), f"/model/predict?output={output}&size={how}")
 
 
-async def memory(service: Running, count: int) -> list[Line]:
-    """Send requests of all kinds, and see what stays in memory when they are done."""
+async def memory(service: Running, count: int, rest: float = REST) -> list[Line]:
+    """Send `count` requests of all kinds, and see what stays in memory after `rest` seconds of nothing."""
     client = Client(service.port)
     requests = mixture(count)
     rests = []
@@ -50,7 +50,7 @@ async def memory(service: Running, count: int) -> list[Line]:
 
         some = itertools.islice(requests, part)
         await asyncio.gather(*(ask_all(some) for _ in range(4)))
-        rests.append(await at_rest(service))
+        rests.append(await at_rest(service, rest))
     first, last = rests
     statuses = client.answers.statuses
     return [
