@@ -40,7 +40,7 @@ bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--qui
 	$(BENCH)/bin/python benchmarks/engines.py $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
 	$(BENCH)/bin/python benchmarks/service.py $(ARGS)
 
-soak: $(VENV)/test  ## try to break the service for ten minutes; ARGS=--short
+soak: $(VENV)/test  ## try to break the service for ten minutes or more; ARGS=--short
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 archive: $(VENV)/test  ## hold batch against thousands of files; VOC_VAL=FOLDER

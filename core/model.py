@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds that none takes, however large the model and busy the machine.
 LONGEST_INFERENCE = 10.0
+# Seconds for preparing shapes of images: each saves its first request some hundredths of one.
+LONGEST_WARM_UP = 5.0
 
 
 class ModelWrapper:
@@ -193,5 +195,8 @@ class ModelWrapper:
         return engine
 
     def _warm_up(self, engine: "Engine") -> None:
+        began = time.monotonic()
         for size in ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16)):
             engine.run(self.resize(Photo(Image.new("RGB", size), size)))
+            if time.monotonic() - began > LONGEST_WARM_UP:
+                break

@@ -108,7 +108,7 @@ def start_service(log: Path, **environment: str) -> Service:
         )
     service = Service(process, port, 0)
     began = time.monotonic()
-    while time.monotonic() < began + 60 and process.poll() is None:
+    while time.monotonic() < began + 120 and process.poll() is None:
         try:
             if requests.get(f"{service.url}/health/ready", timeout=5).ok:
                 service.seconds_to_ready = time.monotonic() - began
@@ -117,6 +117,7 @@ def start_service(log: Path, **environment: str) -> Service:
             pass
         time.sleep(0.05)
     process.kill()
+    process.wait()
     raise AssertionError(f"the service did not become ready:\n{log.read_text()}")
 
 

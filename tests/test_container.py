@@ -58,18 +58,21 @@ def started(command: list[str], port: int, log: Path) -> Iterator[Service]:
         process = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)
     service = Service(process, port, 0)
     began = time.monotonic()
-    while True:
-        try:
-            if requests.get(f"{service.url}/health/ready", timeout=5).ok:
-                break
-        except requests.ConnectionError:
-            pass
-        assert time.monotonic() < began + 120, log.read_text()
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.2)
-    yield service
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait(timeout=60)
+    try:
+        while True:
+            try:
+                if requests.get(f"{service.url}/health/ready", timeout=5).ok:
+                    break
+            except requests.ConnectionError:
+                pass
+            assert time.monotonic() < began + 120, log.read_text()
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.2)
+        yield service
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{service.url}/health/live", timeout=5)
 

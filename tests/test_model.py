@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -203,3 +204,15 @@ def test_nothing_of_a_refused_image_is_kept() -> None:
     finally:
         gc.enable()
     assert kept == []
+
+
+def test_a_slow_model_is_ready_without_having_seen_every_shape(
+    model: ModelWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[int, ...]] = []
+    engine: Any = SimpleNamespace(run=lambda image: shapes.append(image.shape))
+    model._warm_up(engine)
+    assert len(set(shapes)) == len(shapes) == 7
+    monkeypatch.setattr("core.model.LONGEST_WARM_UP", 0)
+    model._warm_up(engine)
+    assert shapes[7:] == [(513, 513, 3)]

@@ -1,8 +1,12 @@
 """The command line of `batch`, which can be asked for help without Ray."""
 
+import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
@@ -137,10 +141,30 @@ def _run(job: Job, weights: Weights, address: str | None, workers: int | None) -
             raise click.ClickException(f"there are no photos in {job.source}")
         if len(photos):
             with click.progressbar(length=len(photos), label=f"{len(photos)} photos", file=sys.stderr) as bar:
-                try:
+                with _noticed_interrupts() as interrupted, suppress(KeyboardInterrupt):
                     for progress in archive.run(job, photos, kept, address, workers):
                         summary.add(progress)
                         bar.update(progress.done + progress.broken)
-                except KeyboardInterrupt:
-                    summary.interrupted = True
+                        if interrupted():
+                            break
+                summary.interrupted = interrupted()
     return summary
+
+
+@contextmanager
+def _noticed_interrupts() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether SIGINT has come, which raises KeyboardInterrupt as ever.
+
+    That may come up in Ray's own code, where it can be lost.
+    """
+    noticed = Event()
+
+    def notice(*_: object) -> None:
+        noticed.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, notice)
+    try:
+        yield noticed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
