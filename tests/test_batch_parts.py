@@ -1,11 +1,7 @@
 """The parts of `batch`, without Ray: what is listed, what a worker makes, what the manifest keeps."""
 
-import os
 import shutil
-import signal
-import time
 import zipfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +10,6 @@ import pytest
 from PIL import Image
 
 from commands.batch import manifest
-from commands.batch.command import _noticed_interrupts
 from commands.batch.job import Job
 from commands.batch.manifest import SCHEMA, Manifest
 from commands.batch.place import Place
@@ -127,13 +122,3 @@ def test_a_photo_whose_mask_can_not_be_written_is_not_settled(worker: Worker, mo
     [lost] = worker(pa.table({"path": ["chelsea.jpg"]})).to_pylist()
     assert (lost["mask"], lost["error"]) == (None, None)
     assert lost["lost"]
-
-
-def test_an_interrupt_that_is_lost_on_its_way_is_noticed() -> None:
-    with _noticed_interrupts() as interrupted:
-        assert not interrupted()
-        with suppress(KeyboardInterrupt):  # as in a callback of Ray's
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(1)
-        assert interrupted()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

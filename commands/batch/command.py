@@ -3,10 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from threading import Event
 from typing import TYPE_CHECKING
 
 import click
@@ -140,31 +137,14 @@ def _run(job: Job, weights: Weights, address: str | None, workers: int | None) -
         if not summary.photos:
             raise click.ClickException(f"there are no photos in {job.source}")
         if len(photos):
+            # A shell without job control lets what it starts in the background ignore it; a run that is stopped so
+            # loses nothing.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             with click.progressbar(length=len(photos), label=f"{len(photos)} photos", file=sys.stderr) as bar:
-                with _noticed_interrupts() as interrupted, suppress(KeyboardInterrupt):
+                try:
                     for progress in archive.run(job, photos, kept, address, workers):
                         summary.add(progress)
                         bar.update(progress.done + progress.broken)
-                        if interrupted():
-                            break
-                summary.interrupted = interrupted()
+                except KeyboardInterrupt:
+                    summary.interrupted = True
     return summary
-
-
-@contextmanager
-def _noticed_interrupts() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether SIGINT has come, which raises KeyboardInterrupt as ever.
-
-    That may come up in Ray's own code, where it can be lost.
-    """
-    noticed = Event()
-
-    def notice(*_: object) -> None:
-        noticed.set()
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, notice)
-    try:
-        yield noticed.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
