@@ -84,12 +84,17 @@ class InMemoryRequest(Request):
         self._share.give_back()
 
 
-def discard(stream: IO[bytes]) -> None:
-    """Read the rest of a request that was answered before it had come, so that the next one on the connection can."""
-    # A body that is not HTTP has no rest that could be read.
-    with suppress(HTTPException, ParseException):
+def discard(stream: IO[bytes]) -> bool:
+    """Read the rest of a request that was answered before it had come, so that the next one on the connection can.
+
+    Return whether it came whole.
+    """
+    # A body that is not HTTP has no rest that could be read; gunicorn's own stream raises OSError for Werkzeug's 400.
+    with suppress(HTTPException, ParseException, OSError):
         while stream.read(CHUNK):
             pass
+        return True
+    return False
 
 
 def discard_rest(response: Response) -> Response:

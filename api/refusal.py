@@ -6,17 +6,15 @@ taken from those who are let in.
 
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
 import orjson
 from flask import Flask
-from gunicorn.http.errors import ParseException
 
 from api import logs, security
-from api.memory import CHUNK
+from api.memory import discard
 from api.metrics import UNKNOWN, Metrics
 from core.errors import Unavailable
 from core.model import ModelWrapper
@@ -51,7 +49,7 @@ class Refusal:
     def answer(self, error: Unavailable, request: Any, sock: socket.socket, client: Any) -> bool:
         """Answer the `request` that came from `client` on `sock`; return whether another one may follow there."""
         began = monotonic()
-        keep = not request.should_close() and _received(request.body)
+        keep = not request.should_close() and discard(request.body)
         request_id = logs.request_id(header(request, logs.HEADER.upper()))
         headers = {
             "Connection": "keep-alive" if keep else "close",
@@ -69,15 +67,6 @@ class Refusal:
 def header(request: Any, name: str) -> str:
     """Return the header `name`, in capitals, of gunicorn's `request`: one as it is, none as "", several joined."""
     return ",".join(value for found, value in request.headers if found == name)
-
-
-def _received(body: Any) -> bool:
-    """Read the body of a request and throw it away; return whether it came whole."""
-    with suppress(OSError, ParseException):
-        while body.read(CHUNK):
-            pass
-        return True
-    return False
 
 
 def refuse_unread(metrics: Metrics, sock: socket.socket, status: int, reason: str, message: str) -> None:

@@ -61,7 +61,8 @@ def test_labels_equal_the_unmodified_graphs_on_voc(engine: Engine, voc: Path) ->
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 1), (1, 513), (513, 1), (16, 16), (257, 333), (514, 300), (20, 1024), (777, 777)]
+    "shape",
+    [(1, 1), (1, 513), (513, 1), (16, 16), (17, 64), (257, 333), (511, 513), (514, 300), (20, 1024), (777, 777)],
 )
 def test_every_size_works_on_both_canvases(engine: Engine, fit: Engine, shape: tuple[int, int]) -> None:
     for one in (engine, fit):
