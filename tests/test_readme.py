@@ -51,3 +51,16 @@ def test_the_python_example_runs(service: Service) -> None:
 def test_each_make_target_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([\w-]+)", README)) <= targets
+
+
+TESTS = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+DOCUMENTS = [path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith(".")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_names_is_there(document: Path) -> None:
+    text = document.read_text()
+    links = [document.parent / link for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)]
+    files = [ROOT / name for name in re.findall(r"`((?:api|benchmarks|commands|core|tests)/\w+\.py)`", text)]
+    assert [str(path) for path in links + files if not path.exists()] == []
+    assert [name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in TESTS] == []
