@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 from benchmarks.load import Client, get
 from benchmarks.process import Running
@@ -64,6 +65,11 @@ async def measured(client: Client, probes: dict[str, Client], asking: Awaitable[
     return Speed(speed, speed / (usable_cores() - (time.process_time() - cpu) / took))
 
 
+def beside(crowds: list[float], calms: list[float]) -> list[float]:
+    """Return the ratio of each crowd's speed to the mean of the calms before and after it."""
+    return [2 * speed / (before + after) for speed, (before, after) in zip(crowds, pairwise(calms), strict=True)]
+
+
 async def load(service: Running, seconds: float, rest: float = REST) -> list[Line]:
     """Ask four times what the service can answer, for `seconds` in all; weigh it after `rest` seconds of nothing."""
     port = service.port
@@ -86,11 +92,9 @@ async def load(service: Running, seconds: float, rest: float = REST) -> list[Lin
         crowds.append(await measured(crowd, probes, crowd.open_loop(photos(), 4 * calms[-1].each_second, piece)))
         afterwards.append(await one_by_one(port, singles) / alone)
         calms.append(await sustained(piece / 2))
-    ratios = [
-        under_load.each_core / statistics.mean(calm_.each_core for calm_ in calms[number : number + 2])
-        for number, under_load in enumerate(crowds)
-    ]
-    raw = statistics.median(c.each_second for c in crowds) / statistics.median(c.each_second for c in calms)
+    ratios = beside([c.each_core for c in crowds], [c.each_core for c in calms])
+    rates = [c.each_second for c in calms]
+    raw = statistics.median(beside([c.each_second for c in crowds], rates))
     after = await at_rest(service, rest)
     answers, throughput, recovered = crowd.answers, statistics.median(ratios), statistics.median(afterwards)
     slowest, refused = answers.percentile(0.99), answers.percentile(0.99, 503)
@@ -101,7 +105,7 @@ async def load(service: Running, seconds: float, rest: float = REST) -> list[Lin
         Line(
             "throughput, of the CPU that the clients leave, over 95 % of the unloaded",
             f"{throughput:.1%}, {min(ratios):.1%} to {max(ratios):.1%}; "
-            f"with the clients' share {raw:.1%} of {statistics.median(c.each_second for c in calms):.1f}/s",
+            f"with the clients' share {raw:.1%} of {statistics.median(rates):.1f}/s",
             throughput > 0.95,
             judged_short=False,
         ),
