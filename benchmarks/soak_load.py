@@ -14,7 +14,7 @@ from benchmarks.process import Running
 from benchmarks.promise import REFUSED, REST, Line, at_rest, photos
 from core.machine import usable_cores
 
-ROUNDS = 6
+ROUNDS = 12
 
 
 async def one_by_one(port: int, count: int) -> float:
