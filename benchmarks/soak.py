@@ -35,7 +35,7 @@ async def soak(short: bool) -> list[Line]:
     with running() as service:
         # A short run does not judge memory: it waits for none.
         tell(await (load(service, 12, rest=0) if short else load(service, 120)))
-        tell(await (memory(service, 200, rest=0) if short else memory(service, 3000)))
+        tell(await (memory(service, 100, rest=0) if short else memory(service, 3000)))
         tell(await killed_worker(service))
     if not short:
         with running() as service:
