@@ -14,7 +14,8 @@ from benchmarks.process import Running
 from benchmarks.promise import REFUSED, REST, Line, at_rest, photos
 from core.machine import usable_cores
 
-ROUNDS = 12
+# Seconds under load at once.
+PIECE = 10
 
 
 async def one_by_one(port: int, count: int) -> float:
@@ -84,10 +85,11 @@ async def load(service: Running, seconds: float, rest: float = REST) -> list[Lin
 
     # In turns, because a machine's speed drifts: each piece under load is compared with the calm on both its sides, and
     # the single requests right after it with those right before.
-    piece = seconds / ROUNDS
+    rounds = max(3, int(seconds / PIECE))
+    piece = seconds / rounds
     singles = math.ceil(piece / 2)
     calms, crowds, afterwards = [await sustained(piece / 2)], [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         alone = await one_by_one(port, singles)
         crowds.append(await measured(crowd, probes, crowd.open_loop(photos(), 4 * calms[-1].each_second, piece)))
         afterwards.append(await one_by_one(port, singles) / alone)
