@@ -20,6 +20,8 @@ ALLOWED_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 # What would do something to the terminal that a log is read in.
 CONTROL = re.compile(r"[^\x20-\x7e]")
 
+access = logging.getLogger("access")
+
 
 class Access(NamedTuple):
     """What an access line tells: who asked for what, and what came of it. Nothing of what was sent or found."""
@@ -34,10 +36,12 @@ class Access(NamedTuple):
 
     def log(self) -> None:
         """Write the line; in JSON, each field is one beside the message too."""
+        access.info(self.line(), extra=self._asdict() | {"milliseconds": round(self.milliseconds, 1)})
+
+    def line(self) -> str:
+        """Return it as a line for people."""
         path = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", self.path)
-        fields = self._replace(path=path, milliseconds=round(self.milliseconds, 1))._asdict()
-        message = "{remote} {method} {path} {status} {bytes} bytes {milliseconds} ms".format_map(fields)
-        logging.getLogger("access").info(message, extra=fields)
+        return f"{self.remote} {self.method} {path} {self.status} {self.bytes} bytes {self.milliseconds:.1f} ms"
 
 
 def install(app: Flask) -> None:
@@ -98,7 +102,7 @@ class Handler(logging.StreamHandler[Any]):
         self.setFormatter(JsonFormatter() if format_ == "json" else TextFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        if has_request_context() and not hasattr(record, "request_id"):
+        if not hasattr(record, "request_id") and has_request_context():
             record.request_id = g.get("request_id", "")
         super().emit(record)
 
@@ -109,7 +113,6 @@ def configure(format_: LogFormat) -> None:
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, handlers=[Handler(format_, sys.stderr)], force=True)
-    access = logging.getLogger("access")
     access.handlers, access.propagate = [Handler(format_, sys.stdout)], False
 
 

@@ -11,6 +11,10 @@ from gunicorn.workers import gthread
 # How many seconds a client has to read the last answer on a connection, and how much of what it still sends is read and
 # thrown away meanwhile: closing before would lose the answer, of an upload that is too large for example.
 LINGER, LINGER_BYTES = 5.0, 100_000_000
+# A request whose head is longer, which few are, is a thread's.
+HEAD = 8192
+# Where the main thread reads what is thrown away.
+_WASTE = bytearray(1 << 18)
 
 
 def linger(sock: socket.socket) -> None:
@@ -33,6 +37,8 @@ class Connection(gthread.TConn):
 
     limit = 30.0
     patience = 0.0
+    left = 0  # bytes that still come of a request that has its answer
+    deadline = 0.0  # by when they must have
 
     def init(self) -> None:
         """Get ready for the next request."""
@@ -40,6 +46,41 @@ class Connection(gthread.TConn):
             super().init()
             self.parser.unreader = _TimedUnreader(self.sock, self.limit)
         self.parser.unreader.restart()
+
+    def peek(self) -> bytes:
+        """Return how the next request begins, as far as it has come, without taking it."""
+        begun: bytes = b""
+        # What has been read already is for who read it.
+        if not (self.parser and self.parser.unreader.buf.getvalue()):
+            with suppress(OSError):
+                begun = self.sock.recv(HEAD, socket.MSG_PEEK)
+        return begun
+
+    def answer(self, data: bytes, size: int, *, last: bool) -> None:
+        """Send `data`, the answer to a request of `size` bytes that has not been taken yet; skip() is what comes next.
+
+        Where it is the `last` one, whatever the client still sends is skipped until it closes. Raises OSError where the
+        client would have to be waited for.
+        """
+        self.init()
+        self.sock.setblocking(False)
+        self.sock.sendall(data)
+        self.left, patience = size, self.limit
+        if last:
+            self.sock.shutdown(socket.SHUT_WR)
+            self.left, patience = LINGER_BYTES, LINGER
+        self.deadline = time.monotonic() + patience
+
+    def skip(self) -> bool:
+        """Throw away what has come of the bytes that are left; return whether the connection may go on."""
+        try:
+            received = self.sock.recv_into(_WASTE, min(self.left, len(_WASTE)))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self.left -= received
+        return received > 0 and time.monotonic() < self.deadline
 
     def wait_for_data(self, timeout: float) -> bool:
         """Return whether the client has said something; as a rule, one that has not waits without a thread."""

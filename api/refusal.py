@@ -1,27 +1,64 @@
 """Answers that are given before Flask: to a photo that can't be segmented now, and to what is not HTTP.
 
-Flask would refuse a photo in the same words (see predict.py), at three times the CPU: what a crowd is refused with is
-taken from those who are let in.
+Flask would refuse a photo in the same words (see predict.py). Here the main thread does, by the request's head alone:
+what a crowd is refused with is taken from those who are let in, and a thread's turns would take more than the refusal.
 """
 
+import re
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
 from time import monotonic
-from typing import Any
+from typing import NamedTuple
 
 import orjson
 from flask import Flask
 
 from api import logs, security
-from api.memory import discard
 from api.metrics import UNKNOWN, Metrics
+from api.patience import Connection
 from core.errors import Unavailable
 from core.model import ModelWrapper
 
 PATH = "/model/predict"
+# A head in the plain form that clients give it. What has any other is left to gunicorn, which knows all of HTTP.
+PLAIN = re.compile(rb"POST (%b(?:\?[!-~]*)?) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -~]*\r\n)*)\r\n" % PATH.encode())
+SIZE = re.compile(r"\d{1,15}", re.ASCII)
 # With one of these there is more to say than no, or another way of saying it: that is Flask's.
-MORE_TO_SAY = {"ORIGIN", "EXPECT", "TRANSFER-ENCODING"}
+MORE_TO_SAY = {"origin", "expect", "transfer-encoding"}
+
+
+class Head(NamedTuple):
+    """The head of a request: its `size` in bytes, its target, and its headers, with their names in lower case."""
+
+    size: int
+    target: str
+    headers: dict[str, str]
+
+    @property
+    def body_size(self) -> int:
+        """How many bytes follow it."""
+        return int(self.headers.get("content-length", 0))
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the client sends no other one on its connection."""
+        return self.headers.get("connection", "").lower() == "close"
+
+
+def plain(data: bytes) -> Head | None:
+    """Return the head that `data` begins with; None where it is for others to understand."""
+    found = PLAIN.match(data)
+    if not found:
+        return None
+    lines = [line.partition(": ") for line in found[2].decode().splitlines()]
+    headers = {name.lower(): value.strip() for name, _, value in lines}
+    # Of two with one name, it takes more to know which counts.
+    if len(headers) < len(lines) or not SIZE.fullmatch(headers.get("content-length", "0")):
+        return None
+    if headers.keys() & MORE_TO_SAY:
+        return None
+    return Head(found.end(), found[1].decode(), headers)
 
 
 class Refusal:
@@ -29,44 +66,40 @@ class Refusal:
 
     def __init__(self, app: Flask, key: str) -> None:
         self._key = key
+        self._most: int = app.config["MAX_CONTENT_LENGTH"]
         self._model: ModelWrapper = app.extensions["model"]
         self._metrics: Metrics = app.extensions["metrics"]
 
-    def reason(self, request: Any) -> Unavailable | None:
-        """Return why the photo that gunicorn's `request` brings can't be segmented; None where it is not for us."""
-        if request.path != PATH or request.method != "POST":
-            return None
-        if any(name in MORE_TO_SAY for name, _ in request.headers):
-            return None
-        if self._key and not security.is_key(header(request, "X-API-KEY"), self._key):
-            return None
+    def refuse(self, conn: Connection, *, last: bool = False) -> bool:
+        """Answer the photo that comes on `conn`, if it can't be segmented now; return whether that was so.
+
+        Where it was not, nothing has been taken from the connection. `last`: there is no room for another request on
+        it. Raises OSError where the client does not read its answers.
+        """
         try:
             self._model.check()
         except Unavailable as error:
-            return error
-        return None
+            head = plain(conn.peek())
+            if head is None or (self._key and not security.is_key(head.headers.get("x-api-key", ""), self._key)):
+                return False
+            last = last or head.body_size > self._most or head.is_last
+            self._answer(conn, head, error, last=last)
+            return True
+        return False
 
-    def answer(self, error: Unavailable, request: Any, sock: socket.socket, client: Any) -> bool:
-        """Answer the `request` that came from `client` on `sock`; return whether another one may follow there."""
+    def _answer(self, conn: Connection, head: Head, error: Unavailable, *, last: bool) -> None:
         began = monotonic()
-        keep = not request.should_close() and discard(request.body)
-        request_id = logs.request_id(header(request, logs.HEADER.upper()))
+        request_id = logs.request_id(head.headers.get(logs.HEADER.lower(), ""))
         headers = {
-            "Connection": "keep-alive" if keep else "close",
+            "Connection": "close" if last else "keep-alive",
             "Retry-After": str(error.retry_after),
             logs.HEADER: request_id,
         }
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-        size = write(sock, status, str(error), PATH, headers)
+        status, body = HTTPStatus.SERVICE_UNAVAILABLE, body_of(str(error))
+        conn.answer(head_of(status, body, PATH, headers) + body, head.size + head.body_size, last=last)
         seconds = monotonic() - began
         self._metrics.count_request("POST", PATH, status, seconds)
-        logs.Access(request_id, client[0], "POST", request.uri, status.value, size, 1000 * seconds).log()
-        return keep
-
-
-def header(request: Any, name: str) -> str:
-    """Return the header `name`, in capitals, of gunicorn's `request`: one as it is, none as "", several joined."""
-    return ",".join(value for found, value in request.headers if found == name)
+        logs.Access(request_id, conn.client[0], "POST", head.target, status.value, len(body), 1000 * seconds).log()
 
 
 def refuse_unread(metrics: Metrics, sock: socket.socket, status: int, reason: str, message: str) -> None:
@@ -75,13 +108,18 @@ def refuse_unread(metrics: Metrics, sock: socket.socket, status: int, reason: st
         # A transfer coding that nobody has: the request's fault, not the service's.
         status = HTTPStatus.BAD_REQUEST
     metrics.count_request("", UNKNOWN, status, 0)
-    write(sock, HTTPStatus(status), message or reason, "", {"Connection": "close", logs.HEADER: logs.new_id()})
+    body = body_of(message or reason)
+    headers = {"Connection": "close", logs.HEADER: logs.new_id()}
+    sock.sendall(head_of(HTTPStatus(status), body, "", headers) + body)
 
 
-def write(sock: socket.socket, status: HTTPStatus, message: str, path: str, headers: Mapping[str, str]) -> int:
-    """Write an error's answer, in the form of those of the application at `path`; return the size of its body."""
-    body = orjson.dumps({"message": message}, option=orjson.OPT_APPEND_NEWLINE)
+def body_of(message: str) -> bytes:
+    """Return the body of an error's answer, as the application would write it."""
+    return orjson.dumps({"message": message}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def head_of(status: HTTPStatus, body: bytes, path: str, headers: Mapping[str, str]) -> bytes:
+    """Return the head of an error's answer, with `headers` and those that the application's answers at `path` have."""
     own = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-    head = [f"{name}: {value}\r\n" for name, value in (own | dict(headers) | security.headers(path)).items()]
-    sock.sendall(f"HTTP/1.1 {status.value} {status.phrase}\r\n{''.join(head)}\r\n".encode() + body)
-    return len(body)
+    lines = [f"{name}: {value}\r\n" for name, value in (own | dict(headers) | security.headers(path)).items()]
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{''.join(lines)}\r\n".encode()

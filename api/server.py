@@ -8,6 +8,7 @@ import resource
 import select
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from gunicorn.workers import gthread
 
 from api.logs import Logger
 from api.patience import Connection, linger
-from api.refusal import header, refuse_unread
+from api.refusal import refuse_unread
 from config import Settings
 from core.machine import trim_heap
 
@@ -137,6 +138,30 @@ class Worker(gthread.ThreadWorker):
             # Whoever comes now is refused by the system and may go elsewhere; left open, it would let them wait.
             listener.close()
 
+    def enqueue_req(self, conn: Any) -> None:
+        """Let a thread answer what comes on `conn`, unless it is settled at once."""
+        goes_on = self._settled(conn)
+        if goes_on is None:
+            super().enqueue_req(conn)
+            return
+        done: Future[bool] = Future()
+        done.set_result(goes_on)
+        self.finish_request(conn, done)
+
+    def _settled(self, conn: Any) -> bool | None:
+        """Refuse what has come on `conn`, or skip it where it is the rest of what was; else return None.
+
+        Return whether the connection may go on. Never waits for the client.
+        """
+        try:
+            if not conn.left:
+                last = len(self.keepalived_conns) >= self.max_keepalived
+                if not (self.alive and self.wsgi.extensions["refusal"].refuse(conn, last=last)):
+                    return None
+            return bool(conn.skip())
+        except OSError:
+            return False
+
     def finish_request(self, conn: Any, future: Any) -> None:
         """See to a connection that a thread is done with; when stopping, let one that was silent speak."""
         if future.done() and future.result() is gthread._DEFER and not self.alive and not conn.patience:
@@ -150,21 +175,21 @@ class Worker(gthread.ThreadWorker):
 
         gunicorn does that in its main loop, where one client that does not close would keep all others waiting.
         """
-        keep = super().handle(conn)
-        if not keep:
-            linger(conn.sock)
-        return keep
+        # Once more: others may have been let in since it was given to this thread.
+        goes_on = self._settled(conn)
+        if goes_on is None:
+            goes_on = super().handle(conn)
+            if not goes_on:
+                linger(conn.sock)
+        return goes_on
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request; a client that does not read its answer in time is left like one that has gone."""
-        too_large = int(header(req, "CONTENT-LENGTH") or 0) > self.wsgi.config["MAX_CONTENT_LENGTH"]
+        too_large = int(dict(req.headers).get("CONTENT-LENGTH", 0)) > self.wsgi.config["MAX_CONTENT_LENGTH"]
         if too_large or len(self.keepalived_conns) >= self.max_keepalived:
             # What is too large is refused without being read: no other request can follow on the connection.
             req.force_close()
-        refusal = self.wsgi.extensions["refusal"]
         try:
-            if self.alive and (error := refusal.reason(req)):
-                return bool(refusal.answer(error, req, conn.sock, conn.client))
             answered: bool = super().handle_request(req, conn)
         except TimeoutError as error:
             raise ConnectionResetError(errno.ECONNRESET, "the client did not read its answer in time") from error
