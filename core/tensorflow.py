@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,17 @@ def without_information_lines() -> Iterator[None]:
             os.write(2, b"".join(line for line in held if not NOISE.match(line)))
 
 
+@contextmanager
+def without(module: str) -> Iterator[None]:
+    """Let `module` not be found meanwhile, unless it has been imported already."""
+    hidden = sys.modules.setdefault(module, None) is None  # type: ignore[arg-type] # None is Python's own sign for that
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[module]
+
+
 # By itself TensorFlow computes with oneDNN only where the CPU has AVX-512 VNNI or the like. The dilated depthwise
 # convolutions of an optimized graph are in oneDNN alone: without it no image could be segmented.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
@@ -36,7 +48,9 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 # anew in the other: memory then grows for thousands of requests.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
-with without_information_lines():
+# Where Keras is installed, TensorFlow imports it, and it what it finds of Matplotlib, pandas and IPython: seconds, and
+# 100 MB, for what a frozen graph never touches. The image has no Keras.
+with without("keras"), without_information_lines():
     import tensorflow as tf
 
 __all__ = ["tf"]

@@ -1,5 +1,6 @@
 """TensorFlow as it is imported: it says only what matters, has what the graph needs, remembers what it has compiled."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from core.tensorflow import without_information_lines
+from core.tensorflow import without, without_information_lines
 from tests.conftest import ROOT
 
 ENGINE = """
@@ -39,6 +40,22 @@ def test_only_information_lines_are_dropped(capfd: pytest.CaptureFixture[str]) -
     os.write(2, b"after\n")
     lines = capfd.readouterr().err.splitlines()
     assert [line[:5] for line in lines] == ["E0000", "Illeg", "after"]
+
+
+def test_what_no_graph_needs_is_not_imported() -> None:
+    command = [sys.executable, "-c", "import sys, core.engine; print('keras' in sys.modules, 'pandas' in sys.modules)"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout == b"False False\n"
+
+
+def test_a_module_is_hidden_only_meanwhile_and_not_from_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with without("this"), pytest.raises(ModuleNotFoundError):
+        importlib.import_module("this")
+    assert importlib.util.find_spec("this")
+    monkeypatch.setitem(sys.modules, "this", sys)
+    with without("this"):
+        assert importlib.import_module("this") is sys
+    assert sys.modules["this"] is sys
 
 
 def test_what_was_compiled_for_a_shape_is_kept() -> None:
