@@ -134,7 +134,7 @@ def test_whatever_is_stopped_or_killed_each_photo_is_done_once(tmp_path: Path, t
         """Return the command, and the process of its worker, when that has done some photos."""
         before = masks()
         command = [*COMMAND, str(photos), str(out), "--workers", "1"]
-        settings = os.environ | {"TMPDIR": temporary}
+        settings = os.environ | {"TMPDIR": temporary, "IMAGE_SIZE": "257"}
         process = subprocess.Popen(command, env=settings, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         wait_for(lambda: masks() >= before + 70 or process.poll() is not None)
         [worker] = (pid for pid, name in children(process.pid).items() if name.startswith("ray::MapWorker"))

@@ -3,10 +3,16 @@
 import random
 import re
 import socket
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from email import message_from_bytes
 from email.message import Message
+from http import HTTPStatus
+from http.client import BadStatusLine, HTTPResponse
+from pathlib import Path
+from threading import Event
 
 import pytest
 from flask import Flask
@@ -17,9 +23,9 @@ from api.patience import HEAD, Connection
 from api.refusal import Refusal, plain
 from app import create_app
 from config import Settings
-from tests.conftest import CHELSEA
+from tests.conftest import CHELSEA, start_service
 from tests.test_api import upload
-from tests.test_bad_input import BOUNDARY
+from tests.test_bad_input import BOUNDARY, REQUESTS
 from tests.test_server import form
 
 KEY = "a key"
@@ -138,26 +144,66 @@ def test_so_does_what_is_not_simply_a_photo(busy: Flask, conn: Connection, data:
     assert conn.peek() == (data)[:HEAD]
 
 
-def test_what_is_taken_for_a_photo_by_its_head_is_the_same_request_to_gunicorn() -> None:
-    """Else a client could hide one request in another's body, from a proxy or from us."""
+def damaged(count: int) -> Iterator[bytes]:
+    """Yield so many heads that were changed in some places, the same each time."""
     original = sent(RIGHT, "Connection: close", "X-Request-ID: mine").partition(b"\r\n\r\n")[0]
-    chance = random.Random(0)  # noqa: S311 - the same each time
+    chance = random.Random(0)  # noqa: S311
     pieces = [bytes([code]) for code in range(256)] + original.split(b"\r\n") + [b"\r\n", b": ", b"Content-Length: 1"]
-    understood = 0
-    for _ in range(20_000):
+    for _ in range(count):
         data = original
         for _ in range(chance.randint(1, 3)):
             at = chance.randrange(len(data))
             data = data[:at] + chance.choice(pieces) + data[at + chance.randint(0, 3) :]
-        head = plain(data + b"\r\n\r\n")
+        yield data + b"\r\n\r\n"
+
+
+def test_what_is_taken_for_a_photo_by_its_head_is_the_same_request_to_gunicorn() -> None:
+    """Else a client could hide one request in another's body, from a proxy or from us."""
+    understood = 0
+    for data in damaged(20_000):
+        head = plain(data)
         if head:
             understood += 1
-            request = next(RequestParser(Config(), [data + b"\r\n\r\n"], ("10.0.0.1", 1)))
+            request = next(RequestParser(Config(), [data], ("10.0.0.1", 1)))
             assert (request.method, request.path, request.uri) == ("POST", "/model/predict", head.target)
             assert {name.lower(): value for name, value in request.headers} == head.headers
             assert request.should_close() == head.is_last
             assert int(dict(request.headers).get("CONTENT-LENGTH", 0)) == head.body_size
     assert 1000 < understood < 19_000
+
+
+def test_what_is_hostile_is_as_harmless_to_a_busy_service(tmp_path: Path) -> None:
+    service = start_service(tmp_path / "log", QUEUE_SIZE="1", IMAGE_SIZE="1024")
+    children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+    worker, over, answers = children.read_text(), Event(), Counter[int]()
+
+    def crowd() -> None:
+        while not over.is_set():
+            answers[service.predict(CHELSEA.read_bytes()).status_code] += 1
+
+    with ThreadPoolExecutor() as pool:
+        crowds = [pool.submit(crowd) for _ in range(2)]
+        for send, status, _ in REQUESTS.values():
+            assert send(service).status_code in {status, 503}
+        refused = 0
+        for data in damaged(500):
+            with closing(socket.create_connection(("127.0.0.1", service.port), timeout=30)) as connection:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                answer = HTTPResponse(connection)
+                with suppress(BadStatusLine, ConnectionResetError):  # closed, as what is no request at all may be
+                    answer.begin()
+                    assert answer.status in {400, 404, 405, 408, 413, 414, 415, 431, 503, 505}
+                    refused += answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+        over.set()
+        for one in crowds:
+            one.result()
+    assert refused > 50
+    assert answers.keys() == {200, 503}
+    assert children.read_text() == worker
+    assert service.predict(CHELSEA.read_bytes()).status_code == 200
+    assert service.stop() == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_and_what_there_is_room_for(app: Flask, conn: Connection) -> None:
