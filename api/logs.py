@@ -36,12 +36,10 @@ class Access(NamedTuple):
 
     def log(self) -> None:
         """Write the line; in JSON, each field is one beside the message too."""
-        access.info(self.line(), extra=self._asdict() | {"milliseconds": round(self.milliseconds, 1)})
-
-    def line(self) -> str:
-        """Return it as a line for people."""
         path = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", self.path)
-        return f"{self.remote} {self.method} {path} {self.status} {self.bytes} bytes {self.milliseconds:.1f} ms"
+        milliseconds = round(self.milliseconds, 1)
+        message = f"{self.remote} {self.method} {path} {self.status} {self.bytes} bytes {milliseconds} ms"
+        access.info(message, extra=self._asdict() | {"path": path, "milliseconds": milliseconds})
 
 
 def install(app: Flask) -> None:

@@ -84,23 +84,16 @@ class InMemoryRequest(Request):
         self._share.give_back()
 
 
-def discard(stream: IO[bytes]) -> bool:
-    """Read the rest of a request that was answered before it had come, so that the next one on the connection can.
-
-    Return whether it came whole.
-    """
-    # A body that is not HTTP has no rest that could be read; gunicorn's own stream raises OSError for Werkzeug's 400.
-    with suppress(HTTPException, ParseException, OSError):
-        while stream.read(CHUNK):
-            pass
-        return True
-    return False
-
-
 def discard_rest(response: Response) -> Response:
-    """Discard what the current request still has; one that is too large is not waited for."""
+    """Read what still comes of a request that was answered before, so that the next one on the connection can be.
+
+    One that is too large is not waited for.
+    """
     if (request.content_length or 0) <= current_app.config["MAX_CONTENT_LENGTH"]:
-        discard(request.stream)
+        # What is not HTTP has no rest that could be read; gunicorn's own stream raises OSError for Werkzeug's 400.
+        with suppress(HTTPException, ParseException, OSError):
+            while request.stream.read(CHUNK):
+                pass
     return response
 
 

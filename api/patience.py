@@ -13,7 +13,7 @@ from gunicorn.workers import gthread
 LINGER, LINGER_BYTES = 5.0, 100_000_000
 # A request whose head is longer, which few are, is a thread's.
 HEAD = 8192
-# Where the main thread reads what is thrown away.
+# Where skip() reads what is thrown away, whichever thread's.
 _WASTE = bytearray(1 << 18)
 
 

@@ -96,7 +96,7 @@ class Refusal:
             logs.HEADER: request_id,
         }
         status, body = HTTPStatus.SERVICE_UNAVAILABLE, body_of(str(error))
-        conn.answer(head_of(status, body, PATH, headers) + body, head.size + head.body_size, last=last)
+        conn.answer(answer_of(status, body, PATH, headers), head.size + head.body_size, last=last)
         seconds = monotonic() - began
         self._metrics.count_request("POST", PATH, status, seconds)
         logs.Access(request_id, conn.client[0], "POST", head.target, status.value, len(body), 1000 * seconds).log()
@@ -110,7 +110,7 @@ def refuse_unread(metrics: Metrics, sock: socket.socket, status: int, reason: st
     metrics.count_request("", UNKNOWN, status, 0)
     body = body_of(message or reason)
     headers = {"Connection": "close", logs.HEADER: logs.new_id()}
-    sock.sendall(head_of(HTTPStatus(status), body, "", headers) + body)
+    sock.sendall(answer_of(HTTPStatus(status), body, "", headers))
 
 
 def body_of(message: str) -> bytes:
@@ -118,8 +118,8 @@ def body_of(message: str) -> bytes:
     return orjson.dumps({"message": message}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def head_of(status: HTTPStatus, body: bytes, path: str, headers: Mapping[str, str]) -> bytes:
-    """Return the head of an error's answer, with `headers` and those that the application's answers at `path` have."""
+def answer_of(status: HTTPStatus, body: bytes, path: str, headers: Mapping[str, str]) -> bytes:
+    """Return a whole answer with `body`, `headers` and the headers that the application's answers at `path` have."""
     own = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     lines = [f"{name}: {value}\r\n" for name, value in (own | dict(headers) | security.headers(path)).items()]
-    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{''.join(lines)}\r\n".encode()
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{''.join(lines)}\r\n".encode() + body

@@ -4,10 +4,11 @@ import json
 import logging
 from pathlib import Path
 
+import pytest
 import requests
 from flask.testing import FlaskClient
 
-from api.logs import JsonFormatter, TextFormatter
+from api.logs import Access, JsonFormatter, TextFormatter
 from tests.conftest import CHELSEA, start_service
 from tests.test_bad_input import raw
 
@@ -42,6 +43,14 @@ def test_json_lines_tell_who_asked_what_and_nothing_of_the_photo(tmp_path: Path)
     assert "JFIF" not in log.read_text()
     assert "seg_map" not in log.read_text()
     assert max(map(len, log.read_text().splitlines())) < 1000
+
+
+def test_no_form_of_a_path_does_anything_to_a_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "access"):
+        Access("7f3b", "10.0.0.1", "GET", "/a\x1b[31m\xe9", 404, 10, 1.234).log()
+    [record] = caplog.records
+    assert record.getMessage() == r"10.0.0.1 GET /a\x1b[31m\xe9 404 10 bytes 1.2 ms"
+    assert json.loads(JsonFormatter().format(record))["path"] == r"/a\x1b[31m\xe9"
 
 
 def test_a_record_is_one_line_whatever_is_in_it() -> None:

@@ -122,7 +122,7 @@ def test_without_the_key_or_of_another_page_it_comes_to_flask(
     busy: Flask, conn: Connection, headers: tuple[str, ...]
 ) -> None:
     assert not refused(busy, conn, sent(*headers))
-    assert conn.peek() == (sent(*headers))[:HEAD]
+    assert conn.peek() == sent(*headers)[:HEAD]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_without_the_key_or_of_another_page_it_comes_to_flask(
 )
 def test_so_does_what_is_not_simply_a_photo(busy: Flask, conn: Connection, data: bytes) -> None:
     assert not refused(busy, conn, data)
-    assert conn.peek() == (data)[:HEAD]
+    assert conn.peek() == data[:HEAD]
 
 
 def damaged(count: int) -> Iterator[bytes]:
@@ -187,10 +187,10 @@ def test_what_is_hostile_is_as_harmless_to_a_busy_service(tmp_path: Path) -> Non
             assert send(service).status_code in {status, 503}
         refused = 0
         for data in damaged(500):
-            with closing(socket.create_connection(("127.0.0.1", service.port), timeout=30)) as connection:
+            connection = socket.create_connection(("127.0.0.1", service.port), timeout=30)
+            with closing(connection), closing(HTTPResponse(connection)) as answer:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
-                answer = HTTPResponse(connection)
                 with suppress(BadStatusLine, ConnectionResetError):  # closed, as what is no request at all may be
                     answer.begin()
                     assert answer.status in {400, 404, 405, 408, 413, 414, 415, 431, 503, 505}
@@ -208,7 +208,7 @@ def test_what_is_hostile_is_as_harmless_to_a_busy_service(tmp_path: Path) -> Non
 
 def test_and_what_there_is_room_for(app: Flask, conn: Connection) -> None:
     assert not refused(app, conn, sent(RIGHT))
-    assert conn.peek() == (sent(RIGHT))[:HEAD]
+    assert conn.peek() == sent(RIGHT)[:HEAD]
 
 
 def test_the_query_is_no_other_address(busy: Flask, conn: Connection) -> None:
