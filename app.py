@@ -12,14 +12,14 @@ from gunicorn.arbiter import Arbiter
 import api
 from api import logs
 from api.metrics import Metrics
-from api.server import Server
+from server.run import Server
 from config import ConfigError, Settings
 from core.errors import ModelError
-from core.executor import Executor
-from core.machine import keep_heap_small
+from core.runtime.queue import Executor
+from core.runtime.cpu import keep_heap_small
 from core.model import ModelWrapper
 from core.types import EngineOptions, Observe, ignore
-from core.weights import Weights, find, own
+from core.weights.registry import Weights, find, own
 
 logger = logging.getLogger(__name__)
 

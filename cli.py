@@ -2,7 +2,7 @@
 
 import click
 
-from commands.batch.command import batch
+from commands.batch.cli import batch
 from commands.evaluate import evaluate
 from commands.fetch import fetch
 from commands.predict import predict

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from core.machine import computes_bfloat16, usable_cores
+from core.runtime.cpu import computes_bfloat16, usable_cores
 from core.types import Canvas, LogFormat, Precision
-from core.weights import MODELS, ZOO
+from core.weights.registry import MODELS, ZOO
 
 
 class ConfigError(Exception):

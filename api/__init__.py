@@ -6,8 +6,8 @@ from flask import Flask
 
 from api import context, demo, health, logs, metadata, metrics, predict, security  # noqa: F401 - adds its routes
 from api.errors import JsonErrorApi
-from api.memory import InMemoryRequest, Memory, discard_rest
-from api.refusal import Refusal
+from api.uploads import InMemoryRequest, Memory, discard_rest
+from server.admission import Refusal
 from config import Settings
 from core.model import ModelWrapper
 

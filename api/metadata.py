@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_restx import Resource, fields
 
-from api.context import current_model, namespace
+from api.extensions import current_model, namespace
 
 serving = namespace.model(
     "Serving",

@@ -14,7 +14,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from api.memory import Memory
+from api.uploads import Memory
 from core.model import ModelWrapper
 from core.types import Stage
 

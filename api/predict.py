@@ -6,13 +6,13 @@ from flask import Response, request
 from flask_restx import Resource, fields
 
 from api.connection import waiting_client
-from api.context import current_metrics, current_model, namespace
-from api.memory import contents, held
-from api.responses import BODIES, JPEG, JSON, PNG, Body, chosen_body, default_output, respond
+from api.extensions import current_metrics, current_model, namespace
+from api.uploads import contents, held
+from core.output.encode import BODIES, JPEG, JSON, PNG, Body, chosen_body, default_output, respond
 from core.errors import InvalidRequest
-from core.image import SERVED
+from core.image.decode import SERVED
 from core.labels import class_ids
-from core.segmentation import Segmentation
+from core.output.segmentation import Segmentation
 
 error = namespace.model(
     "Error",

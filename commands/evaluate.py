@@ -14,12 +14,12 @@ from PIL import Image
 from app import create_model, find_weights
 from config import ConfigError, Settings
 from core.errors import SegmenterError
-from core.evaluate import Accuracy, read_voc
-from core.image import read_image
+from core.evaluation import Accuracy, read_voc
+from core.image.decode import read_image
 from core.types import EngineOptions, UInt8Array
 
 if TYPE_CHECKING:
-    from core.engine import Engine
+    from core.runtime.engine import Engine
 
 
 @dataclass
@@ -64,8 +64,8 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
     measured = [served]
     if against:
         # Importing TensorFlow takes seconds, which `fetch` does without.
-        from core.engine import Engine  # noqa: PLC0415
-        from core.graph import read_graph  # noqa: PLC0415
+        from core.runtime.engine import Engine  # noqa: PLC0415
+        from core.graph.load import read_graph  # noqa: PLC0415
 
         graph = read_graph(find_weights(settings).path)
         stock = Engine(graph, EngineOptions(settings.threads), optimized=False)

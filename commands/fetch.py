@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-import core.fetch
+import core.weights.download
 from config import ConfigError, Settings
 from core.errors import ModelError, SegmenterError
-from core.weights import MODELS, KnownModel, find
+from core.weights.registry import MODELS, KnownModel, find
 
 
 @click.command()

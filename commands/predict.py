@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from api.responses import BODIES, overlay_jpeg_body
+from core.output.encode import BODIES, overlay_jpeg_body
 from app import create_model
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.labels import class_ids
-from core.segmentation import Segmentation
+from core.output.segmentation import Segmentation
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 OURS = re.compile(rf".*\.({'|'.join(BODIES)})\.png")

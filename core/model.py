@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from PIL import Image
 
 from core.errors import InferenceFailed, ModelError, ModelNotReady
-from core.executor import Executor
-from core.image import Photo, decode, open_image, read_image
-from core.machine import give_back_memory
-from core.segmentation import Segmentation, enlarged, resized
+from core.runtime.queue import Executor
+from core.image.decode import Photo, decode, open_image, read_image
+from core.runtime.cpu import give_back_memory
+from core.output.segmentation import Segmentation, enlarged, resized
 from core.types import EngineOptions, Prediction, Stage, UInt8Array
-from core.weights import Weights
+from core.weights.registry import Weights
 
 if TYPE_CHECKING:
-    from core.engine import Engine
+    from core.runtime.engine import Engine
 
 T = TypeVar("T")
 
@@ -173,8 +173,8 @@ class ModelWrapper:
     def _load(self) -> "Engine":
         # Not at the top of the file: importing TensorFlow takes seconds, in which the process should already answer
         # /health and refuse bad settings, and a process that forks after it hangs in its first inference.
-        from core.engine import Engine  # noqa: PLC0415
-        from core.graph import read_graph  # noqa: PLC0415
+        from core.runtime.engine import Engine  # noqa: PLC0415
+        from core.graph.load import read_graph  # noqa: PLC0415
 
         graph = read_graph(self._weights.path)
         if graph.num_classes != len(self.labels):

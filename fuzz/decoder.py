@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["PIL", "core"]):
     from PIL import MpoImagePlugin  # noqa: F401 - is imported late otherwise, uninstrumented
 
     from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-    from core.image import Photo, read_image
+    from core.image.decode import Photo, read_image
 
 from fuzz.seeds import seeds
 

@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from config import Settings
-from core.weights import MODELS
-from tests.zoo import Zoo, archive_of, zoo
+from core.weights.registry import MODELS
+from tests.support.model_zoo import Zoo, archive_of, zoo
 
 ROOT = Path(__file__).parent.parent
 ASTRONAUT = ROOT / "assets" / "astronaut.jpg"

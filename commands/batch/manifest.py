@@ -7,7 +7,7 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from commands.batch.place import Place
+from commands.batch.storage import Place
 from core.errors import SegmenterError
 
 FOLDER = "manifest"

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from api.responses import BODIES
+from core.output.encode import BODIES
 from app import create_model
 from commands.batch.job import Job
 from commands.batch.manifest import SCHEMA
-from commands.batch.place import Place
+from commands.batch.storage import Place
 from commands.predict import ending_of
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from core.segmentation import Segmentation
+from core.output.segmentation import Segmentation
 
 # Why a photo could not be settled, through no fault of its own: no row for the manifest, and the next run tries again.
 LOST = "lost"

@@ -1,0 +1,74 @@
+"""A frozen DeepLab graph, read from a file and checked to be one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+
+from core.weights.archive import read_graph_file
+from core.errors import ModelError
+from core.labels import MAX_CLASSES
+from core.tensorflow import tf
+
+INPUT = "ImageTensor"
+OUTPUT = "SemanticPredictions"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A frozen graph that maps INPUT, uint8 [1, height, width, 3], to OUTPUT, int64 [1, height, width]."""
+
+    graph_def: tf.compat.v1.GraphDef
+    num_classes: int
+
+
+def read_graph(path: Path) -> Graph:
+    """Return the graph in `path`, a serialized GraphDef (.pb) or an archive that holds one (.tar.gz, .tar).
+
+    Raises ModelError where it isn't a DeepLab graph.
+    """
+    content = read_graph_file(path)
+    expected = f"{path} is not a frozen DeepLab graph: expected a serialized TensorFlow GraphDef"
+    try:
+        graph_def = tf.compat.v1.GraphDef.FromString(content)
+    except DecodeError:
+        raise ModelError(f"{expected}, found {len(content):,} bytes that begin with {content[:16]!r}") from None
+    if not graph_def.node:
+        raise ModelError(f"{expected}, found {len(content):,} bytes without a node")
+    graph = tf.Graph()
+    with graph.as_default():
+        try:
+            tf.import_graph_def(graph_def, name="")
+        except ValueError as error:
+            raise ModelError(f"{expected}, found a broken one: {error}") from error
+    _check(graph, path, INPUT, "Placeholder", tf.uint8)
+    output = _check(graph, path, OUTPUT, None, tf.int64)
+    return Graph(graph_def, _count_classes(output, path))
+
+
+def _check(graph: tf.Graph, path: Path, name: str, kind: str | None, dtype: tf.DType) -> tf.Operation:
+    """Return the node `name` of `graph`; raise ModelError unless it has one output, of `dtype`, and is of `kind`."""
+    expected = f"{path} is not a frozen DeepLab graph: expected a node {name} of {kind or 'any kind'}, {dtype.name}"
+    try:
+        node = graph.get_operation_by_name(name)
+    except KeyError:
+        names = [operation.name for operation in graph.get_operations()]
+        raise ModelError(f"{expected}; found {len(names)} others, from {names[0]} to {names[-1]}") from None
+    found = [output.dtype for output in node.outputs]
+    if found != [dtype] or kind not in (None, node.type):
+        raise ModelError(f"{expected}; found {node.type}, {', '.join(type_.name for type_ in found) or 'no output'}")
+    return node
+
+
+def _count_classes(output: tf.Operation, path: Path) -> int:
+    """Return the size of the last axis of the logits, which are what the nearest ArgMax above `output` reads."""
+    node = output
+    while node.type != "ArgMax":
+        if not node.inputs:
+            raise ModelError(f"{path} is not a frozen DeepLab graph: expected an ArgMax above {OUTPUT}, found none")
+        node = node.inputs[0].op
+    shape = node.inputs[0].shape
+    classes = shape[-1] if shape.rank else None
+    if classes is None or not 2 <= classes <= MAX_CLASSES:
+        raise ModelError(f"{path}: expected logits of 2 to {MAX_CLASSES} classes at {node.name}, found shape {shape}")
+    return int(classes)

@@ -1,0 +1,193 @@
+"""The image: built from the Dockerfile, run as it will be, and asked over HTTP.
+
+IMAGE_TOOL names a program with the verbs `build TAG`, `run TAG -e NAME=VALUE`, `inspect TAG` and `size TAG`; the
+container shares the host's network.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import CHELSEA, ROOT, Service, free_port
+from tests.support.model_zoo import Zoo, sha512_of
+
+TAG, FULL_TAG = "segmenter-test:mobile", "segmenter-test:full"
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    """The tool, with the image built."""
+    tool = os.environ.get("IMAGE_TOOL")
+    if not tool:
+        pytest.skip("IMAGE_TOOL does not name a program that builds and runs images")
+    build = subprocess.run([tool, "build", TAG], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert build.returncode == 0, build.stderr[-3000:]
+    return tool
+
+
+@pytest.fixture(scope="module")
+def container(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The image, running with IMAGE_SIZE=333."""
+    with running(image, TAG, tmp_path_factory.mktemp("container") / "log", IMAGE_SIZE=333, MAX_UPLOAD_MB=1) as service:
+        yield service
+
+
+@contextmanager
+def running(image: str, tag: str, log: Path, **settings: object) -> Iterator[Service]:
+    """Run the image `tag` until the end of the block."""
+    port = free_port()
+    options = [option for name, value in ({"PORT": port} | settings).items() for option in ("-e", f"{name}={value}")]
+    with started([image, "run", tag, *options], port, log) as service:
+        yield service
+
+
+@contextmanager
+def started(command: list[str], port: int, log: Path) -> Iterator[Service]:
+    """Run `command`, which serves on `port`, until the end of the block."""
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)
+    service = Service(process, port, 0)
+    began = time.monotonic()
+    try:
+        while True:
+            try:
+                if requests.get(f"{service.url}/health/ready", timeout=5).ok:
+                    break
+            except requests.ConnectionError:
+                pass
+            assert time.monotonic() < began + 120, log.read_text()
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.2)
+        yield service
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{service.url}/health/live", timeout=5)
+
+
+def inspected(image: str) -> str:
+    """Return the image's configuration, as JSON."""
+    return subprocess.run([image, "inspect", TAG], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_images_configuration(image: str) -> None:
+    config = json.loads(inspected(image))
+    assert config["User"] == "10001:0"
+    assert list(config["ExposedPorts"]) == ["5000/tcp"]
+    assert config["Cmd"] == ["python", "app.py"]
+    assert "/health/ready" in str(config["Healthcheck"]["Test"])
+    size = subprocess.run([image, "size", TAG], capture_output=True, text=True, check=True).stdout
+    [gigabytes] = re.findall(r"([\d.]+) GB", size)
+    assert float(gigabytes) < 1.3
+
+
+def test_the_container_answers_good_and_bad_requests(container: Service) -> None:
+    body = container.predict(CHELSEA.read_bytes()).json()
+    assert body["image_size"] == [333, 221]
+    assert sum(row.count(8) for row in body["seg_map"]) > 0.7 * 333 * 221
+    assert requests.get(f"{container.url}/model/metadata", timeout=10).json()["serving"]["image_size"] == 333
+    assert requests.get(f"{container.url}/", timeout=10).status_code == 200
+    assert container.predict(b"text").status_code == 400
+    assert container.predict(b"").status_code == 400
+    assert container.predict(b"\0\0\0\x18ftypheic").status_code == 415
+    assert container.predict(bytes(1_100_000)).status_code == 413
+    assert requests.get(f"{container.url}/nope", timeout=10).status_code == 404
+    assert requests.get(f"{container.url}/model/predict", timeout=10).status_code == 405
+
+
+def test_the_container_does_not_run_as_root(container: Service) -> None:
+    users = set()
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/environ", "rb") as file:
+                ours = f"\0PORT={container.port}\0".encode() in b"\0" + file.read() + b"\0"
+            with open(f"/proc/{process}/cmdline", "rb") as file:
+                ours = ours and file.read() == b"/venv/bin/python\0app.py\0"
+        except OSError:
+            continue
+        if ours:
+            users.add(os.stat(f"/proc/{process}").st_uid)
+    assert users == {10001}
+
+
+def test_the_health_check_passes_in_the_container(container: Service, image: str) -> None:
+    output = subprocess.run([image, "inspect", TAG], capture_output=True, text=True, check=True).stdout
+    [_, *command] = json.loads(output)["Healthcheck"]["Test"]
+    for port, status in ((container.port, 0), (free_port(), 1)):
+        run = subprocess.run(
+            [image, "run", TAG, "-e", f"PORT={port}", "--", *command], capture_output=True, check=False
+        )
+        assert (run.returncode == 0) == (status == 0)
+
+
+def test_a_bad_setting_ends_the_container(image: str) -> None:
+    run = subprocess.run(
+        [image, "run", TAG, "-e", "MODEL_TYPE=huge"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode != 0
+    assert "error: MODEL_TYPE='huge' can't be used; allowed: mobile" in run.stderr
+
+
+def test_the_full_model_without_its_graph_ends_the_container_with_the_command(image: str) -> None:
+    run = subprocess.run(
+        [image, "run", TAG, "-e", "MODEL_TYPE=full"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode != 0
+    assert "error: the graph of MODEL_TYPE=full is not there: /models/" in run.stderr
+    assert "python cli.py fetch full" in run.stderr
+
+
+def test_the_full_model_can_be_baked_in(image: str, full_zoo: tuple[Zoo, Path], tmp_path: Path) -> None:
+    server, graph = full_zoo
+    arguments = {"MODEL_TYPE": "full", "MODEL_MIRROR": server.url, "MODEL_SHA512": f"full={sha512_of(graph)}"}
+    options = [option for name, value in arguments.items() for option in ("--build-arg", f"{name}={value}")]
+    build = subprocess.run([image, "build", FULL_TAG, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert build.returncode == 0, build.stderr[-3000:]
+    with running(image, FULL_TAG, tmp_path / "log") as service:
+        serving = requests.get(f"{service.url}/model/metadata", timeout=10).json()["serving"]
+        assert (serving["model_type"], serving["backbone"]) == ("full", "Xception-65")
+        seg_map = service.predict(CHELSEA.read_bytes()).json()["seg_map"]
+        assert sum(row.count(8) for row in seg_map) > 0.7 * 513 * 341
+
+
+@contextmanager
+def file_system(tag: str) -> Iterator[str]:
+    """Yield a folder with the files of the image `tag`."""
+    if os.geteuid() != 0 or not shutil.which("buildah"):
+        pytest.skip("only root can mount an image, with buildah")
+
+    def output(*arguments: str) -> str:
+        return subprocess.run(["buildah", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    name = output("from", "--pull-never", f"localhost/{tag}")
+    try:
+        yield output("mount", name)
+    finally:
+        output("rm", name)
+
+
+def test_any_user_may_run_it_read_only_and_without_capabilities(image: str, tmp_path: Path) -> None:
+    uid, port, log = "54321", free_port(), tmp_path / "log"
+    environment = [f"PORT={port}", *json.loads(inspected(image))["Env"]]
+    with file_system(TAG) as root:
+        command = ["unshare", "--mount", "--pid", "--fork", str(ROOT / "tests" / "hardened.sh"), root, uid]
+        script = "id -u; grep CapBnd /proc/self/status; ! touch /tmp/a || exit 1; cd /service; exec env python app.py"
+        with started([*command, "env", "-i", *environment, "sh", "-c", script], port, log) as service:
+            assert (
+                sum(row.count(8) for row in service.predict(CHELSEA.read_bytes()).json()["seg_map"]) > 0.7 * 513 * 341
+            )
+            noisy = service.predict(CHELSEA.read_bytes(), params={"output": "cutout", "size": "original"})
+            assert noisy.status_code == 200
+    assert log.read_text().splitlines()[:2] == [uid, "CapBnd:\t0000000000000000"]
