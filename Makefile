@@ -1,38 +1,47 @@
-# `make run` and `make test` need Python 3.11 and nothing else: each makes the environment it uses.
+# Every target creates the virtual environment that it needs; Python 3.11 is the only requirement of `run` and `test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 FUZZ := .venv-fuzz
-# Of each kind of fuzzing.
+# Duration of each fuzzer.
 SECONDS ?= 60
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: run test check format docs deploy-check rolling bench soak archive fuzz graph clean
+.PHONY: help run test test-all check format docs deploy-check rolling bench soak archive fuzz graph clean
+.DEFAULT_GOAL := help
+
+help:  ## print this list
+	@sed -En 's/^([a-z-]+):.*##[[:space:]]*(.*)/\1#\2/p' $(MAKEFILE_LIST) | \
+		while IFS='#' read -r target help; do printf '  %-14s%s\n' "$$target" "$$help"; done
 
 run: $(VENV)/run  ## serve on http://localhost:5000
 	$(BIN)/python app.py
 
-test: $(VENV)/test  ## run the tests
+test: $(VENV)/test  ## run the tests that are not marked slow; ARGS=PYTEST_OPTIONS, VOC_VAL=FOLDER
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: $(VENV)/test  ## run all tests; those whose tool or data is missing are skipped, see CONTRIBUTING.md
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/test  ## lint, format and types, without changing a file
+check: $(VENV)/test  ## check lint, format, spelling and types; changes no file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 
-format: $(VENV)/test  ## mend what ruff can
+format: $(VENV)/test  ## fix lint errors where ruff can, and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/test  ## rewrite the README's generated tables
-	$(BIN)/python docs/generate.py
+docs: $(VENV)/test  ## write the generated tables of settings in README.md and docs/settings.md
+	$(BIN)/python -m docs.generate
 
-deploy-check: $(VENV)/test  ## check what is in deploy/, its schemas and against the code
-	$(BIN)/python -m pytest tests/test_deploy.py $(ARGS)
+deploy-check: $(VENV)/test  ## check deploy/ against the Kubernetes and Compose schemas and against the code
+	$(BIN)/python -m pytest tests/deploy $(ARGS)
 
-rolling: $(VENV)/test  ## replace and kill replicas under load, behind HAProxy (Debian's); ARGS=--help
+rolling: $(VENV)/test  ## replace and kill replicas under load, behind HAProxy; needs haproxy; ARGS=--help
 	$(BIN)/python benchmarks/rolling.py $(ARGS)
 
 bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--quick, VOC_VAL=FOLDER
@@ -40,13 +49,13 @@ bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--qui
 	$(BENCH)/bin/python benchmarks/engines.py $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
 	$(BENCH)/bin/python benchmarks/service.py $(ARGS)
 
-soak: $(VENV)/test  ## try to break the service for ten minutes or more; ARGS=--short
+soak: $(VENV)/test  ## stress test, 10 minutes or more; ARGS=--short
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
-archive: $(VENV)/test  ## hold batch against thousands of files; VOC_VAL=FOLDER
+archive: $(VENV)/test  ## test `cli.py batch` with thousands of files; VOC_VAL=FOLDER
 	$(BIN)/python benchmarks/archive.py $(VOC_VAL) $(ARGS)
 
-fuzz: $(FUZZ)/installed  ## send hostile files to the decoder and hostile requests to the service; SECONDS=60 of each
+fuzz: $(FUZZ)/installed  ## fuzz the decoder and the HTTP service; SECONDS=60 each
 	$(FUZZ)/bin/python -m fuzz.decoder -max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=1
 	$(FUZZ)/bin/python -m fuzz.service $(SECONDS)
 
@@ -56,7 +65,7 @@ graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm 
 	$(BIN)/python assets/convert.py $(DOWNLOAD)/*.tgz $(GRAPH)
 	rm -r $(DOWNLOAD)
 
-clean:  ## remove what make made
+clean:  ## remove the virtual environments and caches
 	rm -rf $(VENV) $(BENCH) $(FUZZ) fuzz/corpus .*_cache
 
 $(VENV)/run: requirements.txt

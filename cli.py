@@ -1,4 +1,4 @@
-"""The model without a server: `python cli.py --help`."""
+"""The command line: `python cli.py --help`."""
 
 import click
 
@@ -10,7 +10,7 @@ from commands.predict import predict
 
 @click.group()
 def cli() -> None:
-    """Use, get and measure the model that the service serves. Settings are the service's, as environment variables."""
+    """Use, fetch and evaluate the model without a server. The environment variables are those of the service."""
 
 
 for command in (batch, evaluate, fetch, predict):

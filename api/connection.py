@@ -1,22 +1,22 @@
-"""Whether somebody still waits at the other end of a request."""
+"""Detects that the client of a request has disconnected."""
 
 import select
 from collections.abc import Callable
 
 from flask import request
 
-# That the other side has closed, where the system tells (Linux).
-GONE = getattr(select, "POLLRDHUP", 0)
+# The poll event for a peer that has closed its side of the connection. Only Linux has it.
+PEER_CLOSED = getattr(select, "POLLRDHUP", 0)
 
 
-def waiting_client() -> Callable[[], bool]:
-    """Return a function that tells, in any thread, whether the client of the current request is still connected.
+def connection_check() -> Callable[[], bool]:
+    """Return a function that tells, from any thread, whether the client of the current request is still connected.
 
-    One that has closed its sending side only counts as gone too, as it does for nginx.
+    A client that has closed only its sending side counts as disconnected, as it does for nginx.
     """
     sock = request.environ.get("gunicorn.socket")
-    if sock is None or not GONE:
+    if sock is None or not PEER_CLOSED:
         return lambda: True
     poll = select.poll()
-    poll.register(sock, GONE)
+    poll.register(sock, PEER_CLOSED)
     return lambda: not poll.poll(0)

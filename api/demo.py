@@ -1,4 +1,4 @@
-"""GET /demo: the page for people, one file of HTML that uses nothing but this API, and the photos to try it with."""
+"""GET /demo: a web page that calls this API, in one HTML file, and its sample photos."""
 
 import base64
 import hashlib
@@ -14,8 +14,8 @@ ASSETS = Path(__file__).parent.parent / "assets"
 SAMPLES = ("astronaut.jpg", "chelsea.jpg")
 
 
-def install(app: Flask) -> None:
-    """Give `app` the page and its sample photos; they are public, with or without an API_KEY."""
+def init_app(app: Flask) -> None:
+    """Add the page and its sample photos to `app`; they need no API key."""
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": content_security_policy(PAGE)}
 
     @app.get("/demo")
@@ -28,7 +28,7 @@ def install(app: Flask) -> None:
 
 
 def content_security_policy(page: str) -> str:
-    """Return the policy under which `page` can reach its own service only, and runs only what is written in it."""
+    """Return the policy that lets `page` connect to its own service only, and run only its inline code."""
     return page_policy(
         "img-src 'self' data:", f"script-src {_hash(page, 'script')}", f"style-src {_hash(page, 'style')}"
     )

@@ -1,10 +1,11 @@
-"""What the handlers of several files share: the namespace of the model, the model itself, and the counters."""
+"""Objects that the handlers share: the namespace of the model, and the objects of the current application."""
 
 from typing import cast
 
 from flask import current_app
 from flask_restx import Namespace
 
+from api.budget import MemoryBudget
 from api.metrics import Metrics
 from core.model import ModelWrapper
 
@@ -12,10 +13,15 @@ namespace = Namespace("model", "Segment images, and learn about the model")
 
 
 def current_model() -> ModelWrapper:
-    """Return the model that the current application serves."""
+    """Return the model of the current application."""
     return cast(ModelWrapper, current_app.extensions["model"])
 
 
 def current_metrics() -> Metrics:
-    """Return the counters of the current application."""
+    """Return the metrics of the current application."""
     return cast(Metrics, current_app.extensions["metrics"])
+
+
+def current_budget() -> MemoryBudget:
+    """Return the memory budget of the current application."""
+    return cast(MemoryBudget, current_app.extensions["budget"])

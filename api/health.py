@@ -1,4 +1,4 @@
-"""GET /health/live and /health/ready: for what watches the service."""
+"""GET /health/live and /health/ready: the probes of load balancers and orchestrators."""
 
 from flask_restx import Namespace, Resource, fields
 

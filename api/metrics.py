@@ -1,4 +1,4 @@
-"""GET /metrics: what the service has done and is doing, as Prometheus reads it."""
+"""GET /metrics: counters and gauges of the service, in the text format of Prometheus."""
 
 from time import monotonic
 
@@ -14,87 +14,90 @@ from prometheus_client import (
     generate_latest,
 )
 
-from api.uploads import Memory
+from api.budget import MemoryBudget
 from core.model import ModelWrapper
 from core.types import Stage
 
-# A time for each series, which nothing here needs.
+# Creation times of the series, which double their number and which no dashboard here uses.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-# Seconds; from a small image on a fast machine to the full model's deadline on a slow one.
+# Upper bounds in seconds: from a small image on a fast machine to the full model on a slow one.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 UNKNOWN = "unknown"
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 
 
 class Metrics:
-    """The counters of one application. A label has few values, whatever is sent: an unknown path is one of them."""
+    """The metrics of one application.
+
+    Labels have a bounded number of values, whatever clients send: all unknown paths share one value.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
-            "segmenter_requests", "Requests answered", ["method", "path", "status"], registry=self.registry
+            "segmenter_requests", "Requests with a response", ["method", "path", "status"], registry=self.registry
         )
         self._seconds = Histogram(
             "segmenter_request_duration_seconds",
-            "From a request's head to its answer",
+            "From a request's head to its response",
             ["path"],
             buckets=BUCKETS,
             registry=self.registry,
         )
         self._stages = Histogram(
             "segmenter_stage_duration_seconds",
-            "What the time of an image goes to: its turn in the queue, decoding, inference, encoding the answer",
+            "Duration of the stages of an image: waiting in the queue, decoding, inference, encoding",
             ["stage"],
             buckets=BUCKETS,
             registry=self.registry,
         )
         self._images = Counter("segmenter_images", "Images segmented", registry=self.registry)
-        self._pixels = Counter("segmenter_pixels", "Pixels of the maps of these images", registry=self.registry)
+        self._pixels = Counter("segmenter_pixels", "Pixels of the results of these images", registry=self.registry)
 
     def observe(self, stage: Stage, seconds: float) -> None:
-        """Count one `stage` of an image."""
+        """Record the duration of one `stage` of an image."""
         self._stages.labels(stage).observe(seconds)
 
     def count_image(self, width: int, height: int) -> None:
-        """Count an image that was segmented, by the size of its map."""
+        """Count a segmented image whose result has `width` x `height` pixels."""
         self._images.inc()
         self._pixels.inc(width * height)
 
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
-        """Count a request for `path`, a route or UNKNOWN, that was answered with `status` after `seconds`."""
+        """Count a request for `path`, a route or UNKNOWN, with its response's `status` after `seconds`."""
         self._requests.labels(method if method in METHODS else "other", path, int(status)).inc()
         self._seconds.labels(path).observe(seconds)
 
-    def watch(self, model: ModelWrapper, memory: Memory) -> None:
-        """Show the state of `model` and `memory` as it is whenever it is asked for."""
-        queue = model.executor
+    def watch(self, model: ModelWrapper, budget: MemoryBudget) -> None:
+        """Add gauges that read the state of `model` and `budget` at each scrape."""
+        queue = model.queue
         for name, documentation, value in (
-            ("queue_requests", "Requests being worked on or waiting", lambda: queue.admitted),
-            ("queue_waiting", "Requests waiting for their turn", lambda: queue.waiting),
-            ("queue_limit", "Requests that may be worked on or waiting (QUEUE_SIZE)", lambda: queue.size),
-            ("held_bytes", "Uploads and answers in memory", lambda: memory.held),
-            ("held_limit_bytes", "How much that may be", lambda: memory.limit),
+            ("queue_requests", "Requests that are running or waiting", lambda: queue.admitted),
+            ("queue_waiting", "Requests that are waiting", lambda: queue.waiting),
+            ("queue_limit", "Requests that may run or wait (QUEUE_SIZE)", lambda: queue.size),
+            ("held_bytes", "Bytes of uploads and responses in memory", lambda: budget.reserved),
+            ("held_limit_bytes", "Bytes of uploads and responses that may be in memory", lambda: budget.limit),
             ("model_ready", "Whether images can be segmented", lambda: model.ready),
         ):
             Gauge(f"segmenter_{name}", documentation, registry=self.registry).set_function(value)
-        serving = {name: str(value) for name, value in model.metadata["serving"].items()}
+        serving = {name: str(value) for name, value in model.serving.items()}
         info = Gauge("segmenter_model_info", "The model that is served", list(serving), registry=self.registry)
         info.labels(**serving).set(1)
 
 
-def install(app: Flask, metrics: Metrics) -> None:
-    """Give `app` the page of `metrics`, and count what it answers."""
+def init_app(app: Flask, metrics: Metrics) -> None:
+    """Add GET /metrics to `app`, and count its requests in `metrics`."""
 
     @app.before_request
-    def begin() -> None:
-        g.began = monotonic()
+    def start_timer() -> None:
+        g.began_at = monotonic()
 
     @app.after_request
-    def count(response: Response) -> Response:
+    def count_response(response: Response) -> Response:
         path = request.url_rule.rule if request.url_rule else UNKNOWN
-        metrics.count_request(request.method, path, response.status_code, monotonic() - g.began)
+        metrics.count_request(request.method, path, response.status_code, monotonic() - g.began_at)
         return response
 
     @app.get("/metrics")

@@ -1,4 +1,4 @@
-"""Who may ask, from where, and what a browser may do with the answers."""
+"""Access control and the security headers: API key, CORS, content security policy."""
 
 import hmac
 from http import HTTPStatus
@@ -7,12 +7,12 @@ from flask import Flask, request
 from flask_cors import CORS
 from werkzeug import Response
 
-from api.errors import answer
+from api.errors import error_response
 from config import Settings
 
 
 def page_policy(*sources: str) -> str:
-    """Return the content security policy of a page that reaches its own service only, with the `sources` it needs."""
+    """Return the content security policy of a page that connects to its own service only, and loads from `sources`."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -25,19 +25,19 @@ def page_policy(*sources: str) -> str:
     )
 
 
-# Swagger UI's page starts itself by an inline script, and has fonts, styles and pictures of its own.
+# Swagger UI starts by an inline script, and loads its own fonts, styles and pictures.
 SWAGGER_POLICY = page_policy(
     "font-src 'self'",
     "img-src 'self' data: blob:",
     "script-src 'self' 'unsafe-inline'",
     "style-src 'self' 'unsafe-inline'",
 )
-# What is not a page has nothing to load.
+# Responses that are not pages load nothing.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
-def install(app: Flask, settings: Settings) -> None:
-    """Let `app` answer only whom `settings` allow, with headers that keep browsers from misusing what it says."""
+def init_app(app: Flask, settings: Settings) -> None:
+    """Add the API key and CORS of `settings` to `app`, and the security headers to its responses."""
     if settings.cors_enable:
         CORS(app, origins=list(settings.cors_origins), expose_headers=["Retry-After", "X-Request-ID"])
     if settings.api_key:
@@ -46,28 +46,30 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def _require_key(key: str) -> Response | None:
-    """Refuse a request to the model without the right X-API-Key; a CORS preflight can't carry one."""
+    """Reject a request to /model/ without the right X-API-Key, except a CORS preflight, which can't carry one."""
     if not request.path.startswith("/model/") or request.method == "OPTIONS":
         return None
     if is_key(request.headers.get("X-API-Key", ""), key):
         return None
-    return answer(HTTPStatus.UNAUTHORIZED, "the header X-API-Key is missing or wrong; send the key of this service")
+    return error_response(
+        HTTPStatus.UNAUTHORIZED, "the header X-API-Key is missing or wrong; send the key of this service"
+    )
 
 
 def is_key(given: str, key: str) -> bool:
-    """Return whether `given`, as WSGI hands it over, is `key`, in a time that does not tell how much of it is right."""
+    """Return whether `given`, a header as WSGI decodes it (Latin-1), is `key`; the comparison takes constant time."""
     return hmac.compare_digest(given.encode("latin-1"), key.encode())
 
 
 def headers(path: str) -> dict[str, str]:
-    """Return the headers that each answer at `path` has, unless it has its own."""
+    """Return the default security headers of a response at `path`."""
     common = {
         "Content-Security-Policy": SWAGGER_POLICY if path == "/" else DATA_POLICY,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
     }
-    # What is in somebody's photo is for nobody else's cache.
+    # Results are private to the client that sent the photo: no cache may keep them.
     return common | {"Cache-Control": "no-store"} if path.startswith("/model/") else common
 
 

@@ -1,1 +1,1 @@
-"""What `python cli.py` can do: a file, or a folder, for each command."""
+"""The commands of `python cli.py`, one module each."""

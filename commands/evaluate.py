@@ -1,4 +1,4 @@
-"""`python cli.py evaluate`: the mean IoU on photos with known masks."""
+"""`python cli.py evaluate`: measure the mean IoU on photos with ground-truth masks."""
 
 import statistics
 import sys
@@ -11,12 +11,13 @@ import click
 import numpy as np
 from PIL import Image
 
-from app import create_model, find_weights
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.evaluation import Accuracy, read_voc
 from core.image.decode import read_image
+from core.image.resize import resized
 from core.types import EngineOptions, UInt8Array
+from segmenter import create_model, find_weights
 
 if TYPE_CHECKING:
     from core.runtime.engine import Engine
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Measured:
-    """An engine, and what came of its label maps."""
+    """An engine with the accuracy and the durations of its label maps."""
 
     name: str
     engine: "Engine"
@@ -32,23 +33,25 @@ class Measured:
     milliseconds: list[float] = field(default_factory=list)
 
     def run(self, image: UInt8Array, truth: UInt8Array) -> UInt8Array:
-        """Return the labels of `image`, timed and scored."""
-        began = time.perf_counter()
+        """Return the labels of `image`; add their time and their accuracy."""
+        began_at = time.perf_counter()
         seg_map = self.engine.run(image)
-        self.milliseconds.append((time.perf_counter() - began) * 1000)
+        self.milliseconds.append((time.perf_counter() - began_at) * 1000)
         self.score.add(truth, seg_map)
         return seg_map
 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--every", type=click.IntRange(min=1), default=1, help="Only each so many-th photo.")
-@click.option("--against", type=click.Choice(["stock"]), help="Run the unmodified graph too, and compare each pixel.")
+@click.option("--every", type=click.IntRange(min=1), default=1, help="Use every N-th photo.")
+@click.option(
+    "--against", type=click.Choice(["stock"]), help="Run the unmodified graph as well, and compare each pixel."
+)
 def evaluate(folder: Path, every: int, against: str | None) -> None:
-    """Measure the mean IoU on FOLDER, photos and masks in PASCAL VOC's layout.
+    """Measure the mean IoU on FOLDER, which holds photos and masks in PASCAL VOC's layout.
 
-    Each photo goes the way it goes in the service: read, resized to IMAGE_SIZE, segmented. The map is brought to the
-    photo's own size by nearest neighbour and compared with the mask.
+    Each photo is processed as in the service: decoded, resized to IMAGE_SIZE and segmented. The label map is enlarged
+    to the size of the photo by nearest neighbour, and compared with the mask.
 
     Example: IMAGE_SIZE=257 python cli.py evaluate VOC2012 --against stock
     """
@@ -63,9 +66,9 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
         raise click.ClickException(str(error)) from error
     measured = [served]
     if against:
-        # Importing TensorFlow takes seconds, which `fetch` does without.
-        from core.runtime.engine import Engine  # noqa: PLC0415
+        # These import TensorFlow, which takes seconds that the other commands should not need.
         from core.graph.load import read_graph  # noqa: PLC0415
+        from core.runtime.engine import Engine  # noqa: PLC0415
 
         graph = read_graph(find_weights(settings).path)
         stock = Engine(graph, EngineOptions(settings.threads), optimized=False)
@@ -74,7 +77,8 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
     with click.progressbar(examples, label=f"{len(examples)} photos", file=sys.stderr) as bar:
         for photo, mask in bar:
             truth = np.asarray(Image.open(mask))
-            image = model.resize(read_image(photo.read_bytes(), max_pixels=10**9, enough=settings.image_size))
+            decoded = read_image(photo.read_bytes(), max_pixels=10**9, min_long_side=settings.image_size)
+            image = np.asarray(resized(decoded, settings.image_size))
             maps = [one.run(image, truth) for one in measured]
             pixels += maps[0].size
             different += int(np.count_nonzero(maps[0] != maps[-1]))

@@ -1,14 +1,15 @@
-"""`python cli.py fetch`: a known model's graph into the cache folder."""
+"""`python cli.py fetch`: bring the graph of a known model into the cache folder."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-import core.weights.download
 from config import ConfigError, Settings
 from core.errors import ModelError, SegmenterError
-from core.weights.registry import MODELS, KnownModel, find
+from core.weights.download import download_graph, install_graph
+from core.weights.registry import MODELS, KnownModel, known_weights
 
 
 @click.command()
@@ -17,37 +18,43 @@ from core.weights.registry import MODELS, KnownModel, find
     "--from",
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The archive, or the graph out of it, that you have already: for machines without a network.",
+    help="An archive or a graph that is on this machine already, for machines without a network.",
 )
 def fetch(name: str, source: Path | None) -> None:
-    """Get the graph of the model NAME into the folder MODEL_CACHE, and verify it.
+    """Bring the graph of the model NAME into the folder MODEL_CACHE, and verify it.
 
-    It is downloaded from TensorFlow's model zoo, or MODEL_MIRROR. After a break, the same command goes on from there.
+    It is downloaded from TensorFlow's model zoo, or from MODEL_MIRROR. The same command resumes a broken download.
 
     Example: python cli.py fetch full
     """
     try:
-        print(_get(MODELS[name], source, Settings.from_environment()))
+        print(_fetch(MODELS[name], source, Settings.from_environment()))
     except (ConfigError, SegmenterError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def _get(model: KnownModel, source: Path | None, settings: Settings) -> Path:
-    """Return the verified graph's file, which is brought there if it is not there yet."""
+def _fetch(model: KnownModel, source: Path | None, settings: Settings) -> Path:
+    """Return the file of the verified graph, which is installed or downloaded if it is missing."""
     sha512 = settings.model_sha512.get(model.name, "")
     expected = sha512 or model.sha512
     if source:
-        return core.fetch.install(model, source, settings.model_cache, expected)
+        return install_graph(model, source, settings.model_cache, expected)
     try:
-        return find(model.name, settings.model_cache, sha512).path
+        return known_weights(model.name, settings.model_cache, sha512).path
     except ModelError:
         if model.bundled:
             raise
-    # Its length is known when the first bytes come.
-    with click.progressbar(length=1, label=model.archive, file=sys.stderr) as bar:
+    with ExitStack() as stack:
+        shown = 0
+        bar = None
 
-        def report(received: int, total: int) -> None:
-            bar.length = max(total, received)
-            bar.update(received - bar.pos)
+        def progress(received: int, total: int) -> None:
+            nonlocal bar, shown
+            # The length of a bar is fixed, and is known with the first bytes.
+            bar = bar or stack.enter_context(
+                click.progressbar(length=max(total, received), label=model.archive, file=sys.stderr)
+            )
+            bar.update(received - shown)
+            shown = received
 
-        return core.fetch.fetch(model, settings.model_cache, settings.model_mirror, expected, report)
+        return download_graph(model, settings.model_cache, settings.model_mirror, expected, progress)

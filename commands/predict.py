@@ -1,4 +1,4 @@
-"""`python cli.py predict`: what the service would answer, written to files."""
+"""`python cli.py predict`: segment photos without a server, and write the results to files."""
 
 import re
 import sys
@@ -8,90 +8,79 @@ from pathlib import Path
 
 import click
 
-from core.output.encode import BODIES, overlay_jpeg_body
-from app import create_model
+from commands.options import classes_option, output_option, size_option
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.labels import class_ids
-from core.output.segmentation import Segmentation
+from core.output.encode import ENCODERS, encode_overlay_jpeg, file_suffix
+from core.types import Size
+from segmenter import create_model
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
-OURS = re.compile(rf".*\.({'|'.join(BODIES)})\.png")
+# The pictures that this command writes.
+RESULTS = re.compile(rf".*\.({'|'.join(ENCODERS)})\.png")
 
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PHOTO...")
-@click.option("--output", type=click.Choice(list(BODIES)), default="overlay", show_default=True, help="What to make.")
-@click.option(
-    "--size",
-    type=click.Choice(["model", "original"]),
-    default="original",
-    show_default=True,
-    help="The size of the resized image that the model sees, or of the photo itself.",
-)
-@click.option("--classes", help="Only these count, the rest is background: names or ids, separated by commas.")
+@output_option("overlay")
+@size_option("original")
+@classes_option
 @click.option(
     "-o",
     "destination",
     type=click.Path(path_type=Path),
     default=Path("."),
-    help="The folder to write to, by default this one; for one photo also a file (.jpg makes an overlay a JPEG) or -.",
+    help="The folder to write to; default: the current one. For one photo also a file (a .jpg makes an overlay a JPEG) "
+    "or - for standard output.",
 )
-def predict(photos: tuple[Path, ...], output: str, size: str, classes: str | None, destination: Path) -> None:
+def predict(photos: tuple[Path, ...], output: str, size: Size, classes: str | None, destination: Path) -> None:
     """Segment each PHOTO, or the photos in a folder, without a server.
 
-    Writes what the service would answer: PHOTO's name with .map.json, .objects.json, .mask.png, .overlay.png or
-    .cutout.png. A photo that can't be read is reported, and the others are done.
+    Writes what the service would return: a file with the PHOTO's name and .map.json, .objects.json, .mask.png,
+    .overlay.png or .cutout.png. A photo that can't be read is reported, and the others are segmented.
 
     \b
     Examples:
       python cli.py predict photo.jpg                              photo.overlay.png
-      python cli.py predict photo.jpg --output objects -o -        what is in it, as JSON
+      python cli.py predict photo.jpg --output objects -o -        the classes in it, as JSON
       python cli.py predict holiday/ --output cutout --classes person -o people/
     """
     try:
         settings = Settings.from_environment()
         model = create_model(settings)
         model.loading.result()
-        wanted = class_ids(classes, model.labels) if classes else None
+        ids = class_ids(classes, model.labels) if classes else ()
     except (ConfigError, SegmenterError) as error:
         raise click.ClickException(str(error)) from error
-    represent = overlay_jpeg_body if destination.suffix in {".jpg", ".jpeg"} and output == "overlay" else BODIES[output]
-
-    def finish(segmentation: Segmentation) -> bytes:
-        return represent(segmentation.only(wanted) if wanted else segmentation).content
-
+    is_jpeg = destination.suffix in {".jpg", ".jpeg"} and output == "overlay"
+    encode = encode_overlay_jpeg if is_jpeg else ENCODERS[output]
     failed = []
-    written = destinations(photos, output, destination)
-    label = f"{len(written)} photos"
-    with click.progressbar(written.items(), label=label, file=sys.stderr, hidden=len(written) == 1) as bar:
+    files = destinations(photos, output, destination)
+    label = f"{len(files)} photos"
+    with click.progressbar(files.items(), label=label, file=sys.stderr, hidden=len(files) == 1) as bar:
         for photo, file in bar:
             try:
-                body = model.segment(photo.read_bytes(), finish, original=size == "original")
+                encoded = model.segment(photo.read_bytes(), encode, size=size, classes=ids)
                 with click.open_file(str(file), "wb", atomic=str(file) != "-") as opened:
-                    opened.write(body)
+                    opened.write(encoded.content)
             except (SegmenterError, OSError) as error:
                 failed.append(f"{photo}: {error}")
     for line in failed:
         click.echo(line, err=True)
     if failed:
-        raise click.ClickException(f"{len(failed)} of {len(written)} photos could not be segmented")
-
-
-def ending_of(output: str) -> str:
-    """Return what follows a photo's name in that of its `output`."""
-    return f"{output}.{'json' if output in ('map', 'objects') else 'png'}"
+        raise click.ClickException(f"{len(failed)} of {len(files)} photos could not be segmented")
 
 
 def is_photo(name: str) -> bool:
-    """Return whether a file in a folder is a photo, by its name, and not what an earlier run has written there."""
-    return name.lower().endswith(SUFFIXES) and not OURS.fullmatch(name)
+    """Return whether the file `name` is a photo, by its suffix, and not a result of this command."""
+    return name.lower().endswith(SUFFIXES) and not RESULTS.fullmatch(name)
 
 
 def destinations(photos: Iterable[Path], output: str, destination: Path) -> dict[Path, Path]:
-    """Return where the `output` of each photo is written; folders are taken as the photos in them, in their order."""
-    ending = ending_of(output)
-    found: dict[Path, Path] = {}  # each photo's folder below the destination
+    """Return the file for the `output` of each photo, in order; a folder stands for the photos in it."""
+    suffix = file_suffix(output)
+    found: dict[Path, Path] = {}  # the folder of each photo, relative to the destination
     for photo in photos:
         if photo.is_dir():
             inside = (path for path in sorted(photo.rglob("*")) if is_photo(path.name) and path.is_file())
@@ -102,12 +91,12 @@ def destinations(photos: Iterable[Path], output: str, destination: Path) -> dict
         raise click.ClickException(f"there are no photos in {', '.join(map(str, photos))}")
     if len(found) == 1 and (destination.suffix or str(destination) == "-") and not destination.is_dir():
         return dict.fromkeys(found, destination)
-    # Photos that differ in nothing but their endings keep them.
-    shared = Counter(folder / photo.stem for photo, folder in found.items())
+    # Photos whose names differ only in the suffix keep it in the name of the result.
+    stems = Counter(folder / photo.stem for photo, folder in found.items())
     written = {}
     for photo, folder in found.items():
-        name = photo.stem if shared[folder / photo.stem] == 1 else photo.name
-        written[photo] = destination / folder / f"{name}.{ending}"
+        name = photo.stem if stems[folder / photo.stem] == 1 else photo.name
+        written[photo] = destination / folder / f"{name}.{suffix}"
     for folder in {file.parent for file in written.values()}:
         folder.mkdir(parents=True, exist_ok=True)
     return written

@@ -1,1 +1,1 @@
-"""Segmentation, from an image's bytes to the class of every pixel. Knows nothing of HTTP or of the environment."""
+"""Semantic segmentation: from the bytes of an image to the class of every pixel. Knows no HTTP."""

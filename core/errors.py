@@ -1,8 +1,23 @@
-"""What can go wrong, as a small family: each knows what to tell the user, none knows HTTP."""
+"""The exceptions of the package; none of them knows HTTP.
+
+SegmenterError
+  InvalidRequest        a parameter or field has a value that is not allowed
+  InvalidImage          not an image, or a damaged one
+  UnsupportedImage      an image of a format or pixel type that is not served
+  ImageTooLarge         more pixels than allowed
+  Unavailable           no result now; the same request may succeed later
+    ModelNotReady         the model is loading or being restarted
+    InferenceFailed       the session failed at a valid image
+    QueueFull             too many requests are running or waiting
+    MemoryFull            too many bytes are held in memory
+    DeadlineExceeded      the deadline of the request passed
+  ClientGone            the client closed its connection
+  ModelError            the model can't be served
+"""
 
 
 class SegmenterError(Exception):
-    """Base of the family; `str(error)` is a message for the user that names the thing, the value and the fix."""
+    """Base class; `str(error)` is a message for the user that names the thing, the value and the fix."""
 
 
 class InvalidRequest(SegmenterError):
@@ -10,11 +25,11 @@ class InvalidRequest(SegmenterError):
 
 
 class InvalidImage(SegmenterError):
-    """The bytes are not an image, or only a part or a corrupt form of one."""
+    """The bytes are not an image, or are a truncated or damaged one."""
 
 
 class UnsupportedImage(SegmenterError):
-    """An image, but of a format or pixel type that is not served."""
+    """The image has a format or pixel type that is not served."""
 
 
 class ImageTooLarge(SegmenterError):
@@ -22,7 +37,7 @@ class ImageTooLarge(SegmenterError):
 
 
 class Unavailable(SegmenterError):
-    """No answer now; the same request may succeed in `retry_after` seconds."""
+    """There is no result now; the same request may succeed in `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message)
@@ -30,28 +45,28 @@ class Unavailable(SegmenterError):
 
 
 class ModelNotReady(Unavailable):
-    """The model is still loading, or being loaded anew."""
+    """The model is still loading, or its session is being restarted."""
 
 
 class InferenceFailed(Unavailable):
-    """The session failed at an image that was good."""
+    """The session failed at a valid image."""
 
 
 class QueueFull(Unavailable):
-    """As many requests as can be answered in time are being worked on or waiting."""
+    """As many requests as can be answered in time are running or waiting."""
 
 
 class MemoryFull(Unavailable):
-    """The uploads and answers in memory leave no room for one more."""
+    """The uploads and responses in memory leave no room for another one."""
 
 
 class DeadlineExceeded(Unavailable):
-    """The request waited longer than is allowed."""
+    """The request was not done before its deadline."""
 
 
 class ClientGone(SegmenterError):
-    """Nobody waits for the answer any more."""
+    """The client closed its connection before its request began."""
 
 
 class ModelError(SegmenterError):
-    """The model can't be served: its file is missing, damaged or not the graph it should be."""
+    """The model can't be served: its file is missing, damaged or not the expected graph."""

@@ -1,4 +1,4 @@
-"""Accuracy on photos with known labels: mean intersection over union, as PASCAL VOC counts it."""
+"""Accuracy on photos with known masks: mean intersection over union (IoU), as defined by PASCAL VOC."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from PIL import Image
 
 from core.types import UInt8Array
 
-# VOC marks the pixels along objects' outlines with it; they are not scored.
+# The value of the pixels along the outlines of objects in VOC's masks. They are not scored.
 VOID = 255
 
 
 def read_voc(folder: Path, every: int = 1) -> list[tuple[Path, Path]]:
-    """Return the photos of `folder` and the files of their labels, each `every`-th of its list.
+    """Return the paths of the photos in `folder` and of their masks, for every `every`-th id in its list.
 
     The layout is VOC's: JPEGImages/ID.jpg, SegmentationClass/ID.png, and the ids in val.txt or, as in the original
-    archive, ImageSets/Segmentation/val.txt. Raises FileNotFoundError.
+    archive, ImageSets/Segmentation/val.txt. Raises FileNotFoundError if there is no list.
     """
     lists = [folder / "val.txt", folder / "ImageSets" / "Segmentation" / "val.txt"]
     ids = next((file.read_text().split() for file in lists if file.exists()), None)
@@ -26,33 +26,36 @@ def read_voc(folder: Path, every: int = 1) -> list[tuple[Path, Path]]:
 
 
 class Accuracy:
-    """Counts pixels by their true and their found class, over many photos."""
+    """The confusion matrix of many photos, int64 [true class, predicted class], in pixels."""
 
     def __init__(self, num_classes: int) -> None:
         self.confusion = np.zeros((num_classes, num_classes), np.int64)
 
     def add(self, truth: UInt8Array, seg_map: UInt8Array) -> None:
-        """Count a photo's pixels; `seg_map` is enlarged to the size of `truth` by nearest neighbour."""
+        """Add a photo: its mask `truth` and its label map `seg_map`, both uint8 [height, width].
+
+        `seg_map` is resized to the size of `truth` by nearest neighbour. VOID pixels of `truth` are not counted.
+        """
         height, width = truth.shape
-        found = np.asarray(Image.fromarray(seg_map).resize((width, height), Image.Resampling.NEAREST))
-        known = truth != VOID
-        pairs = truth[known].astype(np.int64) * len(self.confusion) + found[known]
+        predicted = np.asarray(Image.fromarray(seg_map).resize((width, height), Image.Resampling.NEAREST))
+        scored = truth != VOID
+        pairs = truth[scored].astype(np.int64) * len(self.confusion) + predicted[scored]
         self.confusion += np.bincount(pairs, minlength=self.confusion.size).reshape(self.confusion.shape)
 
     @property
     def iou(self) -> npt.NDArray[np.float64]:
-        """Intersection over union of each class, [num_classes], NaN for one that is nowhere."""
-        both = np.diag(self.confusion)
-        either = self.confusion.sum(axis=0) + self.confusion.sum(axis=1) - both
-        iou: npt.NDArray[np.float64] = np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
+        """Intersection over union of each class, float64 [num_classes]; NaN for a class that never occurs."""
+        intersection = np.diag(self.confusion)
+        union = self.confusion.sum(axis=0) + self.confusion.sum(axis=1) - intersection
+        iou: npt.NDArray[np.float64] = np.divide(intersection, union, out=np.full(len(union), np.nan), where=union > 0)
         return iou
 
     @property
     def mean_iou(self) -> float:
-        """Mean of the classes' intersections over unions, those that are nowhere left out (Everingham et al. 2015)."""
+        """Mean IoU of the classes that occur (Everingham et al. 2015)."""
         return float(np.nanmean(self.iou))
 
     @property
     def pixel_accuracy(self) -> float:
-        """Share of the pixels whose class was found."""
+        """Fraction of the pixels whose predicted class is the true one."""
         return float(np.trace(self.confusion) / self.confusion.sum())

@@ -1,9 +1,10 @@
-"""The classes of PASCAL VOC 2012, in the order of their ids; 0 is everything else. Or those of one's own."""
+"""Class names: those of PASCAL VOC 2012, those of custom models, and the selection of classes in a request."""
 
 from collections.abc import Sequence
 
 from core.errors import InvalidRequest, ModelError
 
+# The classes of PASCAL VOC 2012 by id.
 LABELS = (
     "background",
     "aeroplane",
@@ -28,22 +29,25 @@ LABELS = (
     "tvmonitor",
 )
 
-
-# Class ids are bytes.
+# Class ids are uint8.
 MAX_CLASSES = 256
 
 
 def read_labels(content: bytes, source: str) -> tuple[str, ...]:
-    """Return the names in `content`, a text file of one a line in the order of their ids, background first.
+    """Return the class names in `content`, a UTF-8 text file with one name per line in the order of the class ids.
 
-    Raises ModelError, naming `source`, for what can't be a list of names to choose from.
+    The first name is that of the background. Names are unique without regard to case, printable, without a comma and
+    not a number, so that a request can select classes by name (see class_ids()). Raises ModelError, whose message names
+    `source`, if there are fewer than 2 or more than MAX_CLASSES names, or one is not valid.
     """
     try:
         labels = tuple(line.strip() for line in content.decode("utf-8-sig").strip().splitlines())
     except UnicodeDecodeError as error:
-        raise ModelError(f"the labels {source} are not a text file in UTF-8: {error}") from error
+        raise ModelError(f"the labels {source} are not UTF-8 text: {error}") from error
     if not 2 <= len(labels) <= MAX_CLASSES:
-        raise ModelError(f"the labels {source}: expected 2 to {MAX_CLASSES} lines, one name each; found {len(labels)}")
+        raise ModelError(
+            f"the labels {source}: expected 2 to {MAX_CLASSES} lines with one name each; found {len(labels)}"
+        )
     seen: set[str] = set()
     for number, label in enumerate(labels, start=1):
         if not label.isprintable() or not label or "," in label or label.isdecimal() or label.lower() in seen:
@@ -56,17 +60,17 @@ def read_labels(content: bytes, source: str) -> tuple[str, ...]:
 
 
 def class_ids(text: str, labels: Sequence[str]) -> frozenset[int]:
-    """Return the ids of the classes in `text`, names of `labels` or ids, separated by commas.
+    """Return the class ids in `text`, a comma-separated list of names in `labels`, in any case, or ids.
 
-    Raises InvalidRequest for anything else.
+    Raises InvalidRequest if `text` contains anything else.
     """
-    names = {label.lower(): class_ for class_, label in enumerate(labels)}
-    names |= {str(class_): class_ for class_ in range(len(labels))}
-    wanted = [name.strip().lower() for name in text.split(",")]
-    for name in wanted:
-        if name not in names:
+    ids = {label.lower(): class_ for class_, label in enumerate(labels)}
+    ids |= {str(class_): class_ for class_ in range(len(labels))}
+    selected = [name.strip().lower() for name in text.split(",")]
+    for name in selected:
+        if name not in ids:
             raise InvalidRequest(
                 f"classes: {name!r} is not a class; allowed: names or ids, separated by commas, of "
                 + ", ".join(f"{class_} {label}" for class_, label in enumerate(labels))
             )
-    return frozenset(names[name] for name in wanted)
+    return frozenset(ids[name] for name in selected)

@@ -1,62 +1,65 @@
-"""The model as the service sees it: an image's bytes in, the class of every pixel out."""
+"""The model: the bytes of an image in, an encoded segmentation out."""
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from core.errors import InferenceFailed, ModelError, ModelNotReady
-from core.runtime.queue import Executor
-from core.image.decode import Photo, decode, open_image, read_image
-from core.runtime.cpu import give_back_memory
-from core.output.segmentation import Segmentation, enlarged, resized
-from core.types import EngineOptions, Prediction, Stage, UInt8Array
+from core.image.decode import Photo, read_image
+from core.image.resize import resized
+from core.output.encode import Encoded, Encoder
+from core.output.segmentation import Segmentation, enlarged
+from core.runtime.heap import release_memory
+from core.runtime.queue import RequestQueue
+from core.types import EngineOptions, Prediction, Size, Stage, UInt8Array
 from core.weights.registry import Weights
 
 if TYPE_CHECKING:
     from core.runtime.engine import Engine
 
-T = TypeVar("T")
-
 logger = logging.getLogger(__name__)
 
-# Seconds that none takes, however large the model and busy the machine.
-LONGEST_INFERENCE = 10.0
-# Seconds for preparing shapes of images: each saves its first request some hundredths of one.
-LONGEST_WARM_UP = 5.0
+# An inference that takes longer, in seconds, is considered hung, even if the deadline of requests is shorter.
+MIN_HANG_SECONDS = 10.0
+# Time limit, in seconds, for the warm-up. Each prepared shape saves its first request some hundredths of a second.
+MAX_WARM_UP_SECONDS = 5.0
+# The aspect ratios of common cameras and screens, which the warm-up prepares.
+WARM_UP_SHAPES = ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16))
 
 
 class ModelWrapper:
-    """Reads, resizes and segments images with the graph of `weights`, loaded in the background.
+    """Decodes, resizes, segments and encodes images with the graph of `weights`, which loads in the background.
 
-    `image_size` is the long side of the resized image in pixels, `max_pixels` the largest image that is decoded.
-    What observes the executor is told how long decoding, inference and encoding took too.
-    `loading` is done when the first answer can be given, or holds the ModelError that prevents it for good.
+    `image_size` is the long side of the resized image, in pixels; `max_pixels` is the largest image that is decoded.
+    The observer of `queue` receives the durations of decoding, inference and encoding too.
+    `loading` is done when the first image can be segmented, or holds the ModelError that prevents it.
     """
 
     def __init__(
         self,
         weights: Weights,
         options: EngineOptions,
-        executor: Executor,
+        queue: RequestQueue,
         *,
         image_size: int,
         max_pixels: int,
     ) -> None:
         self.image_size = image_size
         self.labels = weights.labels
+        self.queue = queue
         self._weights = weights
         self._max_pixels = max_pixels
         self._options = options
         self._failing = False
-        self._running: dict[int, float] = {}  # by thread, when the inference that it waits for began
-        self.executor = executor
-        self.loading: Future[Engine] = executor.submit(self._load)
+        self._running: dict[int, float] = {}  # start time of the inference that a thread waits for, by thread id
+        self.loading: Future[Engine] = queue.submit(self._load)
 
     @property
     def ready(self) -> bool:
@@ -65,33 +68,25 @@ class ModelWrapper:
 
     @property
     def broken(self) -> str:
-        """Why no image can be segmented any more until the process is restarted; empty as long as they can."""
+        """Why no image can be segmented until the process restarts; empty if the session works."""
         if self._failing:
             return "the session fails at every image"
-        patience = max(self.executor.timeout, LONGEST_INFERENCE)
-        if any(time.monotonic() - began > patience for began in list(self._running.values())):
-            return f"the session has hung for more than {patience:g} seconds"
+        limit = max(self.queue.timeout, MIN_HANG_SECONDS)
+        if any(time.monotonic() - began_at > limit for began_at in list(self._running.values())):
+            return f"the session has hung for more than {limit:g} seconds"
         return ""
 
     @property
-    def metadata(self) -> dict[str, Any]:
-        """The original service's description of the model, word for word, and what is served here."""
+    def serving(self) -> dict[str, Any]:
+        """What is served: the model, its options and the checksum of its graph."""
         return {
-            "id": "max-image-segmenter",
-            "name": "MAX Image Segmenter",
-            "description": "DeepLab TensorFlow model for semantic image segmentation, trained on VOCO 2012",
-            "type": "Object Detection",
-            "license": "Apache v2",
-            "source": "https://developer.ibm.com/exchanges/models/all/max-image-segmenter/",
-            "serving": {
-                "model_type": self._weights.model_type,
-                "backbone": self._weights.backbone,
-                "image_size": self.image_size,
-                "canvas": self._options.canvas,
-                "precision": self._options.precision,
-                "num_classes": len(self.labels),
-                "graph_sha256": self._weights.sha256,
-            },
+            "model_type": self._weights.model_type,
+            "backbone": self._weights.backbone,
+            "image_size": self.image_size,
+            "canvas": self._options.canvas,
+            "precision": self._options.precision,
+            "num_classes": len(self.labels),
+            "graph_sha256": self._weights.sha256,
         }
 
     def check(self) -> None:
@@ -100,49 +95,46 @@ class ModelWrapper:
             raise ModelNotReady(f"{self.broken} and is being restarted; try again in half a minute", 30)
         if not self.ready:
             raise ModelNotReady("the model is still loading; try again in a few seconds", 5)
-        self.executor.check()
+        self.queue.check()
 
     def segment(
         self,
         data: bytes,
-        finish: Callable[[Segmentation], T],
+        encode: Encoder | None,
         *,
-        original: bool = False,
-        wanted: Callable[[], bool] = lambda: True,
-    ) -> T:
-        """Return what `finish` makes of the segmentation of the image file in `data`.
+        size: Size = "model",
+        classes: Collection[int] = (),
+        is_connected: Callable[[], bool] = lambda: True,
+    ) -> Encoded:
+        """Return the segmentation of the image file in `data`, encoded by `encode`, one of core.output.encode.
 
-        The segmentation has the size of the resized image, or with `original` that of the upright image itself. The
-        image is decoded, segmented and finished by the executor, so that no more whole images than it has workers are
-        in memory; not at all where, when its turn comes, it is no longer `wanted`.
+        With `size` "model" it has the size of the resized image, with "original" that of the upright photo. Only the
+        class ids `classes` are kept, if there are any; the rest becomes background. Without an encoder, the result has
+        a label map and no content.
 
-        Raises InvalidImage, UnsupportedImage or ImageTooLarge for what is wrong with the image (see core.image),
-        ModelNotReady, QueueFull, DeadlineExceeded or InferenceFailed where it can't be done now, and ClientGone.
+        A worker of the queue decodes, segments and encodes the image, so that no more photos than workers are in memory
+        at a time. If `is_connected` returns False when its turn comes, nothing is done.
+
+        Raises InvalidImage, UnsupportedImage or ImageTooLarge if the image is at fault (see core.image.decode),
+        ModelNotReady, QueueFull, MemoryFull, DeadlineExceeded or InferenceFailed if the service is, and ClientGone.
         """
         self.check()
-        opened = open_image(data, self._max_pixels)
+        return self.queue.run(self._segment, data, encode, size, classes, is_connected=is_connected)
 
-        def work() -> T:
-            with self._timed("decode"):
-                size, image = self._decoded(opened)
-            with self._timed("inference"):
-                prediction = self._predict(image)
-            with self._timed("encode"):
-                if not original:
-                    return finish(Segmentation(prediction.seg_map, lambda: Image.fromarray(image), self.labels))
-                whole = enlarged(prediction, size)
-                return finish(Segmentation(whole, lambda: read_image(data, self._max_pixels).image, self.labels))
-
-        with self.executor.admit(wanted) as ticket:
-            return ticket.run(work)
-
-    def _decoded(self, opened: Image.Image) -> tuple[tuple[int, int], UInt8Array]:
-        """Return the size of the picture in an opened file, and the picture resized."""
-        photo = decode(opened, enough=self.image_size)
-        image = self.resize(photo)
-        # The request goes on, and may decode it once more: what it does not need any longer is given back.
-        opened.close()
-        return photo.size, image
+    def _segment(self, data: bytes, encode: Encoder | None, size: Size, classes: Collection[int]) -> Encoded:
+        with self._timed("decode"):
+            photo = read_image(data, self._max_pixels, self.image_size if size == "model" else None)
+            image = resized(photo, self.image_size)
+            if size == "model":
+                photo = Photo(image, image.size)  # frees the decoded photo
+        with self._timed("inference"):
+            prediction = self._predict(np.asarray(image))
+        with self._timed("encode"):
+            seg_map = prediction.seg_map if size == "model" else enlarged(prediction, photo.size)
+            segmentation = Segmentation(seg_map, photo.image, self.labels)
+            if classes:
+                segmentation = segmentation.keep_classes(classes)
+            return encode(segmentation) if encode else Encoded(b"", "", segmentation.seg_map)
 
     def _predict(self, image: UInt8Array) -> Prediction:
         engine = self.loading.result()
@@ -150,7 +142,7 @@ class ModelWrapper:
         try:
             return engine.predict(image)
         except Exception as error:
-            # Is it this image, or the session? A photo that it has done before tells.
+            # An image that the session has segmented before tells whether this image or the session is at fault.
             try:
                 self._warm_up(engine)
             except Exception:
@@ -162,19 +154,15 @@ class ModelWrapper:
 
     @contextmanager
     def _timed(self, stage: Stage) -> Iterator[None]:
-        began = time.monotonic()
+        began_at = time.monotonic()
         yield
-        self.executor.observe(stage, time.monotonic() - began)
-
-    def resize(self, photo: Photo) -> UInt8Array:
-        """Return `photo`, uint8 [height, width, 3], with its long side `image_size` pixels."""
-        return resized(photo, self.image_size)
+        self.queue.observe(stage, time.monotonic() - began_at)
 
     def _load(self) -> "Engine":
-        # Not at the top of the file: importing TensorFlow takes seconds, in which the process should already answer
-        # /health and refuse bad settings, and a process that forks after it hangs in its first inference.
-        from core.runtime.engine import Engine  # noqa: PLC0415
+        # Importing TensorFlow takes seconds, during which the process already answers /health and rejects bad settings.
+        # A process that forks after the import hangs in its first inference.
         from core.graph.load import read_graph  # noqa: PLC0415
+        from core.runtime.engine import Engine  # noqa: PLC0415
 
         graph = read_graph(self._weights.path)
         if graph.num_classes != len(self.labels):
@@ -183,20 +171,20 @@ class ModelWrapper:
                 f"{', '.join(self.labels)}; give MODEL_LABELS, a text file with one name a line"
             )
         engine = Engine(graph, self._options)
-        # TensorFlow prepares each shape at its first inference, in each thread: pay that for cameras' usual shapes
-        # before the first request. This is one of the executor's threads; a job for each of the others keeps it busy.
-        others = [self.executor.submit(self._warm_up, engine) for _ in range(self.executor.workers - 1)]
+        # TensorFlow compiles each input shape at its first inference, in each thread. This method occupies one worker
+        # of the queue; one more job for each of the others makes all of them compile before the first request.
+        others = [self.queue.submit(self._warm_up, engine) for _ in range(self.queue.workers - 1)]
         self._warm_up(engine)
         for other in others:
             other.result()
         del graph
-        # Loading takes several times the memory of what is loaded.
-        give_back_memory()
+        # Loading takes several times the memory of the loaded model.
+        release_memory()
         return engine
 
     def _warm_up(self, engine: "Engine") -> None:
-        began = time.monotonic()
-        for size in ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16)):
-            engine.run(self.resize(Photo(Image.new("RGB", size), size)))
-            if time.monotonic() - began > LONGEST_WARM_UP:
+        began_at = time.monotonic()
+        for shape in WARM_UP_SHAPES:
+            engine.run(np.asarray(resized(Photo(Image.new("RGB", shape), shape), self.image_size)))
+            if time.monotonic() - began_at > MAX_WARM_UP_SECONDS:
                 break

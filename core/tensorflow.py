@@ -1,4 +1,4 @@
-"""TensorFlow, imported without the lines that it prints at its start."""
+"""Importing TensorFlow: without its start-up messages, without Keras, and with oneDNN."""
 
 import os
 import re
@@ -6,51 +6,57 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# glog's form of an information line, and the warning that precedes the first of them. TF_CPP_MIN_LOG_LEVEL does not
-# silence those that TensorFlow's libraries print while they are being loaded.
-NOISE = re.compile(rb"(I\d{4} |WARNING: All log messages before absl::InitializeLog)")
+# Lines of level "information" in glog's format, and the warning that precedes the first of them. TF_CPP_MIN_LOG_LEVEL
+# does not silence the lines that TensorFlow's libraries print while they are loaded.
+INFORMATION = re.compile(rb"(I\d{4} |WARNING: All log messages before absl::InitializeLog)")
 
 
 @contextmanager
 def without_information_lines() -> Iterator[None]:
-    """Hold back what is written to the standard error meanwhile, by C++ too, then pass on all but the noise."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # from now on, warnings and worse, unless the user asks for more
+    """Remove information lines from everything that Python or C++ code writes to the standard error in this context.
+
+    The other lines are written when the context ends.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only from now on, unless the user has chosen a level
     stderr = os.dup(2)
-    with open(os.memfd_create("stderr"), "r+b") as held:
-        os.dup2(held.fileno(), 2)
+    with open(os.memfd_create("stderr"), "r+b") as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            held.seek(0)
-            os.write(2, b"".join(line for line in held if not NOISE.match(line)))
+            captured.seek(0)
+            os.write(2, b"".join(line for line in captured if not INFORMATION.match(line)))
 
 
 @contextmanager
-def without(module: str) -> Iterator[None]:
-    """Let `module` not be found meanwhile, unless it has been imported already."""
-    hidden = sys.modules.setdefault(module, None) is None  # type: ignore[arg-type] # None is Python's own sign for that
+def hidden_module(name: str) -> Iterator[None]:
+    """Make the import of the module `name` fail in this context, unless it has been imported before."""
+    # None in sys.modules makes an import raise ModuleNotFoundError: Python's documented way (The Python Language
+    # Reference, 5.3.1, "The module cache"). TensorFlow has no option to leave out Keras, and pip installs it as one of
+    # TensorFlow's requirements.
+    hidden = sys.modules.setdefault(name, None) is None  # type: ignore[arg-type] # typeshed does not know None here
     try:
         yield
     finally:
         if hidden:
-            del sys.modules[module]
+            del sys.modules[name]
 
 
-# By itself TensorFlow computes with oneDNN only where the CPU has AVX-512 VNNI or the like. The dilated depthwise
-# convolutions of an optimized graph are in oneDNN alone: without it no image could be segmented.
+# By default TensorFlow uses oneDNN only if the CPU has AVX-512 VNNI or a later extension. Only oneDNN implements the
+# dilated depthwise convolutions of an optimized graph: without it, no image could be segmented.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
-# It compiles each convolution for each shape of image, 29 for the mobile model, and keeps the last so many: 1,024 by
-# itself, which is 35 shapes. At 513 pixels there are 127: where all are asked for, keeping them takes a third of the
-# time away, and 100 MB (benchmarks/shapes.py). And what it has dropped, TensorFlow keeps in one thread and compiles
-# anew in the other: memory then grows for thousands of requests.
+# oneDNN compiles each convolution for each image shape, 29 convolutions in the mobile model, and caches the latest
+# 1,024 by default, which is 35 shapes. At IMAGE_SIZE=513 there are 127 shapes. If clients send all of them, caching all
+# saves a third of the time and costs 100 MB (`python -m benchmarks.http.shapes`). A small cache also makes the memory
+# grow for thousands of requests: TensorFlow keeps a dropped convolution in one thread while another compiles it again.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
-# Where Keras is installed, TensorFlow imports it, and it what it finds of Matplotlib, pandas and IPython: seconds, and
-# 100 MB, for what a frozen graph never touches. The image has no Keras.
-with without("keras"), without_information_lines():
+# If Keras is installed, importing TensorFlow imports Keras, and Keras imports Matplotlib, pandas and IPython if they
+# are installed. That takes seconds and 100 MB, and a frozen graph needs none of them. The Docker image has no Keras.
+with hidden_module("keras"), without_information_lines():
     import tensorflow as tf
 
 __all__ = ["tf"]

@@ -1,4 +1,4 @@
-"""Types that several rooms share."""
+"""Types shared across the package."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,23 +11,24 @@ Array: TypeAlias = npt.NDArray[Any]
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 Canvas = Literal["fit", "fixed"]
 Precision = Literal["float32", "bfloat16"]
+Size = Literal["model", "original"]
 LogFormat = Literal["text", "json"]
 Stage = Literal["queue", "decode", "inference", "encode"]
-# Is told the seconds that a stage of one request took.
+# Receives the duration, in seconds, of one stage of one request.
 Observe: TypeAlias = Callable[[Stage, float], None]
 
 
 def ignore(stage: Stage, seconds: float) -> None:
-    """Observe nothing."""
+    """Discard a duration: an Observe for callers that collect no metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How a graph is run.
+    """Options of an engine.
 
-    `threads` is how many CPU threads work on one image. `canvas` is what is computed: "fixed", the square that the
-    graph was exported for, with the image in its corner, as the graph does by itself; or "fit", the image alone.
-    `precision` is that of the convolutions.
+    `threads` is the number of CPU threads that compute one image. `canvas` is the area that the network computes:
+    "fixed" is the square that the graph was exported for, with the image in its top left corner; "fit" is the image
+    alone. `precision` is the number format of the convolutions.
     """
 
     threads: int
@@ -37,9 +38,10 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What an engine says of an image: its labels, uint8 [height, width], and the logits that they were made of.
+    """The output of an engine for one image.
 
-    `logits`, float32 [rows, columns, classes], belong to pixels `stride` apart; None of a graph that hides them.
+    `seg_map` holds the class ids, uint8 [height, width]. `logits`, float32 [rows, columns, classes], are the network's
+    outputs at every `stride`-th pixel; None if the graph does not expose them.
     """
 
     seg_map: UInt8Array

@@ -1,34 +1,45 @@
-"""Writes the README's generated table: `python docs/generate.py` (or `make docs`)."""
+"""Write the generated tables of settings into the documents: `python -m docs.generate`, or `make docs`."""
 
 import re
-import sys
-from dataclasses import MISSING, fields
+from collections.abc import Collection
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
+from typing import Any
+
+from config import Settings
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from config import Settings  # noqa: E402
-
-
-def settings_table() -> str:
-    """Return the settings as a table in Markdown."""
-    rows = ["| variable | allowed | default | what |", "| --- | --- | --- | --- |"]
-    for field in fields(Settings):
-        default = "" if field.default is MISSING else field.default
-        shown = ", ".join(default) if isinstance(default, tuple) else str(default).lower()
-        rows.append(
-            f"| `{field.name.upper()}` | {field.metadata['kind'].allowed} | {shown} | {field.metadata['purpose']} |"
-        )
-    return "\n".join(rows)
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "settings.md")
+# The opening mark names the variables of its table, or `all`: <!-- settings: MODEL_TYPE, PORT; a comment -->
+TABLE = re.compile(r"(<!-- settings: ([A-Z0-9_, ]+|all);[^\n]*-->\n).*?(<!-- /settings -->)", re.DOTALL)
 
 
-def generated(readme: str) -> str:
-    """Return `readme` with what stands between its marks written anew."""
-    pattern = r"(<!-- settings: [^\n]*-->\n).*?(<!-- /settings -->)"
-    return re.sub(pattern, lambda marks: f"{marks[1]}{settings_table()}\n{marks[2]}", readme, flags=re.DOTALL)
+def settings_table(names: Collection[str] = ()) -> str:
+    """Return a Markdown table of the environment variables `names`, or of all settings if `names` is empty.
+
+    Raises KeyError if there is no setting of that name.
+    """
+    settings = {field.name.upper(): field for field in fields(Settings)}
+    header = ["| variable | allowed | default | meaning |", "| --- | --- | --- | --- |"]
+    return "\n".join(header + [_row(settings[name]) for name in names or settings])
+
+
+def _row(field: Field[Any]) -> str:
+    default = "" if field.default is MISSING else field.default
+    shown = ", ".join(default) if isinstance(default, tuple) else str(default).lower()
+    return f"| `{field.name.upper()}` | {field.metadata['kind'].allowed} | {shown} | {field.metadata['purpose']} |"
+
+
+def generated(document: str) -> str:
+    """Return the Markdown text `document` with every table of settings rewritten. Raises KeyError as settings_table."""
+
+    def rewritten(found: re.Match[str]) -> str:
+        names = () if found[2] == "all" else found[2].split(", ")
+        return f"{found[1]}{settings_table(names)}\n{found[3]}"
+
+    return TABLE.sub(rewritten, document)
 
 
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(generated(path.read_text()))
+    for path in DOCUMENTS:
+        path.write_text(generated(path.read_text()))

@@ -1,7 +1,7 @@
-"""Answers that are given before Flask: to a photo that can't be segmented now, and to what is not HTTP.
+"""Responses that are written before Flask: 503 to a predict request that can't be served now, 400 to malformed HTTP.
 
-Flask would refuse a photo in the same words (see predict.py). Here the main thread does, by the request's head alone:
-what a crowd is refused with is taken from those who are let in, and a thread's turns would take more than the refusal.
+Flask would write the same 503 (see api.predict). The main loop writes it from the head of the request alone: under
+overload, the CPU time of rejections is lost to accepted requests, and waking a thread would take more of it.
 """
 
 import re
@@ -14,22 +14,23 @@ from typing import NamedTuple
 import orjson
 from flask import Flask
 
-from api import logs, security
+from api import request_id, security
 from api.metrics import UNKNOWN, Metrics
-from server.deadlines import Connection
 from core.errors import Unavailable
 from core.model import ModelWrapper
+from server.deadlines import Connection
+from server.logs import AccessRecord
 
 PATH = "/model/predict"
-# A head in the plain form that clients give it. What has any other is left to gunicorn, which knows all of HTTP.
+# The form of head that HTTP clients send. A request with any other form is left to gunicorn's parser.
 PLAIN = re.compile(rb"POST (%b(?:\?[!-~]*)?) HTTP/1\.1\r\n((?:[A-Za-z0-9-]+: [ -~]*\r\n)*)\r\n" % PATH.encode())
 SIZE = re.compile(r"\d{1,15}", re.ASCII)
-# With one of these there is more to say than no, or another way of saying it: that is Flask's.
-MORE_TO_SAY = {"origin", "expect", "transfer-encoding"}
+# Requests with one of these headers need CORS, 100 (Continue) or chunked coding: they are left to Flask.
+LEFT_TO_FLASK = {"origin", "expect", "transfer-encoding"}
 
 
 class Head(NamedTuple):
-    """The head of a request: its `size` in bytes, its target, and its headers, with their names in lower case."""
+    """The head of a request: its `size` in bytes, its target, and its headers by their names in lower case."""
 
     size: int
     target: str
@@ -37,89 +38,89 @@ class Head(NamedTuple):
 
     @property
     def body_size(self) -> int:
-        """How many bytes follow it."""
+        """Number of bytes of the body."""
         return int(self.headers.get("content-length", 0))
 
     @property
     def is_last(self) -> bool:
-        """Whether the client sends no other one on its connection."""
+        """Whether the client sends no other request on the connection."""
         return self.headers.get("connection", "").lower() == "close"
 
 
-def plain(data: bytes) -> Head | None:
-    """Return the head that `data` begins with; None where it is for others to understand."""
+def parse_head(data: bytes) -> Head | None:
+    """Return the head at the beginning of `data`, or None if it is not in the plain form."""
     found = PLAIN.match(data)
     if not found:
         return None
     lines = [line.partition(": ") for line in found[2].decode().splitlines()]
     headers = {name.lower(): value.strip() for name, _, value in lines}
-    # Of two with one name, it takes more to know which counts.
+    # Two headers with one name need the rules of gunicorn and Flask.
     if len(headers) < len(lines) or not SIZE.fullmatch(headers.get("content-length", "0")):
         return None
-    if headers.keys() & MORE_TO_SAY:
+    if headers.keys() & LEFT_TO_FLASK:
         return None
     return Head(found.end(), found[1].decode(), headers)
 
 
-class Refusal:
-    """Says no to photos for `app`, as its model and `key`, its API_KEY, demand."""
+class Admission:
+    """Rejects predict requests to `app` while its model is not ready or its queue is full; `key` is the API key."""
 
     def __init__(self, app: Flask, key: str) -> None:
         self._key = key
-        self._most: int = app.config["MAX_CONTENT_LENGTH"]
+        self._max_body: int = app.config["MAX_CONTENT_LENGTH"]
         self._model: ModelWrapper = app.extensions["model"]
         self._metrics: Metrics = app.extensions["metrics"]
 
-    def refuse(self, conn: Connection, *, last: bool = False) -> bool:
-        """Answer the photo that comes on `conn`, if it can't be segmented now; return whether that was so.
+    def reject(self, conn: Connection, *, last: bool = False) -> bool:
+        """Respond to the predict request on `conn` if it can't be served now; return whether that was so.
 
-        Where it was not, nothing has been taken from the connection. `last`: there is no room for another request on
-        it. Raises OSError where the client does not read its answers.
+        If not, nothing has been consumed from the connection. With `last`, the connection is closed after the response.
+        Raises OSError if the client does not read its responses.
         """
         try:
             self._model.check()
         except Unavailable as error:
-            head = plain(conn.peek())
+            head = parse_head(conn.peek())
             if head is None or (self._key and not security.is_key(head.headers.get("x-api-key", ""), self._key)):
                 return False
-            last = last or head.body_size > self._most or head.is_last
-            self._answer(conn, head, error, last=last)
+            last = last or head.body_size > self._max_body or head.is_last
+            self._respond(conn, head, error, last=last)
             return True
         return False
 
-    def _answer(self, conn: Connection, head: Head, error: Unavailable, *, last: bool) -> None:
-        began = monotonic()
-        request_id = logs.request_id(head.headers.get(logs.HEADER.lower(), ""))
+    def _respond(self, conn: Connection, head: Head, error: Unavailable, *, last: bool) -> None:
+        began_at = monotonic()
+        id_ = request_id.request_id(head.headers.get(request_id.HEADER.lower(), ""))
         headers = {
             "Connection": "close" if last else "keep-alive",
             "Retry-After": str(error.retry_after),
-            logs.HEADER: request_id,
+            request_id.HEADER: id_,
         }
-        status, body = HTTPStatus.SERVICE_UNAVAILABLE, body_of(str(error))
-        conn.answer(answer_of(status, body, PATH, headers), head.size + head.body_size, last=last)
-        seconds = monotonic() - began
+        status, body = HTTPStatus.SERVICE_UNAVAILABLE, error_body(str(error))
+        conn.respond(response_bytes(status, body, PATH, headers), head.size + head.body_size, last=last)
+        seconds = monotonic() - began_at
         self._metrics.count_request("POST", PATH, status, seconds)
-        logs.Access(request_id, conn.client[0], "POST", head.target, status.value, len(body), 1000 * seconds).log()
+        AccessRecord(id_, conn.client[0], "POST", head.target, status.value, len(body), 1000 * seconds).log()
 
 
-def refuse_unread(metrics: Metrics, sock: socket.socket, status: int, reason: str, message: str) -> None:
-    """Answer what is not HTTP enough to be understood. It is called by gunicorn, which knows the `reason`."""
+def reject_malformed(metrics: Metrics, sock: socket.socket, status: int, reason: str, message: str) -> None:
+    """Respond to a malformed HTTP request; gunicorn calls it with its `status` and `reason`."""
     if status == HTTPStatus.NOT_IMPLEMENTED:
-        # A transfer coding that nobody has: the request's fault, not the service's.
+        # An unknown transfer coding is an error of the request, not of the service.
         status = HTTPStatus.BAD_REQUEST
     metrics.count_request("", UNKNOWN, status, 0)
-    body = body_of(message or reason)
-    headers = {"Connection": "close", logs.HEADER: logs.new_id()}
-    sock.sendall(answer_of(HTTPStatus(status), body, "", headers))
+    body = error_body(message or reason)
+    headers = {"Connection": "close", request_id.HEADER: request_id.new_id()}
+    sock.sendall(response_bytes(HTTPStatus(status), body, "", headers))
 
 
-def body_of(message: str) -> bytes:
-    """Return the body of an error's answer, as the application would write it."""
+def error_body(message: str) -> bytes:
+    """Return the body of an error response, as the application writes it."""
     return orjson.dumps({"message": message}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def answer_of(status: HTTPStatus, body: bytes, path: str, headers: Mapping[str, str]) -> bytes:
-    """Return a whole answer with `body`, `headers` and the headers that the application's answers at `path` have."""
+def response_bytes(status: HTTPStatus, body: bytes, path: str, headers: Mapping[str, str]) -> bytes:
+    """Return a whole response with `body`, `headers` and the security headers that the application adds at `path`."""
     own = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     lines = [f"{name}: {value}\r\n" for name, value in (own | dict(headers) | security.headers(path)).items()]
     return f"HTTP/1.1 {status.value} {status.phrase}\r\n{''.join(lines)}\r\n".encode() + body

@@ -1,7 +1,6 @@
-"""The log: one line for each answer and for each event, as text or JSON, with the id of its request."""
+"""The log: one line per response and per event, as text or JSON, with the id of the request."""
 
 import logging
-import random
 import re
 import sys
 import time
@@ -9,22 +8,20 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from flask import Flask, Response, g, has_request_context, request
+from flask import g, has_request_context
 from gunicorn.glogging import Logger as GunicornLogger
 
+from api.request_id import HEADER
 from core.types import LogFormat
 
-HEADER = "X-Request-ID"
-# An id from a proxy in front is kept, if it can't be taken for anything else in a log.
-ALLOWED_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
-# What would do something to the terminal that a log is read in.
+# Control characters, escaped to prevent terminal injection; and non-ASCII ones.
 CONTROL = re.compile(r"[^\x20-\x7e]")
 
 access = logging.getLogger("access")
 
 
-class Access(NamedTuple):
-    """What an access line tells: who asked for what, and what came of it. Nothing of what was sent or found."""
+class AccessRecord(NamedTuple):
+    """One line of the access log: the request and its response, but nothing of their contents."""
 
     request_id: str
     remote: str
@@ -35,38 +32,15 @@ class Access(NamedTuple):
     milliseconds: float
 
     def log(self) -> None:
-        """Write the line; in JSON, each field is one beside the message too."""
+        """Write the line; as JSON, it has the fields beside the message."""
         path = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", self.path)
         milliseconds = round(self.milliseconds, 1)
         message = f"{self.remote} {self.method} {path} {self.status} {self.bytes} bytes {milliseconds} ms"
         access.info(message, extra=self._asdict() | {"path": path, "milliseconds": milliseconds})
 
 
-def install(app: Flask) -> None:
-    """Give each request of `app` an id, the client's own or a new one, and tell it in the answer."""
-
-    @app.before_request
-    def begin() -> None:
-        g.request_id = request_id(request.headers.get(HEADER, ""))
-
-    @app.after_request
-    def tell(response: Response) -> Response:
-        response.headers[HEADER] = g.request_id
-        return response
-
-
-def request_id(given: str) -> str:
-    """Return the id of a request that was `given` one, or none: that one where it is allowed, else a new one."""
-    return given if ALLOWED_ID.fullmatch(given) else new_id()
-
-
-def new_id() -> str:
-    """Return an id that no other request has."""
-    return f"{random.getrandbits(128):032x}"
-
-
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON object."""
+    """Formats a record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -74,26 +48,26 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
-        line |= {name: getattr(record, name) for name in Access._fields if hasattr(record, name)}
+        line |= {name: getattr(record, name) for name in AccessRecord._fields if hasattr(record, name)}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
 
 
 class TextFormatter(logging.Formatter):
-    """A record as one line for people; a traceback follows it."""
+    """Formats a record as one line of text, with the traceback, if any, below it."""
 
     def __init__(self) -> None:
-        super().__init__("[%(asctime)s] %(levelname)s %(message)s%(about)s", "%Y-%m-%d %H:%M:%S %z")
+        super().__init__("[%(asctime)s] %(levelname)s %(message)s%(suffix)s", "%Y-%m-%d %H:%M:%S %z")
 
     def format(self, record: logging.LogRecord) -> str:
         request_id = getattr(record, "request_id", "")
-        record.about = f" [{request_id}]" if request_id else ""
+        record.suffix = f" [{request_id}]" if request_id else ""
         return super().format(record)
 
 
 class Handler(logging.StreamHandler[Any]):
-    """Writes to the stream of its time, with the id of the request that is being answered."""
+    """Writes records to a stream, with the id of the request that the current thread handles."""
 
     def __init__(self, format_: LogFormat, stream: Any) -> None:
         super().__init__(stream)
@@ -106,26 +80,25 @@ class Handler(logging.StreamHandler[Any]):
 
 
 def configure(format_: LogFormat) -> None:
-    """Send everything that is logged to standard error in `format_`, and accesses to standard output."""
-    # What no line here shows is not looked up for each: logging's own way to be fast.
-    logging._srcfile = None
+    """Send log records to standard error, and access records to standard output, in `format_`."""
+    # No formatter uses these fields (logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, handlers=[Handler(format_, sys.stderr)], force=True)
     access.handlers, access.propagate = [Handler(format_, sys.stdout)], False
 
 
 class Logger(GunicornLogger):
-    """gunicorn's logger, in the service's one form."""
+    """gunicorn's logger, with the handlers and the access line of this service."""
 
     def setup(self, cfg: Any) -> None:
-        """Leave it to configure() where records go."""
+        """Keep the handlers of configure()."""
         self.cfg = cfg
         self.error_log.handlers, self.error_log.propagate = [], True
         self.error_log.setLevel(logging.INFO)
 
     def access(self, response: Any, request: Any, environ: dict[str, Any], took: timedelta) -> None:
-        """Log an answer of the application's."""
-        Access(
+        """Log a response of the application."""
+        AccessRecord(
             request_id=dict(response.headers).get(HEADER, ""),
             remote=environ.get("REMOTE_ADDR", ""),
             method=environ["REQUEST_METHOD"],

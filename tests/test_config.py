@@ -9,7 +9,7 @@ import pytest
 
 import config
 from config import ConfigError, Settings
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 
 def test_defaults_are_used_for_unset_and_empty_variables() -> None:

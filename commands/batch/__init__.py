@@ -1,6 +1,5 @@
-"""`python cli.py batch`: an archive of photos, on one machine or on many, with Ray Data.
+"""`python cli.py batch`: segment an archive of photos, on one machine or on a cluster, with Ray Data.
 
-`command.py` reads the command line, without Ray. `archive.py` brings the photos that `place.py` lists to Ray
-(`cluster.py`) and its workers (`worker.py`, which get a `job.py`), and what becomes of them to the manifest
-(`manifest.py`).
+`cli` is the command line and works without Ray. `driver` lists the photos of a `storage` folder, sends them to the
+workers (`worker`, configured by a `job`) of a Ray `cluster`, and writes their results to the `manifest`.
 """

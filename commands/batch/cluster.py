@@ -1,4 +1,4 @@
-"""Ray, on this machine alone or on many."""
+"""A connection to a Ray cluster, or a cluster on this machine."""
 
 import logging
 import os
@@ -16,38 +16,37 @@ import ray
 from core.errors import SegmenterError
 
 ROOT = Path(__file__).parent.parent.parent
-# What workers on other machines can do without.
+# Paths that workers on other machines do not need.
 EXCLUDED = ["/.git", "/.venv*", "/.*_cache", "/tests", "/docs", "/benchmarks", "/deploy", "**/__pycache__"]
-# Bytes of shared memory for what passes between the processes of one machine: paths and rows, never pictures.
+# Bytes of shared memory for the objects that Ray passes between processes: paths and rows, never pictures.
 OBJECT_STORE = 150_000_000
 
 
 @contextmanager
 def cluster(address: str | None, cpus: int) -> Iterator[None]:
-    """Be connected to the Ray cluster at `address`, or to one of this machine with `cpus` that ends with the context.
+    """Connect to the Ray cluster at `address`; without one, start a cluster on this machine with `cpus` CPUs.
 
-    Raises SegmenterError where there is no such cluster.
+    The cluster on this machine ends with the context. Raises SegmenterError if `address` can't be reached.
     """
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-    # Ray sets its loggers up anew whenever it likes; what goes wrong is raised too.
+    # Ray reconfigures its loggers; errors are also raised, so its records are suppressed.
     logging.disable(logging.ERROR)
-    # Workers look for modules where Ray was started first, and a user's folder may have an app.py of its own.
-    # What Ray tells of workers that died is not what the command prints.
+    # Workers search modules in the folder where Ray was started, and the user's folder may hold an app.py.
+    # Ray's messages about dead workers must not mix with the output of the command.
     private = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
     with chdir(ROOT), redirect_stdout(sys.stderr), private as folder:
         try:
             if address:
-                _call(address)
+                _connect(address)
                 ray.init(address, runtime_env={"working_dir": str(ROOT), "excludes": EXCLUDED}, **quiet)
             else:
-                # A secret of this run's, where Ray would keep one in the user's home.
-                os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+                # A secret for this run only; Ray would store one in the user's home folder.
+                os.environ |= {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_TMPDIR": folder}
                 ray.init(
                     num_cpus=cpus,
                     include_dashboard=False,
                     object_store_memory=OBJECT_STORE,
-                    _temp_dir=folder,
                     **quiet,
                 )
             yield
@@ -58,8 +57,8 @@ def cluster(address: str | None, cpus: int) -> Iterator[None]:
             logging.disable(logging.NOTSET)
 
 
-def _call(address: str) -> None:
-    """Raise OSError where nobody answers at the host and port of `address`, if it has any: Ray tries for minutes."""
+def _connect(address: str) -> None:
+    """Raise OSError if the host and port of `address` accept no connection; Ray would retry for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()

@@ -1,4 +1,4 @@
-"""What became of each photo, in Parquet files: written by one process, a row for each photo that is settled."""
+"""The manifest: the result or error of each photo, in Parquet files that one process writes."""
 
 import io
 import time
@@ -7,31 +7,31 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from commands.batch.storage import Place
+from commands.batch.storage import Storage
 from core.errors import SegmenterError
 
 FOLDER = "manifest"
 SCHEMA = pa.schema(
     {
-        "path": pa.large_string(),  # of the photo, below INPUT
-        "size": pa.list_(pa.int32()),  # width and height in pixels of what was made of it
-        "objects": pa.list_(pa.string()),  # labels of the classes in it, largest first, without background
-        "areas": pa.list_(pa.int64()),  # pixels of each of them
-        "mask": pa.string(),  # path of what was made of it, below OUTPUT
-        "error": pa.string(),  # what is wrong with the photo
+        "path": pa.large_string(),  # of the photo, relative to INPUT
+        "size": pa.list_(pa.int32()),  # width and height of the result, in pixels
+        "objects": pa.list_(pa.string()),  # names of the classes in the photo, largest first, without background
+        "areas": pa.list_(pa.int64()),  # number of pixels of each of these classes
+        "mask": pa.string(),  # path of the result, relative to OUTPUT
+        "error": pa.string(),  # why the photo can't be segmented
     }
 )
-# A file is written when so many rows or seconds have come together. A killed run repeats what it had not written.
+# A file is written after this many rows or seconds. A run that is killed repeats the photos of unwritten rows.
 ROWS, SECONDS = 10_000, 10.0
 
 
 class Manifest:
-    """The manifest in the folder `target`, of runs of one `identity`: what they make and what of.
+    """The manifest in the folder `target`, of runs with one `identity` (see Job.identity()).
 
-    Raises SegmenterError if what is there already is of another.
+    Raises SegmenterError if the folder holds a manifest with another identity.
     """
 
-    def __init__(self, target: Place, identity: dict[str, str]) -> None:
+    def __init__(self, target: Storage, identity: dict[str, str]) -> None:
         self._target = target
         self._schema = SCHEMA.with_metadata(identity)
         self._parts = target.files(FOLDER, ".parquet")
@@ -40,12 +40,12 @@ class Manifest:
         if self._parts:
             self._compare(identity)
 
-    def settled(self) -> pa.Table:
-        """Return the column path of the photos that earlier runs have settled."""
+    def done(self) -> pa.Table:
+        """Return the column path of the photos that have a row already."""
         return pa.concat_tables([SCHEMA.empty_table().select(["path"]), *map(self._paths, self._parts)])
 
     def add(self, rows: pa.Table) -> None:
-        """Add rows of SCHEMA, and write those that have come together if there are enough."""
+        """Add rows of SCHEMA; write the collected rows if they are many or old enough."""
         self._rows.append(rows)
         if sum(map(len, self._rows)) >= ROWS or time.monotonic() > self._written + SECONDS:
             self._write()
@@ -60,7 +60,7 @@ class Manifest:
         if self._rows:
             file = io.BytesIO()
             pq.write_table(pa.concat_tables(self._rows).cast(self._schema), file)
-            # By its time, so that no run overwrites another's.
+            # The time makes the name unique: no run overwrites a file of another.
             self._target.write(f"{FOLDER}/{time.time_ns()}.parquet", file.getvalue())
             self._rows = []
         self._written = time.monotonic()
@@ -77,5 +77,5 @@ class Manifest:
             if before != value:
                 raise SegmenterError(
                     f"{self._target.url} was made with {name}={before!r}, not {value!r}; "
-                    "go on with the same, or name another folder"
+                    "use the same value, or another folder"
                 )

@@ -16,7 +16,7 @@ SMALL = 16
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 
 
-class Rewriter:
+class GraphEditor:
     """An editable copy of `graph_def`. What is replaced is a node's first output, the only one of those that matter."""
 
     def __init__(self, graph_def: Any) -> None:
@@ -142,7 +142,7 @@ def _attribute(value: Any) -> Any:
     return attribute
 
 
-def float_constant(graph: Rewriter, name: str, value: Array) -> Node:
+def float_constant(graph: GraphEditor, name: str, value: Array) -> Node:
     """Add and return a float32 constant named after `name`."""
     return graph.add_constant(name, value.astype(np.float32))
 

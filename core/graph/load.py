@@ -5,10 +5,10 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from core.weights.archive import read_graph_file
 from core.errors import ModelError
 from core.labels import MAX_CLASSES
 from core.tensorflow import tf
+from core.weights.archive import read_graph_file
 
 INPUT = "ImageTensor"
 OUTPUT = "SemanticPredictions"

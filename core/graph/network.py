@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.graph.editor import Node, Rewriter
+from core.graph.editor import GraphEditor, Node
 from core.tensorflow import tf
 
 # Pixels from one cell of the features to the next, in a DeepLab graph at output stride 8 (Chen et al. 2017).
@@ -49,7 +49,7 @@ class Network:
 
     def _connect(self, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
         """Return the tensors of the nodes `outputs`, with `inputs` in the place of the nodes they are named after."""
-        part = Rewriter(self.graph_def)
+        part = GraphEditor(self.graph_def)
         for name in inputs:
             make_placeholder(part.nodes[name])
         part.prune(outputs)

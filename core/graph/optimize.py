@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from core.errors import ModelError
+from core.graph.editor import CONVOLUTIONS, GraphEditor, Node, without_weights
 from core.graph.load import INPUT, OUTPUT, Graph
 from core.graph.network import OUTPUT_STRIDE, Network, make_placeholder
 from core.graph.passes import PASSES
 from core.graph.passes.pointwise import pointwise_kernel
-from core.graph.editor import CONVOLUTIONS, Node, Rewriter, without_weights
 from core.tensorflow import tf
 
 # Operations whose constants hold for one size of the canvas only; the passes must have left none of them with such.
@@ -31,28 +31,28 @@ def optimize(graph: Graph, config: Any = None) -> Network:
 
     Raises UnknownStructure where it is not a DeepLab graph as this knows them.
     """
-    rewriter = Rewriter(graph.graph_def)
+    editor = GraphEditor(graph.graph_def)
     for simplify in PASSES:
-        simplify(rewriter)
-        rewriter.prune([OUTPUT])
-    logits, sizes = _find_logits(rewriter)
-    first = _find_first_convolution(rewriter)
-    canvas = rewriter.inputs(first)[0]
-    scale, offset, padding, side = _try_front(rewriter, canvas.name, config)
-    pool = _find_image_pooling(rewriter, side)
-    features = rewriter.inputs(pool)[0]
+        simplify(editor)
+        editor.prune([OUTPUT])
+    logits, sizes = _find_logits(editor)
+    first = _find_first_convolution(editor)
+    canvas = editor.inputs(first)[0]
+    scale, offset, padding, side = _try_front(editor, canvas.name, config)
+    pool = _find_image_pooling(editor, side)
+    features = editor.inputs(pool)[0]
     for cut in (canvas, pool):
         make_placeholder(cut)
-    rewriter.prune([logits.name])
-    for node in rewriter:
-        if node.op in SIZE_BOUND and not _follows_sizes(rewriter, node) and node is not canvas and node is not pool:
+    editor.prune([logits.name])
+    for node in editor:
+        if node.op in SIZE_BOUND and not _follows_sizes(editor, node) and node is not canvas and node is not pool:
             raise UnknownStructure(f"node {node.name} ({node.op}) ties the network to one image size")
-    head = {node.name for node in rewriter if {features.name, pool.name} & rewriter.ancestors([node.name])}
+    head = {node.name for node in editor if {features.name, pool.name} & editor.ancestors([node.name])}
     head -= {features.name, pool.name}
-    behind = [rewriter.nodes[name] for name in head]
-    read = {source.name for node in behind for source in rewriter.inputs(node) if source.op != "Const"}
+    behind = [editor.nodes[name] for name in head]
+    read = {source.name for node in behind for source in editor.inputs(node) if source.op != "Const"}
     network = Network(
-        graph_def=rewriter.graph_def(),
+        graph_def=editor.graph_def(),
         canvas=canvas.name,
         features=features.name,
         others=tuple(sorted(read - head - {features.name, pool.name})),
@@ -62,7 +62,7 @@ def optimize(graph: Graph, config: Any = None) -> Network:
         offset=offset,
         padding=padding,
         side=side,
-        pointwise_head=all(pointwise_kernel(rewriter, node) is not None for node in behind if node.op in CONVOLUTIONS),
+        pointwise_head=all(pointwise_kernel(editor, node) is not None for node in behind if node.op in CONVOLUTIONS),
     )
     network = replace(network, logits_stride=_measure_logits_stride(network))
     own_size = (side - 1) // network.logits_stride + 1
@@ -85,35 +85,35 @@ def _measure_logits_stride(network: Network) -> int:
     return int((side - 1) // (rows - 1))
 
 
-def _follows_sizes(rewriter: Rewriter, node: Node) -> bool:
+def _follows_sizes(editor: GraphEditor, node: Node) -> bool:
     """Whether the sizes that `node` is given, in all its inputs but the first, are worked out from its surroundings."""
-    return len(node.input) > 1 and rewriter.constant(rewriter.inputs(node)[-1]) is None
+    return len(node.input) > 1 and editor.constant(editor.inputs(node)[-1]) is None
 
 
-def _find_logits(rewriter: Rewriter) -> tuple[Node, list[list[int]]]:
+def _find_logits(editor: GraphEditor) -> tuple[Node, list[list[int]]]:
     """Return the node whose output, enlarged by ResizeBilinear, the ArgMax of the output reads, and to which sizes."""
-    node = rewriter.nodes[OUTPUT]
+    node = editor.nodes[OUTPUT]
     while node.op != "ArgMax":
-        node = rewriter.inputs(node)[0]
-    enlarged = rewriter.inputs(node)[0]
+        node = editor.inputs(node)[0]
+    enlarged = editor.inputs(node)[0]
     logits, sizes = enlarged, []
     while logits.op == "ResizeBilinear":
         if not logits.attr["align_corners"].b:
             raise UnknownStructure(f"node {logits.name} enlarges the logits without align_corners")
-        logits, size = rewriter.inputs(logits)
-        known = rewriter.constant(size)
+        logits, size = editor.inputs(logits)
+        known = editor.constant(size)
         sizes.append([] if known is None else known.tolist())
     if logits is enlarged:
         raise UnknownStructure(f"node {logits.name} ({logits.op}) feeds {node.name}: expected a ResizeBilinear")
     return logits, sizes
 
 
-def _find_first_convolution(rewriter: Rewriter) -> Node:
+def _find_first_convolution(editor: GraphEditor) -> Node:
     """Return the one convolution over three channels, which reads the canvas."""
     found = []
-    for node in rewriter:
+    for node in editor:
         if node.op == "Conv2D":
-            kernel = rewriter.constant(rewriter.inputs(node)[1])
+            kernel = editor.constant(editor.inputs(node)[1])
             if kernel is not None and kernel.shape[2] == 3:
                 found.append(node)
     if len(found) != 1:
@@ -121,10 +121,10 @@ def _find_first_convolution(rewriter: Rewriter) -> Node:
     return found[0]
 
 
-def _find_image_pooling(rewriter: Rewriter, side: int) -> Node:
+def _find_image_pooling(editor: GraphEditor, side: int) -> Node:
     """Return the one average pooling, which must be over the whole canvas."""
     cells = (side - 1) // OUTPUT_STRIDE + 1
-    pools = [node for node in rewriter if node.op == "AvgPool"]
+    pools = [node for node in editor if node.op == "AvgPool"]
     if len(pools) != 1:
         raise UnknownStructure(f"expected one AvgPool, found {[node.name for node in pools]}")
     size = list(pools[0].attr["ksize"].list.i)
@@ -133,7 +133,7 @@ def _find_image_pooling(rewriter: Rewriter, side: int) -> Node:
     return pools[0]
 
 
-def _try_front(graph: Rewriter, canvas: str, config: Any) -> tuple[float, float, float, int]:
+def _try_front(graph: GraphEditor, canvas: str, config: Any) -> tuple[float, float, float, int]:
     """Return the scale, offset, padding and side of the canvas that `graph` makes of an image, found by making one."""
     image = np.repeat(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1), 3, axis=-1)
     with tf.Graph().as_default():

@@ -1,0 +1,1 @@
+"""Image in: untrusted bytes become an upright RGB image."""

@@ -1,4 +1,4 @@
-"""From untrusted bytes to an upright RGB image, or an error that says what was wrong with them."""
+"""Decoding: untrusted bytes become an upright RGB image, or an error that says what is wrong with them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,10 +18,10 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.image.limits import CountedFile, at_most, refuse_bombs, refuse_repeated_exif
 from core.errors import ImageTooLarge, InvalidImage, MemoryFull, UnsupportedImage
+from core.image.limits import CountedFile, check_decoding_work, check_exif_segments, limit_pixels, too_many_pixels
 
-# The decoders that bytes from outside may reach; importing one is what makes it known to Image.open().
+# The decoders that untrusted bytes may reach. Importing a plugin registers it with Image.open().
 FORMATS = [
     plugin.format
     for plugin in (
@@ -34,10 +34,10 @@ FORMATS = [
         AvifImagePlugin.AvifImageFile,
     )
 ]
-SERVED = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
-# How formats begin that people do send and that are not served, so that they are told more than "not an image".
-FOREIGN = {
+# The first bytes of formats that clients do send and that are not served: their error names the format.
+UNSUPPORTED_FORMATS = {
     "HEIC": tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1")),
     "JPEG XL": (b"\xff\x0a", b"JXL "),
     "JPEG 2000": (b"\xff\x4f\xff\x51", b"jP  "),
@@ -50,110 +50,98 @@ FOREIGN = {
     "OpenEXR": (b"v/1\x01",),
 }
 
-# The pixel types that have one meaning as 8-bit RGB. 32-bit integers and floats have no agreed white; LAB has no
-# conversion in Pillow.
+# Pillow modes with a defined conversion to 8-bit RGB. 32-bit integers and floats have no agreed white level, and Pillow
+# does not convert LAB.
 MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "I;16", "I;16L", "I;16B"}
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A picture as a person sees it: `image`, upright, mode RGB, and `size`, the width and height it was sent with.
+    """A decoded photo: `image`, upright, mode RGB, and `size`, the width and height of the upright photo as sent.
 
-    `image` may have been decoded smaller than `size`.
+    `image` may be smaller than `size` (see read_image()).
     """
 
     image: Image.Image
     size: tuple[int, int]
 
 
-def read_image(data: bytes, max_pixels: int, enough: int | None = None) -> Photo:
-    """Return the picture in `data`: what decode() makes of open_image(), and raises what they raise."""
-    return decode(open_image(data, max_pixels), enough)
+def read_image(data: bytes, max_pixels: int, min_long_side: int | None = None) -> Photo:
+    """Return the photo in the image file `data`.
 
+    The content decides the format. The EXIF orientation is applied, transparent pixels are blended with white, channels
+    of 16 bits are reduced to their high 8 bits, and of an animation or a document the first frame is decoded.
 
-def open_image(data: bytes, max_pixels: int) -> Image.Image:
-    """Return the image file in `data`, of which nothing but the header has been read.
+    With `min_long_side`, in pixels, a JPEG is decoded at a half, a quarter or an eighth of its size, as long as its
+    long side keeps at least that many pixels: the decoder then skips most of its work.
 
-    The format is decided by content.
-
-    Raises InvalidImage (empty or not an image), UnsupportedImage (a format or pixel type that is not served) or
-    ImageTooLarge (more than `max_pixels`, or tiles or scans that take more work than so many pixels).
+    Raises InvalidImage (empty, not an image, truncated or damaged), UnsupportedImage (a format or pixel type that is
+    not served), ImageTooLarge (more than `max_pixels`, or as much work in tiles or scans) or MemoryFull.
     """
-    if not data:
-        raise InvalidImage("the image is empty (0 bytes); send the contents of an image file")
-    refuse_repeated_exif(data)
-    with at_most(max_pixels):
-        image = _open(data)
-    if image.mode not in MODES:
-        raise UnsupportedImage(f"pixels of type {image.mode} are not served; save as 8- or 16-bit RGB or grey")
-    refuse_bombs(image, data, max_pixels)
-    return image
-
-
-def decode(image: Image.Image, enough: int | None = None) -> Photo:
-    """Return the picture in `image`, an opened file.
-
-    `enough` is the long side in pixels that it will be reduced to: a JPEG is then decoded at a half, a quarter or an
-    eighth of its size, as long as that leaves at least `enough`; the decoder then skips most of its work.
-
-    The EXIF orientation is applied, transparency is laid on white, 16 bits a channel are reduced to their high 8, and
-    of an animation or a document the first frame is taken.
-
-    Raises InvalidImage where the image is truncated or damaged.
-    """
+    image = _open(data, max_pixels)
     width, height = image.size
-    with _decoding():
-        if enough is not None:
+    with _decoder_errors():
+        if min_long_side is not None:
             long_side = max(width, height)
-            image.draft(None, (-(-width * enough // long_side), -(-height * enough // long_side)))
+            image.draft(None, (-(-width * min_long_side // long_side), -(-height * min_long_side // long_side)))
         image.load()
     drafted = image.size
     with suppress(Exception):
-        # A broken EXIF block is no reason to refuse a picture that can be seen.
+        # A damaged EXIF block does not make the pixels unreadable.
         ImageOps.exif_transpose(image, in_place=True)
     size = (width, height) if image.size == drafted else (height, width)
-    with _decoding():
+    with _decoder_errors():
         return Photo(_to_rgb(image), size)
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, max_pixels: int) -> Image.Image:
+    """Return the image file in `data`, of which only the header has been read. Raises as read_image()."""
+    if not data:
+        raise InvalidImage("the image is empty (0 bytes); send the contents of an image file")
+    check_exif_segments(data)
+    limit_pixels(max_pixels)
     try:
-        with _decoding():
-            return Image.open(CountedFile(data), formats=FORMATS)
+        with _decoder_errors():
+            image = Image.open(CountedFile(data), formats=FORMATS)
     except InvalidImage as error:
-        for name, magics in FOREIGN.items():
+        for name, magics in UNSUPPORTED_FORMATS.items():
             if any(data.startswith(magic) or data[4:].startswith(magic) for magic in magics):
-                raise UnsupportedImage(f"{name} images are not served; send {SERVED}") from error
+                raise UnsupportedImage(f"{name} images are not served; send {FORMAT_LIST}") from error
         raise
+    if image.mode not in MODES:
+        raise UnsupportedImage(f"pixels of type {image.mode} are not served; save as 8- or 16-bit RGB or grey")
+    check_decoding_work(image, data, max_pixels)
+    return image
 
 
 @contextmanager
-def _decoding() -> Iterator[None]:
-    """Turn what a decoder raises into InvalidImage: damaged input makes them raise nearly anything."""
+def _decoder_errors() -> Iterator[None]:
+    """Turn any exception of a decoder into a documented one: damaged input makes decoders raise nearly anything."""
     try:
         yield
     except (InvalidImage, ImageTooLarge):
         raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise too_many_pixels(error) from error
     except MemoryError as error:
-        raise MemoryFull(
-            "there is not enough memory for this image now; try again later, or send a smaller one"
-        ) from error
+        raise MemoryFull("there is not enough free memory for this image; try again later") from error
     except UnidentifiedImageError as error:
-        raise InvalidImage(f"the file is not an image, or its beginning is damaged; send {SERVED}") from error
+        raise InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}") from error
     except Exception as error:
-        raise InvalidImage(f"the image is truncated or damaged: {error}; send a whole one") from error
+        raise InvalidImage(f"the image is truncated or damaged: {error}; send a complete image file") from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    """Return `image` in mode RGB: `image` itself if it is in that mode."""
     if image.mode.startswith("I;16"):
         grey = np.asarray(image)
         if "transparency" in image.info:
             grey = np.where(grey == image.info["transparency"], 0xFFFF, grey)
-        # The high byte, as Pillow itself takes of 16-bit colour; convert("RGB") would clip to 255 instead.
+        # The high byte, which Pillow takes of 16-bit colour too; convert("RGB") would clip to 255 instead.
         image = Image.fromarray((grey >> 8).astype(np.uint8))
     if image.has_transparency_data:
-        picture = image.convert("RGBA")
+        foreground = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
-        white.paste(picture, mask=picture)
+        white.paste(foreground, mask=foreground)
         return white
     return image if image.mode == "RGB" else image.convert("RGB")

@@ -1,38 +1,46 @@
-"""A segmentation as the body of an answer: one function for each representation."""
+"""Encoders: a segmentation becomes the bytes of a JSON object or a picture."""
 
-import gzip
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
-from flask import Response, request
 from PIL import Image
 
-from core import render
-from core.output.segmentation import Segmentation
+from core.output import render
+from core.output.run_length import areas
+from core.output.segmentation import Segmentation, image_size
+from core.types import UInt8Array
 
 JSON, PNG, JPEG = "application/json", "image/png", "image/jpeg"
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """The bytes of an answer, and what they are."""
+class Encoded:
+    """An encoded segmentation: its bytes, their media type, and the label map, uint8 [height, width]."""
 
     content: bytes
     mimetype: str
+    seg_map: UInt8Array
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Width and height of the label map, in pixels."""
+        return image_size(self.seg_map)
 
 
-def map_body(segmentation: Segmentation) -> Body:
-    """Return the JSON object of `status`, `image_size` [width, height] and `seg_map`, rows of class ids."""
-    # Straight from the array.
+Encoder: TypeAlias = Callable[[Segmentation], Encoded]
+
+
+def encode_map(segmentation: Segmentation) -> Encoded:
+    """Return a JSON object with `status`, `image_size` [width, height] and `seg_map`, rows of class ids."""
     return _json(segmentation, seg_map=segmentation.seg_map)
 
 
-def objects_body(segmentation: Segmentation) -> Body:
-    """Return the JSON object of `status`, `image_size` and `objects`, what is there of each class, largest first."""
-    width, height = segmentation.image_size
+def encode_objects(segmentation: Segmentation) -> Encoded:
+    """Return a JSON object with `status`, `image_size` and `objects`: each class present, largest area first."""
+    width, height = image_size(segmentation.seg_map)
     objects = [
         {
             "id": area.class_id,
@@ -42,80 +50,56 @@ def objects_body(segmentation: Segmentation) -> Body:
             "bbox": area.bbox,
             "rle": {"size": [height, width], "counts": area.counts.decode()},
         }
-        for area in render.areas(segmentation.seg_map)
+        for area in areas(segmentation.seg_map)
     ]
     return _json(segmentation, objects=objects)
 
 
-def mask_body(segmentation: Segmentation) -> Body:
-    """Return a PNG whose pixels are the class ids, in a palette of PASCAL VOC's colours."""
-    return _png(render.mask(segmentation.seg_map))
+def encode_mask(segmentation: Segmentation) -> Encoded:
+    """Return a PNG whose pixel values are the class ids, with PASCAL VOC's palette."""
+    return _png(segmentation, render.mask(segmentation.seg_map))
 
 
-def overlay_body(segmentation: Segmentation) -> Body:
-    """Return the photo with the classes' colours over it, as a PNG."""
-    return _png(render.overlay(segmentation.photo(), segmentation.seg_map))
+def encode_overlay(segmentation: Segmentation) -> Encoded:
+    """Return a PNG of the photo, blended with the colours of the classes."""
+    return _png(segmentation, render.overlay(segmentation.photo, segmentation.seg_map))
 
 
-def overlay_jpeg_body(segmentation: Segmentation) -> Body:
-    """Return the photo with the classes' colours over it, as a JPEG: much smaller, and faster to make."""
+def encode_overlay_jpeg(segmentation: Segmentation) -> Encoded:
+    """Return a JPEG of the photo, blended with the colours of the classes: smaller and faster to encode than a PNG."""
     file = io.BytesIO()
-    render.overlay(segmentation.photo(), segmentation.seg_map).save(file, "JPEG", quality=90)
-    return Body(file.getvalue(), JPEG)
+    render.overlay(segmentation.photo, segmentation.seg_map).save(file, "JPEG", quality=90)
+    return Encoded(file.getvalue(), JPEG, segmentation.seg_map)
 
 
-def cutout_body(segmentation: Segmentation) -> Body:
-    """Return a PNG of the photo where the classes are, transparent elsewhere."""
-    return _png(render.cutout(segmentation.photo(), segmentation.seg_map))
+def encode_cutout(segmentation: Segmentation) -> Encoded:
+    """Return a PNG of the photo whose background pixels are transparent."""
+    return _png(segmentation, render.cutout(segmentation.photo, segmentation.seg_map))
 
 
-BODIES: dict[str, Callable[[Segmentation], Body]] = {
-    "map": map_body,
-    "objects": objects_body,
-    "mask": mask_body,
-    "overlay": overlay_body,
-    "cutout": cutout_body,
+# By the name of the parameter `output`.
+ENCODERS: dict[str, Encoder] = {
+    "map": encode_map,
+    "objects": encode_objects,
+    "mask": encode_mask,
+    "overlay": encode_overlay,
+    "cutout": encode_cutout,
 }
 
 
-def default_output() -> str:
-    """Return what a request gets that names no output: the map, unless it accepts PNG and no JSON."""
-    accept = request.accept_mimetypes
-    return "mask" if accept.quality(PNG) > 0 and not accept.quality(JSON) else "map"
+def file_suffix(output: str) -> str:
+    """Return the suffix, without a leading dot, of a file that holds the `output` of a photo."""
+    return f"{output}.{'json' if output in ('map', 'objects') else 'png'}"
 
 
-def chosen_body(output: str) -> Callable[[Segmentation], Body]:
-    """Return the function for `output`, in the form that the current request accepts best."""
-    accept = request.accept_mimetypes
-    if output == "overlay" and accept.quality(JPEG) > accept.quality(PNG):
-        return overlay_jpeg_body
-    return BODIES[output]
+def _json(segmentation: Segmentation, **content: Any) -> Encoded:
+    body = {"status": "ok", "image_size": image_size(segmentation.seg_map)} | content
+    # orjson reads the array's memory, without a list of Python integers in between.
+    return Encoded(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), JSON, segmentation.seg_map)
 
 
-def respond(body: Body) -> Response:
-    """Return the answer; JSON compressed if the current request accepts that."""
-    response = Response(body.content, mimetype=body.mimetype)
-    response.vary.add("Accept")
-    return gzipped(response) if body.mimetype == JSON else response
-
-
-def gzipped(response: Response) -> Response:
-    """Compress the body of `response` if the current request accepts that."""
-    response.vary.add("Accept-Encoding")
-    if request.accept_encodings.quality("gzip") > 0:
-        # A map is so regular that the fastest level makes it a hundred times smaller; higher ones only cost time.
-        response.set_data(gzip.compress(response.get_data(), compresslevel=1, mtime=0))
-        response.headers["Content-Encoding"] = "gzip"
-    return response
-
-
-def _json(segmentation: Segmentation, **content: Any) -> Body:
-    body = {"status": "ok", "image_size": segmentation.image_size} | content
-    return Body(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), JSON)
-
-
-def _png(image: Image.Image) -> Body:
+def _png(segmentation: Segmentation, image: Image.Image) -> Encoded:
     file = io.BytesIO()
-    # Higher levels take several times as long for a tenth less.
+    # Higher levels take several times as long and save a tenth of the size.
     image.save(file, "PNG", compress_level=1)
-    return Body(file.getvalue(), PNG)
+    return Encoded(file.getvalue(), PNG, segmentation.seg_map)

@@ -1,53 +1,48 @@
-"""What the model finds in a photo, and the sizes of both: plain functions of arrays."""
+"""The label map of a photo, with the photo at the same size."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
-from core.output.upsample import enlarged_labels
-from core.image.decode import Photo
+from core.output.upsample import upsampled_labels
 from core.types import Prediction, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """What the model found: `seg_map`, uint8 [height, width], the class id of each pixel, top row first.
+    """A segmented photo.
 
-    `photo` returns what it was found in, an RGB image of the map's size; `labels` are the names of the classes.
+    `seg_map` holds the class id of each pixel, uint8 [height, width], top row first. `photo` is the RGB image of the
+    same size. `labels` are the names of the classes by id.
     """
 
     seg_map: UInt8Array
-    photo: Callable[[], Image.Image]
+    photo: Image.Image
     labels: tuple[str, ...]
 
-    @property
-    def image_size(self) -> tuple[int, int]:
-        """Width and height of the map, in pixels."""
-        height, width = self.seg_map.shape
-        return width, height
-
-    def only(self, classes: Collection[int]) -> "Segmentation":
-        """Return the segmentation with every class that is not in `classes` turned into background (0)."""
-        keep = np.zeros(256, np.uint8)
+    def keep_classes(self, classes: Collection[int]) -> "Segmentation":
+        """Return the segmentation with every class id that is not in `classes` replaced by background (0)."""
+        kept = np.zeros(256, np.uint8)
         for class_ in classes:
-            keep[class_] = class_
-        return replace(self, seg_map=keep[self.seg_map])
+            kept[class_] = class_
+        return replace(self, seg_map=kept[self.seg_map])
+
+
+def image_size(seg_map: UInt8Array) -> tuple[int, int]:
+    """Return the width and height, in pixels, of `seg_map`, uint8 [height, width]."""
+    height, width = seg_map.shape
+    return width, height
 
 
 def enlarged(prediction: Prediction, size: tuple[int, int]) -> UInt8Array:
-    """Return the labels, uint8 [height, width], of the whole image of `size`, width and height."""
+    """Return the labels of `prediction`, uint8 [height, width], at `size`, the width and height of the photo.
+
+    The logits are interpolated before the best class is taken, which gives smoother edges than enlarging the label map.
+    A prediction without logits is enlarged by nearest neighbour.
+    """
     if prediction.logits is None:
         return np.asarray(Image.fromarray(prediction.seg_map).resize(size, Image.Resampling.NEAREST))
     width, height = size
-    return enlarged_labels(prediction.logits, prediction.stride, prediction.seg_map.shape, (height, width))
-
-
-def resized(photo: Photo, long_side: int) -> UInt8Array:
-    """Return `photo`, uint8 [height, width, 3], with its long side `long_side` pixels.
-
-    The other side is in proportion to what was sent, floored, at least 1: the original's arithmetic.
-    """
-    width, height = (max(1, side * long_side // max(photo.size)) for side in photo.size)
-    return np.asarray(photo.image.resize((width, height), Image.Resampling.LANCZOS))
+    return upsampled_labels(prediction.logits, prediction.stride, prediction.seg_map.shape, (height, width))

@@ -1,54 +1,60 @@
-"""Labels at the photo's own size, from the logits: finer than the label map enlarged, as they know how sure it is."""
+"""Label maps at the size of the photo, computed from the logits: smoother edges than an enlarged label map."""
 
 import numpy as np
 
 from core.types import Array, UInt8Array
 
 
-def enlarged_labels(logits: Array, stride: int, size: tuple[int, int], target: tuple[int, int]) -> UInt8Array:
-    """Return the labels, uint8 [height, width] as in `target`, of an image that the model saw with `size`.
+def upsampled_labels(logits: Array, stride: int, size: tuple[int, int], target: tuple[int, int]) -> UInt8Array:
+    """Return the label map, uint8 [height, width], of an image at the height and width `target`.
 
-    `logits`, float32 [rows, columns, classes], belong to pixels `stride` apart of the image of `size`, height and
-    width, from its top left one; `target` is the height and width of the image it was resized from. The label of a
-    pixel is the class whose logits, interpolated bilinearly at its centre, are largest. Where the four cells around
-    have the same best class it is that; the other pixels, few of them, are worked out a row of cells at a time.
+    `logits` are float32 [rows, columns, classes]. They belong to every `stride`-th pixel, from the top left one, of the
+    image at `size`, the height and width of the model's input. The label of a pixel is the class with the largest
+    logit, interpolated bilinearly at the centre of the pixel.
+
+    A cell is the area between four neighbouring logits. If they have the same best class, so have all pixels of the
+    cell. Only the pixels of the other cells, which are few, are interpolated, one row of cells at a time.
     """
     labels = logits.argmax(axis=-1).astype(np.uint8)
-    row, down = _places(size[0], target[0], stride, logits.shape[0])
-    column, across = _places(size[1], target[1], stride, logits.shape[1])
+    row, row_fraction = _positions(size[0], target[0], stride, logits.shape[0])
+    column, column_fraction = _positions(size[1], target[1], stride, logits.shape[1])
     result: UInt8Array = labels[row].take(column, axis=1)
     next_row, next_column = (np.minimum(np.arange(count) + 1, count - 1) for count in labels.shape)
-    lower = labels[next_row]
-    mixed = (labels != lower) | (labels != labels[:, next_column]) | (labels != lower[:, next_column])
-    for cell in np.flatnonzero(mixed.any(axis=1)):
-        rows = np.flatnonzero(row == cell)
-        columns = np.flatnonzero(mixed[cell][column])
+    below = labels[next_row]
+    mixed = (labels != below) | (labels != labels[:, next_column]) | (labels != below[:, next_column])
+    for cell_row in np.flatnonzero(mixed.any(axis=1)):
+        rows = np.flatnonzero(row == cell_row)
+        columns = np.flatnonzero(mixed[cell_row][column])
         if not rows.size or not columns.size:
             continue
-        pair = logits[[cell, next_row[cell]]]
-        classes = _contenders(pair, next_column, mixed[cell])
-        top, bottom = pair[0][:, classes].T, pair[1][:, classes].T
-        # [classes, rows, columns of cells], then [classes, rows, columns of pixels]
-        between = top[:, np.newaxis] + (bottom - top)[:, np.newaxis] * down[rows][:, np.newaxis]
-        left = between[..., column[columns]]
-        fine = left + (between[..., next_column[column[columns]]] - left) * across[columns]
-        result[np.ix_(rows, columns)] = classes[fine.argmax(axis=0)]
+        corners = logits[[cell_row, next_row[cell_row]]]
+        classes = _candidate_classes(corners, next_column, mixed[cell_row])
+        top, bottom = corners[0][:, classes].T, corners[1][:, classes].T
+        # [classes, rows, columns of logits], then [classes, rows, columns of pixels]
+        vertical = top[:, np.newaxis] + (bottom - top)[:, np.newaxis] * row_fraction[rows][:, np.newaxis]
+        left = vertical[..., column[columns]]
+        interpolated = left + (vertical[..., next_column[column[columns]]] - left) * column_fraction[columns]
+        result[np.ix_(rows, columns)] = classes[interpolated.argmax(axis=0)]
     return result
 
 
-def _places(size: int, target: int, stride: int, cells: int) -> tuple[Array, Array]:
-    """Return the cell before each of `target` pixels, and how far it is from there to the next: 0 to 1."""
-    centres = (np.arange(target) + 0.5) * (size / target) - 0.5
-    places = np.clip(centres, 0, size - 1) / stride
-    cell = np.minimum(places.astype(np.intp), cells - 1)
-    return cell, (places - cell).astype(np.float32)
+def _positions(size: int, target: int, stride: int, logits: int) -> tuple[Array, Array]:
+    """Return the index of the logit before each of `target` pixels along one axis, and the fraction towards the next.
 
-
-def _contenders(pair: Array, next_column: Array, mixed: Array) -> Array:
-    """Return the classes that can be the best one somewhere in the `mixed` cells between two rows of logits, uint8.
-
-    A class whose largest logit at the four corners is less than the smallest one of another is nowhere the best.
+    `size` is the length of the axis in the model's input, in pixels, and `logits` the number of logits along the axis.
     """
-    corners = np.stack([pair[0], pair[1], pair[0][next_column], pair[1][next_column]])[:, mixed]
-    sure = corners.min(axis=0).max(axis=-1, keepdims=True)
-    return np.flatnonzero((corners.max(axis=0) >= sure).any(axis=0)).astype(np.uint8)
+    centres = (np.arange(target) + 0.5) * (size / target) - 0.5
+    positions = np.clip(centres, 0, size - 1) / stride
+    index = np.minimum(positions.astype(np.intp), logits - 1)
+    return index, (positions - index).astype(np.float32)
+
+
+def _candidate_classes(corners: Array, next_column: Array, mixed: Array) -> Array:
+    """Return the classes, uint8, that can be the best one in the `mixed` cells between two rows of logits.
+
+    `corners` are the two rows, float32 [2, columns, classes]. A class can't be the best one in a cell if its largest
+    logit at the four corners is less than the smallest logit of another class.
+    """
+    cells = np.stack([corners[0], corners[1], corners[0][next_column], corners[1][next_column]])[:, mixed]
+    threshold = cells.min(axis=0).max(axis=-1, keepdims=True)
+    return np.flatnonzero((cells.max(axis=0) >= threshold).any(axis=0)).astype(np.uint8)

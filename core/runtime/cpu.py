@@ -1,7 +1,5 @@
-"""What the machine under the service has: CPU cores it may use, the arithmetic they know, and memory."""
+"""The CPU: the number of cores that the process may use, and the number formats that they compute."""
 
-import ctypes
-import gc
 import math
 import os
 import re
@@ -12,7 +10,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def usable_cores() -> int:
-    """Return the number of cores this process may use: its CPU affinity, lowered by a container's quota.
+    """Return the number of cores that this process may use: its CPU affinity, limited by the quota of its container.
 
     The quota is read from cgroup v2's `cpu.max` (quota and period in microseconds, "max" for none) or from v1's
     `cpu.cfs_quota_us` (-1 for none) and `cpu.cfs_period_us`, and rounded up.
@@ -29,39 +27,12 @@ def usable_cores() -> int:
 
 
 def computes_bfloat16() -> bool:
-    """Return whether the CPU multiplies bfloat16 natively: AVX-512 BF16 or AMX on x86-64, BF16 on Arm.
+    """Return whether the CPU multiplies bfloat16 in hardware: AVX-512 BF16 or AMX on x86-64, BF16 on Arm.
 
-    Read from Linux's list of the CPU's features; where there is none, the answer is no.
+    The features are read from /proc/cpuinfo. Without that file, the result is False.
     """
     try:
         features = re.search(r"^(?:flags|Features)\s*:(.*)$", CPUINFO.read_text(), re.MULTILINE)
     except OSError:
         return False
     return features is not None and not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(features[1].split())
-
-
-def keep_heap_small() -> None:
-    """Let the C library (glibc) return what is freed; call it before there are threads.
-
-    By itself it keeps freed blocks of up to 32 MB, in eight heaps for each core: with images of mixed sizes the process
-    grows for hours. The numbers are mallopt(3)'s; where there is no mallopt, nothing is changed.
-    """
-    arena_max, mmap_threshold, trim_threshold = -8, -3, -1
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        mallopt(arena_max, 2)
-        mallopt(mmap_threshold, 1_000_000)
-        mallopt(trim_threshold, 8_000_000)
-
-
-def give_back_memory() -> None:
-    """Return to the system what the process has freed; the C library (glibc) keeps it otherwise."""
-    gc.collect()
-    trim_heap()
-
-
-def trim_heap() -> None:
-    """Return to the system the pages in the C library's heaps that are free: milliseconds, in any thread."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
-        trim(0)

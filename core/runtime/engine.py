@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from core.runtime.canvas import Padding, cells, segment
 from core.graph.load import INPUT, OUTPUT, Graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
+from core.runtime.canvas import Padding, cells, segment
 from core.tensorflow import tf
 from core.types import EngineOptions, Prediction, UInt8Array
 
@@ -48,10 +48,10 @@ class Engine:
             outside = tf.compat.v1.placeholder(tf.float32, [None])
             least = tf.compat.v1.placeholder(tf.int32, [])
             if network:
-                _spare_copies(config)
+                _disable_unneeded_rewrites(config)
                 results = segment(network, image, outside, least, options.canvas)
             else:
-                results = _as_it_is(graph, image), tf.zeros([0]), tf.zeros([0])
+                results = _import_unmodified(graph, image), tf.zeros([0]), tf.zeros([0])
             if network and options.precision == "bfloat16":
                 rewrites = config.graph_options.rewrite_options
                 rewrites.auto_mixed_precision_onednn_bfloat16 = type(rewrites).ON
@@ -83,7 +83,7 @@ def _optimize(graph: Graph, config: Any) -> Network | None:
         return None
 
 
-def _as_it_is(graph: Graph, image: Any) -> Any:
+def _import_unmodified(graph: Graph, image: Any) -> Any:
     """Return the label map, uint8 [height, width], that `graph` makes of `image` by itself."""
     [output] = tf.import_graph_def(
         graph.graph_def, name="", input_map={INPUT: image[tf.newaxis]}, return_elements=[f"{OUTPUT}:0"]
@@ -92,7 +92,7 @@ def _as_it_is(graph: Graph, image: Any) -> Any:
     return tf.cast(output[0], tf.uint8)
 
 
-def _spare_copies(config: Any) -> None:
+def _disable_unneeded_rewrites(config: Any) -> None:
     """Let `config` do without what makes copies of an optimized network's weights."""
     # The graph does not change any more, so none has to be kept to be extended.
     config.experimental.optimize_for_static_graph = True

@@ -1,4 +1,4 @@
-"""A bounded queue in front of the engine: first come, first served, and no more than can be answered in time."""
+"""The bounded request queue in front of the engine: first come, first served, with a deadline for each request."""
 
 import math
 import time
@@ -14,15 +14,15 @@ from core.types import Observe, ignore
 
 T = TypeVar("T")
 
-# How much the latest work counts in the estimate of how long the next will take.
+# Weight of the newest sample in the moving average of the service time.
 WEIGHT = 0.2
 
 
-class Executor:
-    """Some threads, `workers`, that begin functions in the order they were submitted.
+class RequestQueue:
+    """A first-come-first-served queue, processed by `workers` threads.
 
-    A request is admitted before work is spent on it: at most `size` are at a time, and each has `timeout` seconds
-    for its work to be done. `observe` is told how long each waited for its turn, as the stage "queue".
+    At most `size` requests are admitted at a time, running or waiting. Each has `timeout` seconds, from its admission,
+    to finish. `observe` receives the waiting time of each request, as the stage "queue".
     """
 
     def __init__(self, workers: int, size: int, timeout: float, observe: Observe = ignore) -> None:
@@ -32,104 +32,91 @@ class Executor:
         self.observe = observe
         self._admitted = 0
         self._running = 0
-        self._typical = 0.0  # seconds that one takes
+        self._service_time = 0.0  # moving average, in seconds
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="engine")
 
     @property
     def admitted(self) -> int:
-        """How many requests are being worked on or waiting."""
+        """Number of requests that are running or waiting."""
         return self._admitted
 
     @property
     def waiting(self) -> int:
-        """How many of them have not begun."""
+        """Number of admitted requests that have not begun."""
         return max(0, self._admitted - self._running)
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Run `function(*arguments)` after what was submitted before, outside the bound: for the service's own work."""
+        """Queue `function(*arguments)` for a worker, outside the limits: for internal work such as loading."""
         return self._threads.submit(function, *arguments)
 
     def check(self) -> None:
-        """Raise QueueFull if a request would not be admitted, or could not be done within the timeout."""
-        ahead = self._admitted
-        # The one that finds a free worker is always let in, so that an estimate that was wrong is soon corrected.
-        expected = ahead // self.workers * self._typical
-        again = max(1, math.ceil(expected))
-        if ahead >= self.size:
+        """Raise QueueFull if a request would not be admitted, or could not finish within the timeout."""
+        admitted = self._admitted
+        wait = admitted // self.workers * self._service_time
+        retry_after = max(1, math.ceil(wait))
+        if admitted >= self.size:
             raise QueueFull(
-                f"the service is busy with {ahead} requests, its limit (QUEUE_SIZE); try again later", again
+                f"the service is busy with {admitted} requests, its limit (QUEUE_SIZE); try again later", retry_after
             )
-        if expected + self._typical > self.timeout and ahead >= self.workers:
+        # A request that finds a free worker is always admitted, so that its service time corrects a wrong average.
+        if wait + self._service_time > self.timeout and admitted >= self.workers:
             raise QueueFull(
-                f"the service is busy: this request would take about {expected + self._typical:.0f} seconds, "
-                f"longer than it may ({self.timeout:g}, REQUEST_TIMEOUT); try again later",
-                again,
+                f"the service is busy: this request would take about {wait + self._service_time:.0f} seconds, "
+                f"longer than its limit of {self.timeout:g} (REQUEST_TIMEOUT); try again later",
+                retry_after,
             )
+
+    def run(self, function: Callable[..., T], *arguments: Any, is_connected: Callable[[], bool] = lambda: True) -> T:
+        """Return `function(*arguments)`, called by a worker after all requests that were admitted before.
+
+        Raises QueueFull if there is no place, DeadlineExceeded if the deadline passes first, and ClientGone if
+        `is_connected` returns False when a worker takes the request. A request that has not begun by then never begins.
+        """
+        with self._place() as admitted_at:
+            # A copied context gives the worker's log records the id of the request.
+            future: Future[T] = self._threads.submit(
+                copy_context().run, self._work, admitted_at, is_connected, function, arguments
+            )
+            try:
+                return future.result(timeout=admitted_at + self.timeout - time.monotonic())
+            except TimeoutError:
+                if future.done():
+                    raise  # the function itself raised it
+                future.cancel()
+                raise DeadlineExceeded(
+                    f"the request was not done within {self.timeout:g} seconds (REQUEST_TIMEOUT); try again later"
+                ) from None
+            finally:
+                # The error refers to this frame and the future to the error: a cycle that would keep the image alive
+                # until the next garbage collection.
+                del future
 
     @contextmanager
-    def admit(self, wanted: Callable[[], bool] = lambda: True) -> Iterator["Ticket"]:
-        """Hold a place for one request, whose client still waits for it as long as `wanted` says.
-
-        Raises QueueFull when there is none, or one that comes too late.
-        """
+    def _place(self) -> Iterator[float]:
+        """Occupy a place in the queue; yield the time of admission. Raises QueueFull."""
         with self._lock:
             self.check()
             self._admitted += 1
         try:
-            yield Ticket(self, wanted)
+            yield time.monotonic()
         finally:
             with self._lock:
                 self._admitted -= 1
 
-    @contextmanager
-    def _turn(self, submitted: float) -> Iterator[None]:
-        began = time.monotonic()
-        self.observe("queue", began - submitted)
+    def _work(
+        self, admitted_at: float, is_connected: Callable[[], bool], function: Callable[..., T], arguments: Any
+    ) -> T:
+        if not is_connected():
+            raise ClientGone("the client closed the connection before its request began")
+        began_at = time.monotonic()
+        self.observe("queue", began_at - admitted_at)
         with self._lock:
             self._running += 1
         try:
-            yield
+            return function(*arguments)
         finally:
-            took = time.monotonic() - began
+            seconds = time.monotonic() - began_at
             with self._lock:
                 self._running -= 1
-                self._typical += WEIGHT * (took - self._typical) if self._typical else took
-
-
-class Ticket:
-    """One admitted request's right to the engine until its deadline."""
-
-    def __init__(self, executor: Executor, wanted: Callable[[], bool]) -> None:
-        self._executor = executor
-        self._wanted = wanted
-        self._admitted = time.monotonic()
-
-    def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return `function(*arguments)`, run in its turn.
-
-        Raises DeadlineExceeded when the deadline comes first; work that has not begun by then is never begun. Nor is
-        any whose client has gone: ClientGone.
-        """
-
-        def turn() -> T:
-            if not self._wanted():
-                raise ClientGone("the client closed the connection before its turn came")
-            with self._executor._turn(self._admitted):
-                return function(*arguments)
-
-        # What is logged in its turn is known to be the request's.
-        future: Future[T] = self._executor.submit(copy_context().run, turn)
-        timeout = self._executor.timeout
-        try:
-            return future.result(timeout=self._admitted + timeout - time.monotonic())
-        except TimeoutError:
-            if future.done():
-                raise  # the function's own
-            future.cancel()
-            raise DeadlineExceeded(
-                f"the request was not done within {timeout:g} seconds (REQUEST_TIMEOUT); try again later"
-            ) from None
-        finally:
-            # An error knows this frame, and the future knows the error: a cycle that would keep the image for minutes.
-            del future
+                self._service_time += WEIGHT * (seconds - self._service_time) if self._service_time else seconds

@@ -1,0 +1,1 @@
+"""Model files: where a model's graph comes from, and how it is verified."""

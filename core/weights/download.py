@@ -1,4 +1,4 @@
-"""A known model's graph, from the zoo or a file, into the cache folder: whole and verified, or not at all."""
+"""Download or copy of a known model's graph to the cache folder, which only receives complete and verified graphs."""
 
 import errno
 import fcntl
@@ -14,138 +14,148 @@ from typing import BinaryIO
 
 import requests
 
-from core.weights.archive import read_graph_file
 from core.errors import ModelError
-from core.weights.registry import KnownModel, cached
+from core.weights.archive import read_graph_file
+from core.weights.registry import KnownModel, cached_graph
 
-# Told how many bytes are there, and of how many.
-Report = Callable[[int, int], None]
+# Receives the number of bytes received so far, and the total.
+Progress = Callable[[int, int], None]
 
-# Seconds to wait before each further attempt; one that brings PROGRESS bytes starts anew with the first.
-WAITS = (1, 2, 4, 8, 16)
-PROGRESS = 1_000_000
-# Seconds to connect, and without a byte.
-TIMEOUT = (10, 30)
-# The largest archive that is downloaded, in bytes; the full model's is 439 MB.
-MAX_ARCHIVE = 2_000_000_000
-CHUNK = 1 << 16
-# Answers that may be others a little later.
-PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+# Seconds to wait before each further attempt. An attempt that receives MIN_PROGRESS bytes starts the sequence again.
+RETRY_WAITS = (1, 2, 4, 8, 16)
+MIN_PROGRESS = 1_000_000
+# Seconds to connect, and between two bytes.
+TIMEOUTS = (10, 30)
+# The archive of the full model has 439 MB.
+MAX_ARCHIVE_BYTES = 2_000_000_000
+CHUNK_BYTES = 1 << 16
+# Client errors (4xx) that may disappear.
+TRANSIENT_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
-def fetch(model: KnownModel, cache: Path, mirror: str, sha512: str, report: Report) -> Path:
-    """Download the archive of `model` from `mirror`, a base URL, and return the graph's file in the folder `cache`.
+class DownloadInterrupted(ModelError):
+    """The connection was lost and all attempts failed; the next call continues the download."""
 
-    A break is survived, within a call and from one to the next: what was received is kept and continued from. Raises
-    ModelError where there is no network, no such archive, no space, or not the graph with that SHA-512 in it; only the
-    first leaves something behind, the part received.
+
+def download_graph(model: KnownModel, cache: Path, mirror: str, sha512: str, progress: Progress) -> Path:
+    """Download the archive of `model` from the base URL `mirror`; return the path of its graph in the folder `cache`.
+
+    A lost connection is retried. The part received so far stays in the folder, and the next call continues it. Raises
+    DownloadInterrupted if all attempts fail, or ModelError if the mirror does not have the archive, the folder can't be
+    written, or the graph does not have the checksum `sha512`, in hex. Only DownloadInterrupted leaves a file behind.
     """
     url = f"{mirror.rstrip('/')}/{model.archive}"
-    with _explained(cache):
+    with _file_system_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)
         part = cache / f"{model.archive}.part"
         with part.open("ab") as file:
             _lock(file, part)
             try:
-                _download(url, file, report)
-                target = install(model, part, cache, sha512)
-            except (Interrupted, KeyboardInterrupt):
+                _download_rest(url, file, progress)
+                graph = install_graph(model, part, cache, sha512)
+            except (DownloadInterrupted, KeyboardInterrupt):
                 raise
             except BaseException:
                 part.unlink()
                 raise
             part.unlink()
-            return target
+            return graph
 
 
-def install(model: KnownModel, source: Path, cache: Path, sha512: str) -> Path:
-    """Copy the graph of `model` from `source`, the zoo's archive or the graph, into `cache`; return where it is."""
+def install_graph(model: KnownModel, source: Path, cache: Path, sha512: str) -> Path:
+    """Copy the graph of `model` from `source`, an archive or the graph, into the folder `cache`; return its path.
+
+    Raises ModelError if the graph does not have the checksum `sha512`, in hex, or can't be written.
+    """
     content = read_graph_file(source)
     found = hashlib.sha512(content).hexdigest()
     if found != sha512:
         with source.open("rb") as file:
             md5 = hashlib.file_digest(file, "md5").hexdigest()
-        where = "its archive is the zoo's" if md5 == model.archive_md5 else f"nor is its archive (md5 {md5})"
+        archive = "is the zoo's archive" if md5 == model.archive_md5 else f"is not the zoo's archive (md5 {md5})"
         raise ModelError(
-            f"the graph in {source} is not that of {model.name}: its sha512 is {found}, expected {sha512}; {where}. "
-            "Nothing was kept; try again, or see MODEL_MIRROR and MODEL_SHA512"
+            f"the graph in {source} is not the graph of {model.name}: its sha512 is {found}, expected {sha512}; the "
+            f"file {archive}. Nothing was kept; try again, or check MODEL_MIRROR and MODEL_SHA512"
         )
-    target = cached(model, cache)
-    with _explained(cache):
+    graph = cached_graph(model, cache)
+    with _file_system_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)
-        whole = target.with_suffix(f".{os.getpid()}")
+        # Renaming is atomic: another process never reads an incomplete graph.
+        temporary = graph.with_suffix(f".{os.getpid()}")
         try:
-            whole.write_bytes(content)
-            whole.replace(target)
+            temporary.write_bytes(content)
+            temporary.replace(graph)
         finally:
-            whole.unlink(missing_ok=True)
-    return target
+            temporary.unlink(missing_ok=True)
+    return graph
 
 
-class Interrupted(ModelError):
-    """The download broke off, and can go on later."""
-
-
-def _download(url: str, file: BinaryIO, report: Report) -> None:
-    """Append to `file` what it still lacks of `url`."""
-    waits = iter(WAITS)
+def _download_rest(url: str, file: BinaryIO, progress: Progress) -> None:
+    """Append the bytes of `url` that `file` does not have yet. Raises DownloadInterrupted after the last attempt."""
+    waits = iter(RETRY_WAITS)
     while True:
         before = file.tell()
         try:
-            _receive(url, file, report)
+            _request_rest(url, file, progress)
         except requests.RequestException as error:
-            if file.tell() >= before + PROGRESS:
-                waits = iter(WAITS)
+            if file.tell() >= before + MIN_PROGRESS:
+                waits = iter(RETRY_WAITS)
             wait = next(waits, None)
             if wait is None:
-                raise Interrupted(
-                    f"{url} can't be downloaded: {error}. The {file.tell():,} bytes received so far are kept, and the "
-                    "same command goes on from there; without a network, give the archive or the graph with --from"
+                raise DownloadInterrupted(
+                    f"{url} can't be downloaded: {error}. The {file.tell():,} bytes received so far are kept: run the "
+                    "same command again to continue, or, without a network, pass the archive or the graph with --from"
                 ) from error
             time.sleep(wait)
         else:
             return
 
 
-def _receive(url: str, file: BinaryIO, report: Report) -> None:
-    """Ask once for what `file` still lacks of `url`, and append it. Raises requests.RequestException at a break."""
+def _request_rest(url: str, file: BinaryIO, progress: Progress) -> None:
+    """Send one request for the bytes of `url` that `file` does not have yet, and append them.
+
+    Raises requests.RequestException if the connection is lost or another attempt may succeed, and ModelError otherwise.
+    """
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={file.tell()}-"} if file.tell() else {})
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-        if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            if answer.headers.get("Content-Range") == f"bytes */{file.tell()}":
-                return  # it was all there
-            _empty(file)
-            raise requests.ConnectionError("the archive is not the one that the part received is of")
-        if 400 <= answer.status_code < 500 and answer.status_code not in PASSING:
-            raise ModelError(f"{url} answers {answer.status_code} {answer.reason}; see MODEL_MIRROR")
-        answer.raise_for_status()
-        if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
-            _empty(file)  # the server sends the whole
-        length = answer.headers.get("Content-Length", "")
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUTS) as response:
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if response.headers.get("Content-Range") == f"bytes */{file.tell()}":
+                return  # the file was complete
+            _clear(file)
+            raise requests.ConnectionError("the part received before belongs to another archive")
+        if 400 <= response.status_code < 500 and response.status_code not in TRANSIENT_STATUSES:
+            raise ModelError(f"{url} answers {response.status_code} {response.reason}; check MODEL_MIRROR")
+        response.raise_for_status()
+        if response.status_code != HTTPStatus.PARTIAL_CONTENT:
+            _clear(file)  # the server sends the whole archive
+        length = response.headers.get("Content-Length", "")
         total = file.tell() + (int(length) if length.isdecimal() else 0)
-        for chunk in answer.iter_content(CHUNK):
+        for chunk in response.iter_content(CHUNK_BYTES):
             file.write(chunk)
-            report(file.tell(), total)
-            if file.tell() > MAX_ARCHIVE:
-                raise ModelError(f"{url} is larger than {MAX_ARCHIVE:,} bytes, which no known archive is")
+            progress(file.tell(), total)
+            if file.tell() > MAX_ARCHIVE_BYTES:
+                raise ModelError(
+                    f"{url} is larger than {MAX_ARCHIVE_BYTES:,} bytes, the limit for archives; check MODEL_MIRROR"
+                )
         file.flush()
 
 
-def _empty(file: BinaryIO) -> None:
+def _clear(file: BinaryIO) -> None:
     file.seek(0)
     file.truncate()
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
+    """Lock `file`, at `path`, for this process. Raises ModelError if another process holds the lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise ModelError(f"{path} is being downloaded by another process; wait for it to end") from None
+        raise ModelError(f"{path} is being downloaded by another process; wait until it ends") from None
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a ModelError that names the folder and the fix."""
+def _file_system_errors(folder: Path) -> Iterator[None]:
+    """Turn an error of the file system into a ModelError that names `folder` and the fix."""
     try:
         yield
     except requests.RequestException:
@@ -154,6 +164,9 @@ def _explained(folder: Path) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             free = shutil.disk_usage(folder).free
             raise ModelError(
-                f"the disk of MODEL_CACHE={str(folder)!r} is full: {free:,} bytes free; make room, or name another"
+                f"the disk of MODEL_CACHE={str(folder)!r} is full: {free:,} bytes free; free some space, or choose "
+                "another folder"
             ) from error
-        raise ModelError(f"MODEL_CACHE={str(folder)!r} can't be written: {error.strerror}; name another") from error
+        raise ModelError(
+            f"MODEL_CACHE={str(folder)!r} can't be written: {error.strerror}; choose another folder"
+        ) from error

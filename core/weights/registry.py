@@ -1,17 +1,18 @@
-"""Where a model's frozen graph comes from: bundled, in the cache folder, or a file of the user's own."""
+"""The graph to serve: a known model, bundled or in the cache folder, or a custom graph."""
 
 import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.weights.archive import LABELS as LABELS_FILE
-from core.weights.archive import read_model_file
 from core.errors import ModelError
 from core.labels import LABELS, read_labels
+from core.weights.archive import LABELS_FILE, read_model_file
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
+# The graph of the model "mobile", which comes with the code.
 MOBILE = ROOT / "assets" / "deeplabv3_mnv2_pascal_trainval.pb"
+# Base URL of the archives of TensorFlow's DeepLab model zoo.
 ZOO = "https://download.tensorflow.org/models"
 
 logger = logging.getLogger(__name__)
@@ -21,8 +22,8 @@ logger = logging.getLogger(__name__)
 class KnownModel:
     """A model of TensorFlow's DeepLab model zoo, licensed under Apache-2.0.
 
-    The SHA-512 of the frozen graph's file, in hex, decides whether it is the right one; the MD5 of the archive in which
-    the zoo publishes it only tells where it went wrong. `bundled` is the graph's file where it comes with the code.
+    `sha512`, in hex, is the checksum of the frozen graph, which must match. `archive_md5` is the checksum of the zoo's
+    archive; it only makes the error message more exact. `bundled` is the graph's file if it comes with the code.
     """
 
     name: str
@@ -41,7 +42,7 @@ MODELS = {
             backbone="MobileNetV2",
             archive="deeplabv3_mnv2_pascal_trainval_2018_01_29.tar.gz",
             archive_md5="4020e71ab31636648101b000cca3b6b4",
-            # Of the bundled file: the same weights, rebuilt from another package (assets/README.md).
+            # Of the bundled file, which has the same weights, rebuilt from another package (assets/README.md).
             sha512="28c84b511ae24172b1396895b7207544de0ad83373c048c245049289194bfd93"
             "62ffafacd4a1d0bea6399f9dab8f38669e390ea4fea6786d99dc63fdf31150fc",
             bundled=MOBILE,
@@ -69,30 +70,33 @@ class Weights:
     labels: tuple[str, ...] = LABELS
 
 
-def find(name: str, cache: Path, sha512: str = "") -> Weights:
-    """Return the graph of the known model `name`, bundled or in the folder `cache`, verified.
+def known_weights(name: str, cache: Path, sha512: str = "") -> Weights:
+    """Return the verified graph of the known model `name`: the bundled file, or the one in the folder `cache`.
 
-    `sha512` replaces its known SHA-512. Raises ModelError, with the command that mends it, where the graph is not
-    there or not the right one.
+    `sha512`, in hex, replaces the known SHA-512. Raises ModelError, with the command that restores the graph, if the
+    graph is missing or has another checksum.
     """
     model = MODELS[name]
-    path = model.bundled or cached(model, cache)
-    mend = f"git checkout {path.relative_to(ROOT)}" if model.bundled else f"python cli.py fetch {name}"
+    path = model.bundled or cached_graph(model, cache)
+    command = f"git checkout {path.relative_to(ROOT)}" if model.bundled else f"python cli.py fetch {name}"
     if not path.exists():
-        raise ModelError(f"the graph of MODEL_TYPE={name} is not there: {path}; get it with: {mend}")
+        raise ModelError(f"the graph of MODEL_TYPE={name} is missing: {path}; get it with: {command}")
     if sha512:
-        logger.warning("the graph of %s is checked against MODEL_SHA512, %s, not against the zoo's own", name, sha512)
+        logger.warning("the graph of %s is verified with MODEL_SHA512, %s, not with the zoo's checksum", name, sha512)
     found = _checksum(path, "sha512")
     expected = sha512 or model.sha512
     if found != expected:
-        raise ModelError(f"the graph {path} is damaged: its sha512 is {found}, expected {expected}; mend: {mend}")
+        raise ModelError(
+            f"the graph {path} is damaged: its sha512 is {found}, expected {expected}; restore it with: {command}"
+        )
     return Weights(name, model.backbone, path, _checksum(path, "sha256"))
 
 
-def own(path: Path, labels: Path | None) -> Weights:
-    """Return the user's own graph at `path`, a .pb or an archive, with its classes' names from the file `labels`.
+def custom_weights(path: Path, labels: Path | None) -> Weights:
+    """Return the custom graph at `path`, a .pb file or an archive, with the class names in the file `labels`.
 
-    Without that file they are those of the archive's labels.txt, or PASCAL VOC's. Raises ModelError.
+    Without `labels`, the class names are those in labels.txt of the archive, or else PASCAL VOC's. Raises ModelError if
+    a file can't be read or the names are not valid.
     """
     if labels:
         try:
@@ -105,8 +109,8 @@ def own(path: Path, labels: Path | None) -> Weights:
     return Weights("own", "unknown", path, _checksum(path, "sha256"), names)
 
 
-def cached(model: KnownModel, cache: Path) -> Path:
-    """Return where the graph of `model` lies in the folder `cache`, or will."""
+def cached_graph(model: KnownModel, cache: Path) -> Path:
+    """Return the path of the graph of `model` in the folder `cache`, whether it exists or not."""
     return cache / f"{model.archive.removesuffix('.tar.gz')}.pb"
 
 

@@ -18,7 +18,8 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, Response, Route, expect, sync_playwright
 
 from core.types import UInt8Array
-from tests.conftest import ASTRONAUT, CHELSEA, Service, start_service
+from tests.support.paths import ASTRONAUT, CHELSEA
+from tests.support.service import ServiceProcess, running_service
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, service: Service) -> Iterator[Page]:
+def page(browser: Browser, service: ServiceProcess) -> Iterator[Page]:
     """The page, opened; nothing may be wrong with it, nor may it ask any other host."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
@@ -98,7 +99,7 @@ def test_the_pointer_names_what_is_under_it(page: Page) -> None:
     expect(page.locator("#tip")).to_have_text("background")
 
 
-def test_the_downloads_are_what_the_service_answers(page: Page, service: Service, tmp_path: Path) -> None:
+def test_the_downloads_are_what_the_service_answers(page: Page, service: ServiceProcess, tmp_path: Path) -> None:
     try_sample(page)
     page.get_by_role("switch").nth(1).uncheck()  # what is not the person
     saved = {}
@@ -203,7 +204,7 @@ def test_the_command_it_shows_does_the_same(page: Page) -> None:
     assert json.loads(run.stdout)["objects"][0]["label"] == "cat"
 
 
-def test_errors_are_told(page: Page, service: Service) -> None:
+def test_errors_are_told(page: Page, service: ServiceProcess) -> None:
     broken = FilePayload(name="broken.jpg", mimeType="image/jpeg", buffer=CHELSEA.read_bytes()[:2000])
     page.locator("#file").set_input_files(broken)
     told = service.predict(CHELSEA.read_bytes()[:2000]).json()["message"]
@@ -221,9 +222,8 @@ def test_errors_are_told(page: Page, service: Service) -> None:
     message(page, r"the service is busy \(in 7 s\)")
 
 
-def test_a_guarded_service_is_asked_with_the_key(browser: Browser, tmp_path: Path) -> None:
-    service = start_service(tmp_path / "log", API_KEY="sesame", IMAGE_SIZE="129")
-    with browser.new_context() as context:
+def test_a_guarded_service_is_asked_with_the_key(browser: Browser) -> None:
+    with running_service(API_KEY="sesame", IMAGE_SIZE="129") as service, browser.new_context() as context:
         page = context.new_page()
         page.goto(f"{service.url}/demo")
         page.get_by_role("button", name=re.compile("cat")).click()
@@ -231,12 +231,11 @@ def test_a_guarded_service_is_asked_with_the_key(browser: Browser, tmp_path: Pat
         page.get_by_label("Key of this service").fill("sesame")
         page.get_by_role("button", name="Use it").click()
         message(page, "Found")
-    assert service.stop() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_and_the_keyboard_suffices(
-    browser: Browser, service: Service, pictures: Path, scheme: str
+    browser: Browser, service: ServiceProcess, pictures: Path, scheme: str
 ) -> None:
     options = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme, "has_touch": True}
     with browser.new_context(**options) as context:  # type: ignore[arg-type]
@@ -266,7 +265,7 @@ def test_the_page_runs_nothing_but_its_own(page: Page) -> None:
     assert page.locator("html").get_attribute("lang") == "en"
 
 
-def test_swagger_ui_answers_a_photo_under_its_policy(page: Page, service: Service, pictures: Path) -> None:
+def test_swagger_ui_answers_a_photo_under_its_policy(page: Page, service: ServiceProcess, pictures: Path) -> None:
     page.goto(f"{service.url}/")
     page.get_by_text("/model/predict").click()
     page.get_by_role("button", name="Try it out").click()

@@ -6,8 +6,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.metrics import Metrics
 from app import create_app
 from config import Settings
-from tests.conftest import CHELSEA
-from tests.api.test_predict import upload
+from tests.support.http_client import upload
+from tests.support.paths import CHELSEA
 
 
 def samples(app: Flask) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

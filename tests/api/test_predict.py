@@ -28,17 +28,12 @@ from core.evaluation import read_voc
 from core.labels import LABELS
 from core.model import ModelWrapper
 from core.types import UInt8Array
-from tests.conftest import ASTRONAUT, CHELSEA
+from tests.support.http_client import upload
+from tests.support.paths import ASTRONAUT, CHELSEA
 
 
 def predict(client: FlaskClient, query: str = "", photo: Path = CHELSEA, **options: Any) -> TestResponse:
     return client.post(f"/model/predict{query}", data={"image": (BytesIO(photo.read_bytes()), "photo")}, **options)
-
-
-def upload(image: bytes) -> dict[str, Any]:
-    """Return what posts `image`, put together here: Werkzeug's client leaves a file open for one of this size."""
-    head = b'--x\r\nContent-Disposition: form-data; name="image"; filename="photo"\r\n\r\n'
-    return {"data": head + image + b"\r\n--x--\r\n", "content_type": "multipart/form-data; boundary=x"}
 
 
 def test_the_map_has_exactly_the_originals_three_keys_in_order(client: FlaskClient) -> None:

@@ -9,8 +9,8 @@ from werkzeug.test import EnvironBuilder
 
 from api.uploads import InMemoryRequest, Memory, contents
 from core.errors import MemoryFull
-from tests.conftest import CHELSEA
-from tests.api.test_predict import upload
+from tests.support.http_client import upload
+from tests.support.paths import CHELSEA
 
 
 def test_takes_no_more_than_its_limit() -> None:

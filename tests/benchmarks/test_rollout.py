@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.rollout.haproxy import installed
 from benchmarks.rollout.__main__ import kill, roll
+from benchmarks.rollout.haproxy import installed
 from benchmarks.rollout.manifests import Rollout
 
 pytestmark = pytest.mark.skipif(not installed(), reason="there is no haproxy; on Debian: apt-get install haproxy")

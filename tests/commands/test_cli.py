@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from cli import cli
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 
 def test_each_command_says_what_it_does() -> None:

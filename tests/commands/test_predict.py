@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from commands.predict import destinations
-from tests.conftest import ASTRONAUT, CHELSEA, ROOT, Service
+from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
+from tests.support.service import ServiceProcess
 
 
 def predict(*arguments: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -45,7 +46,7 @@ def test_a_folder_with_a_broken_file_is_done_all_the_same(tmp_path: Path) -> Non
         assert (person.mode, person.size) == ("RGBA", (512, 512))
 
 
-def test_one_photo_to_a_file_or_to_the_standard_output(tmp_path: Path, service: Service) -> None:
+def test_one_photo_to_a_file_or_to_the_standard_output(tmp_path: Path, service: ServiceProcess) -> None:
     run = predict(CHELSEA, "-o", "cat.jpg", folder=tmp_path)
     assert run.returncode == 0, run.stderr
     assert run.stderr == b""
@@ -84,7 +85,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(tmp_path: Path, output: 
     }  # c is what an earlier run has made
 
 
-def test_the_output_is_the_services_own(tmp_path: Path, service: Service) -> None:
+def test_the_output_is_the_services_own(tmp_path: Path, service: ServiceProcess) -> None:
     run = predict(ASTRONAUT, "--output", "map", "--size", "model", folder=tmp_path)
     assert run.returncode == 0
     written = json.loads((tmp_path / "astronaut.map.json").read_bytes())

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cli import cli
 from core.evaluation import VOID, Accuracy, read_voc
-from tests.conftest import ASTRONAUT, CHELSEA
+from tests.support.paths import ASTRONAUT, CHELSEA
 
 
 def test_iou_counts_what_is_known() -> None:

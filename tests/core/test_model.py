@@ -17,14 +17,14 @@ from flask import Flask
 from PIL import Image
 
 from core.errors import DeadlineExceeded, ImageTooLarge, InferenceFailed, InvalidImage, ModelError, ModelNotReady
-from core.runtime.queue import Executor
 from core.image.decode import Photo
 from core.labels import LABELS
 from core.model import ModelWrapper
 from core.output.segmentation import Segmentation
+from core.runtime.queue import Executor
 from core.types import EngineOptions, Prediction, UInt8Array
 from core.weights.registry import MOBILE, Weights, own
-from tests.conftest import ASTRONAUT, CHELSEA
+from tests.support.paths import ASTRONAUT, CHELSEA
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from core.tensorflow import without, without_information_lines
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 ENGINE = """
 import numpy as np

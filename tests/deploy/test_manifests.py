@@ -27,7 +27,8 @@ from flask import Flask
 
 from api import VERSION
 from config import Settings
-from tests.conftest import CHELSEA, ROOT, Service
+from tests.support.paths import CHELSEA, ROOT
+from tests.support.service import ServiceProcess
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
@@ -456,7 +457,7 @@ def test_every_query_is_promql() -> None:
         used("sum by (rate(segmenter_requests_total[1m]))")
 
 
-def test_every_query_asks_for_what_the_service_measures(service: Service) -> None:
+def test_every_query_asks_for_what_the_service_measures(service: ServiceProcess) -> None:
     assert service.predict(CHELSEA.read_bytes()).ok
     monitor = the("ServiceMonitor", "overlays/monitoring")
     answer = requests.get(service.url + monitor["spec"]["endpoints"][0]["path"], timeout=10)

@@ -10,7 +10,8 @@ from PIL import Image
 
 from config import Settings
 from docs.generate import generated, settings_table
-from tests.conftest import ROOT, Service
+from tests.support.paths import ROOT
+from tests.support.service import ServiceProcess
 
 README = (ROOT / "README.md").read_text()
 
@@ -29,7 +30,7 @@ CURLS = [line for block in blocks("sh") for line in block.splitlines() if line.s
 
 
 @pytest.mark.parametrize("command", CURLS)
-def test_each_curl_command_answers(command: str, service: Service, tmp_path: Path) -> None:
+def test_each_curl_command_answers(command: str, service: ServiceProcess, tmp_path: Path) -> None:
     command = command.replace("http://localhost:5000", service.url)
     for name in ("assets", "README.md"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -41,7 +42,7 @@ def test_each_curl_command_answers(command: str, service: Service, tmp_path: Pat
     assert ('"message"' if "README.md" in command else '"ok"' if "predict" in command else '"person"') in run.stdout
 
 
-def test_the_python_example_runs(service: Service) -> None:
+def test_the_python_example_runs(service: ServiceProcess) -> None:
     [code] = blocks("python")
     code = code.replace("http://localhost:5000", service.url)
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.conftest import ASTRONAUT, ROOT, Service
+from tests.support.paths import ASTRONAUT, ROOT
+from tests.support.service import ServiceProcess
 
 
 def committed() -> nbformat.NotebookNode:
@@ -21,7 +22,7 @@ def committed() -> nbformat.NotebookNode:
 
 @pytest.mark.parametrize("folder", ["docs", "."])
 def test_the_notebook_runs(
-    folder: str, service: Service, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: str, service: ServiceProcess, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGMENTER_URL", service.url)
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")

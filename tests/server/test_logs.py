@@ -9,8 +9,9 @@ import requests
 from flask.testing import FlaskClient
 
 from server.logs import Access, JsonFormatter, TextFormatter
-from tests.conftest import CHELSEA, start_service
-from tests.service.test_bad_input import raw
+from tests.support.http_client import send_raw
+from tests.support.paths import CHELSEA
+from tests.support.service import running_service
 
 
 def test_every_answer_has_an_id_of_its_own(client: FlaskClient) -> None:
@@ -27,11 +28,11 @@ def test_a_clients_id_is_kept_if_it_can_be_nothing_else(client: FlaskClient) -> 
 
 def test_json_lines_tell_who_asked_what_and_nothing_of_the_photo(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    service = start_service(log, LOG_FORMAT="json")
-    answer = service.predict(CHELSEA.read_bytes(), headers={"X-Request-ID": "mine"})
-    requests.get(f"{service.url}/nope?a=\x1b[31m", timeout=10)
-    raw(service, b"", b"nonsense\r\n\r\n")
-    assert service.stop() == 0
+    with running_service(log=log, LOG_FORMAT="json") as service:
+        answer = service.predict(CHELSEA.read_bytes(), headers={"X-Request-ID": "mine"})
+        requests.get(f"{service.url}/nope?a=\x1b[31m", timeout=10)
+        send_raw(service, b"", b"nonsense\r\n\r\n")
+        assert service.stop() == 0
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
     [predicted] = [line for line in lines if line.get("path") == "/model/predict"]

@@ -8,9 +8,7 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +16,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import CHELSEA, ROOT, Service, free_port
 from tests.support.model_zoo import Zoo, sha512_of
+from tests.support.paths import CHELSEA, ROOT
+from tests.support.service import TIMEOUT, ServiceProcess, free_port, running_service
 
 TAG, FULL_TAG = "segmenter-test:mobile", "segmenter-test:full"
 
@@ -36,45 +35,20 @@ def image() -> str:
 
 
 @pytest.fixture(scope="module")
-def container(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def container(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """The image, running with IMAGE_SIZE=333."""
     with running(image, TAG, tmp_path_factory.mktemp("container") / "log", IMAGE_SIZE=333, MAX_UPLOAD_MB=1) as service:
         yield service
 
 
 @contextmanager
-def running(image: str, tag: str, log: Path, **settings: object) -> Iterator[Service]:
+def running(image: str, tag: str, log: Path, **settings: object) -> Iterator[ServiceProcess]:
     """Run the image `tag` until the end of the block."""
     port = free_port()
     options = [option for name, value in ({"PORT": port} | settings).items() for option in ("-e", f"{name}={value}")]
-    with started([image, "run", tag, *options], port, log) as service:
+    with running_service([image, "run", tag, *options], log=log, PORT=str(port)) as service:
         yield service
-
-
-@contextmanager
-def started(command: list[str], port: int, log: Path) -> Iterator[Service]:
-    """Run `command`, which serves on `port`, until the end of the block."""
-    with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)
-    service = Service(process, port, 0)
-    began = time.monotonic()
-    try:
-        while True:
-            try:
-                if requests.get(f"{service.url}/health/ready", timeout=5).ok:
-                    break
-            except requests.ConnectionError:
-                pass
-            assert time.monotonic() < began + 120, log.read_text()
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.2)
-        yield service
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=60)
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{service.url}/health/live", timeout=5)
+    assert not service.ready()
 
 
 def inspected(image: str) -> str:
@@ -93,7 +67,7 @@ def test_the_images_configuration(image: str) -> None:
     assert float(gigabytes) < 1.3
 
 
-def test_the_container_answers_good_and_bad_requests(container: Service) -> None:
+def test_the_container_answers_good_and_bad_requests(container: ServiceProcess) -> None:
     body = container.predict(CHELSEA.read_bytes()).json()
     assert body["image_size"] == [333, 221]
     assert sum(row.count(8) for row in body["seg_map"]) > 0.7 * 333 * 221
@@ -107,7 +81,7 @@ def test_the_container_answers_good_and_bad_requests(container: Service) -> None
     assert requests.get(f"{container.url}/model/predict", timeout=10).status_code == 405
 
 
-def test_the_container_does_not_run_as_root(container: Service) -> None:
+def test_the_container_does_not_run_as_root(container: ServiceProcess) -> None:
     users = set()
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -122,7 +96,7 @@ def test_the_container_does_not_run_as_root(container: Service) -> None:
     assert users == {10001}
 
 
-def test_the_health_check_passes_in_the_container(container: Service, image: str) -> None:
+def test_the_health_check_passes_in_the_container(container: ServiceProcess, image: str) -> None:
     output = subprocess.run([image, "inspect", TAG], capture_output=True, text=True, check=True).stdout
     [_, *command] = json.loads(output)["Healthcheck"]["Test"]
     for port, status in ((container.port, 0), (free_port(), 1)):
@@ -134,7 +108,7 @@ def test_the_health_check_passes_in_the_container(container: Service, image: str
 
 def test_a_bad_setting_ends_the_container(image: str) -> None:
     run = subprocess.run(
-        [image, "run", TAG, "-e", "MODEL_TYPE=huge"], capture_output=True, text=True, check=False, timeout=60
+        [image, "run", TAG, "-e", "MODEL_TYPE=huge"], capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
     assert run.returncode != 0
     assert "error: MODEL_TYPE='huge' can't be used; allowed: mobile" in run.stderr
@@ -142,7 +116,7 @@ def test_a_bad_setting_ends_the_container(image: str) -> None:
 
 def test_the_full_model_without_its_graph_ends_the_container_with_the_command(image: str) -> None:
     run = subprocess.run(
-        [image, "run", TAG, "-e", "MODEL_TYPE=full"], capture_output=True, text=True, check=False, timeout=60
+        [image, "run", TAG, "-e", "MODEL_TYPE=full"], capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
     assert run.returncode != 0
     assert "error: the graph of MODEL_TYPE=full is not there: /models/" in run.stderr
@@ -182,9 +156,10 @@ def test_any_user_may_run_it_read_only_and_without_capabilities(image: str, tmp_
     uid, port, log = "54321", free_port(), tmp_path / "log"
     environment = [f"PORT={port}", *json.loads(inspected(image))["Env"]]
     with file_system(TAG) as root:
-        command = ["unshare", "--mount", "--pid", "--fork", str(ROOT / "tests" / "hardened.sh"), root, uid]
+        command = ["unshare", "--mount", "--pid", "--fork", str(ROOT / "tests" / "support" / "hardened.sh"), root, uid]
         script = "id -u; grep CapBnd /proc/self/status; ! touch /tmp/a || exit 1; cd /service; exec env python app.py"
-        with started([*command, "env", "-i", *environment, "sh", "-c", script], port, log) as service:
+        command += ["env", "-i", *environment, "sh", "-c", script]
+        with running_service(command, log=log, PORT=str(port)) as service:
             assert (
                 sum(row.count(8) for row in service.predict(CHELSEA.read_bytes()).json()["seg_map"]) > 0.7 * 513 * 341
             )

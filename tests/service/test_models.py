@@ -16,8 +16,9 @@ from PIL import Image
 from core.output.render import COLOURS
 from core.tensorflow import tf
 from core.weights.registry import MOBILE
-from tests.conftest import ASTRONAUT, CHELSEA, ROOT, Service, refused, start_service
 from tests.support.model_zoo import Zoo, archive_of, sha512_of
+from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
+from tests.support.service import TIMEOUT, ServiceProcess, refused_start, running_service
 
 LANCZOS = Image.Resampling.LANCZOS
 # The classes of the graph of one's own, by their ids in the mobile graph.
@@ -40,7 +41,7 @@ def own_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["graph and labels", "archive"])
 def own_service(
     request: pytest.FixtureRequest, own_graph: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+) -> Iterator[ServiceProcess]:
     folder = tmp_path_factory.mktemp("service")
     labels = "\n".join(CHOSEN).encode()
     if request.param == "archive":
@@ -48,12 +49,12 @@ def own_service(
     else:
         (folder / "names").write_bytes(labels)
         settings = {"MODEL_PATH": str(own_graph), "MODEL_LABELS": str(folder / "names")}
-    service = start_service(folder / "log", **settings)
-    yield service
-    assert service.stop() == 0
+    with running_service(log=folder / "log", **settings) as service:
+        yield service
+        assert service.stop() == 0
 
 
-def test_a_graph_of_ones_own_is_served_with_its_own_classes(own_service: Service, own_graph: Path) -> None:
+def test_a_graph_of_ones_own_is_served_with_its_own_classes(own_service: ServiceProcess, own_graph: Path) -> None:
     labels = requests.get(f"{own_service.url}/model/labels", timeout=10).json()
     assert labels == [{"id": id_, "name": name} for id_, name in enumerate(CHOSEN)]
     serving = requests.get(f"{own_service.url}/model/metadata", timeout=10).json()["serving"]
@@ -86,14 +87,14 @@ def test_a_graph_of_ones_own_is_served_with_its_own_classes(own_service: Service
 
 
 def test_a_graph_with_other_classes_than_names_ends_the_service(own_graph: Path, tmp_path: Path) -> None:
-    assert "has 5 classes, but there are 21 names: background" in refused(MODEL_PATH=str(own_graph))
-    assert "MODEL_LABELS='x' can't be used without MODEL_PATH" in refused(MODEL_LABELS="x")
+    assert "has 5 classes, but there are 21 names: background" in refused_start(MODEL_PATH=str(own_graph))
+    assert "MODEL_LABELS='x' can't be used without MODEL_PATH" in refused_start(MODEL_LABELS="x")
     (tmp_path / "names").write_text("a\nb\nb\n")
-    assert "line 3: 'b'" in refused(MODEL_PATH=str(own_graph), MODEL_LABELS=str(tmp_path / "names"))
+    assert "line 3: 'b'" in refused_start(MODEL_PATH=str(own_graph), MODEL_LABELS=str(tmp_path / "names"))
 
 
 def test_full_without_its_graph_ends_the_service_with_the_command(tmp_path: Path) -> None:
-    message = refused(MODEL_TYPE="full", MODEL_CACHE=str(tmp_path))
+    message = refused_start(MODEL_TYPE="full", MODEL_CACHE=str(tmp_path))
     assert "get it with: python cli.py fetch full" in message
 
 
@@ -105,7 +106,7 @@ def fetch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=TIMEOUT,
     )
 
 
@@ -132,15 +133,15 @@ def test_the_full_model_is_fetched_and_served(full_zoo: tuple[Zoo, Path], tmp_pa
     assert len(server.asked) == asked  # it is there already
 
     log = tmp_path / "log"
-    service = start_service(log, **settings)
-    serving = requests.get(f"{service.url}/model/metadata", timeout=10).json()["serving"]
-    assert (serving["model_type"], serving["backbone"], serving["num_classes"]) == ("full", "Xception-65", 21)
-    swagger = requests.get(f"{service.url}/swagger.json", timeout=10).json()
-    assert "/model/predict" in swagger["paths"]
-    body = service.predict(CHELSEA.read_bytes()).json()
-    assert body["image_size"] == [513, 341]
-    assert np.mean(np.array(body["seg_map"]) == 8) > 0.7
-    assert service.stop() == 0
+    with running_service(log=log, **settings) as service:
+        serving = requests.get(f"{service.url}/model/metadata", timeout=10).json()["serving"]
+        assert (serving["model_type"], serving["backbone"], serving["num_classes"]) == ("full", "Xception-65", 21)
+        swagger = requests.get(f"{service.url}/swagger.json", timeout=10).json()
+        assert "/model/predict" in swagger["paths"]
+        body = service.predict(CHELSEA.read_bytes()).json()
+        assert body["image_size"] == [513, 341]
+        assert np.mean(np.array(body["seg_map"]) == 8) > 0.7
+        assert service.stop() == 0
     assert log.read_text().count("is checked against MODEL_SHA512") >= 1
 
 

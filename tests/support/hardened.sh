@@ -1,8 +1,9 @@
 #!/bin/sh
-# Run a command in the file system of an image as a strict orchestrator would: as the user UID of group 0, read-only but
-# for /dev/shm, with no capability and no way to get one. Needs root; to be run in a mount and a process namespace:
+# Run a command in the file system ROOT of an image with the restrictions of a strict orchestrator: user UID, group 0, no
+# capabilities, no new privileges, and a read-only file system except for /dev/shm. Needs root, and new mount and process
+# namespaces:
 #
-#     unshare --mount --pid --fork tests/hardened.sh ROOT UID COMMAND...
+#     unshare --mount --pid --fork tests/support/hardened.sh ROOT UID COMMAND...
 set -eu
 root=$1 uid=$2
 shift 2

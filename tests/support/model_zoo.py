@@ -1,4 +1,4 @@
-"""A model zoo of one's own: an HTTP server that can break off, lie and fail as real ones do."""
+"""A local model zoo: an HTTP server of archives that can cut a response off, ignore a range and fail."""
 
 import hashlib
 import re
@@ -13,20 +13,20 @@ from pathlib import Path
 
 @dataclass
 class Zoo:
-    """Serves `files` by name. After `cut` bytes of each of the next `cuts` answers it breaks the connection."""
+    """Serves `files` by name, and does what the other fields say."""
 
     files: dict[str, bytes]
-    cut: int = 0
-    cuts: int = 0
-    ranges: bool = True
-    status: list[int] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    cut: int = 0  # bytes of a response after which the server closes the connection, ...
+    cuts: int = 0  # ... for this many of the next responses
+    ranges: bool = True  # whether the server answers a Range with 206
+    status: list[int] = field(default_factory=list)  # error statuses of the next responses
+    asked: list[str] = field(default_factory=list)  # Range of each request so far
     url: str = ""
 
 
 @contextmanager
 def zoo(**files: bytes) -> Iterator[Zoo]:
-    """Run a Zoo that serves `files`, on a free port of this machine."""
+    """Run a Zoo on a free port of 127.0.0.1."""
     served = Zoo(files)
 
     class Handler(BaseHTTPRequestHandler):
@@ -64,13 +64,15 @@ def zoo(**files: bytes) -> Iterator[Zoo]:
         served.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield served
-        server.shutdown()
-        thread.join()
+        try:
+            yield served
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def archive_of(graph: Path, folder: Path, labels: bytes = b"") -> Path:
-    """Return an archive of `graph` in the zoo's layout."""
+    """Write an archive of `graph` and `labels`, if there are any, in the layout of DeepLab's zoo; return its path."""
     (folder / "labels.txt").write_bytes(labels)
     path = folder / "archive.tar.gz"
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
@@ -81,5 +83,6 @@ def archive_of(graph: Path, folder: Path, labels: bytes = b"") -> Path:
 
 
 def sha512_of(path: Path) -> str:
+    """Return the SHA-512 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha512").hexdigest()

@@ -1,86 +1,148 @@
-"""Starts the real service for measuring, and tells what its processes use."""
+"""Starts servers for tests, benchmarks and fuzzers, and ends all their processes."""
 
 import os
-import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conftest import ROOT, free_port
+import requests
+
+from tests.support.processes import children, cpu_seconds, kill_group, memory_megabytes, process_group
+
+APP = (sys.executable, "app.py")
+# Seconds for a start, a response or a shutdown on a slow or busy machine. A healthy service needs a few.
+TIMEOUT = 300
+LOG_TAIL = 5000
 
 
-class Running:
-    """A service that was started on `port`."""
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that no process uses."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        self.process = process
-        self.port = port
+
+@dataclass
+class ServiceProcess:
+    """A server that was started on a port of 127.0.0.1; `ready_path` answers 200 when it is ready."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+    ready_path: str = "/health/ready"
+
+    @property
+    def url(self) -> str:
+        """The server's URL, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def workers(self) -> list[int]:
-        """The process ids of gunicorn's workers."""
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        """The process ids of the server's worker processes."""
+        return children(self.process.pid)
 
-    def megabytes(self, field: str = "VmRSS") -> float:
-        """Return `field` of /proc/PID/status, summed over all its processes, in MB of 1,000,000 bytes."""
-        return sum(_kilobytes(pid, field) for pid in (self.process.pid, *self.workers)) * 1.024 / 1000
+    def predict(self, image: bytes, **options: object) -> requests.Response:
+        """Post `image` to /model/predict; `options` are those of requests.post()."""
+        url = f"{self.url}/model/predict"
+        return requests.post(url, files={"image": image}, timeout=TIMEOUT, **options)  # type: ignore[arg-type]
 
     def ready(self) -> bool:
-        """Return whether it answers that it is."""
+        """Return whether the server says that it is ready."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.HTTPError):
+            return requests.get(f"{self.url}{self.ready_path}", timeout=5).status_code == 200
+        except requests.RequestException:
             return False
 
-    def wait_until(self, ready: bool, seconds: float = 120) -> float:
-        """Wait until it is ready, or not; return how long that took, in seconds. Raises TimeoutError."""
+    def wait_until(self, *, ready: bool = True, seconds: float = TIMEOUT, interval: float = 0.02) -> float:
+        """Ask every `interval` seconds until the server is ready, or is not; return the seconds that this took.
+
+        Raises TimeoutError after `seconds`, and RuntimeError if the server has ended.
+        """
         began = time.monotonic()
         while self.ready() != ready:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the service ended with status {self.process.returncode}")
+                raise RuntimeError(f"the server ended with status {self.process.returncode}")
             if time.monotonic() > began + seconds:
-                raise TimeoutError(f"the service did not become {'ready' if ready else 'unready'} in {seconds} s")
-            time.sleep(0.02)
+                raise TimeoutError(f"the server did not become {'ready' if ready else 'unready'} in {seconds} s")
+            time.sleep(interval)
         return time.monotonic() - began
 
-    def stop(self) -> float:
-        """Send SIGTERM; return how long it took to end, in seconds."""
-        began = time.monotonic()
+    def stop(self, seconds: float = TIMEOUT) -> int:
+        """Send SIGTERM and return the exit status. Raises subprocess.TimeoutExpired after `seconds`."""
         self.process.terminate()
-        self.process.wait(timeout=120)
-        return time.monotonic() - began
+        return self.process.wait(seconds)
 
+    def kill(self) -> None:
+        """Send SIGKILL to all processes of the server."""
+        kill_group(self.process.pid)
+        self.process.wait()
 
-def _kilobytes(pid: int, field: str) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{field}:"))
+    def memory_megabytes(self, field: str = "VmRSS") -> float:
+        """Return a field of /proc/PID/status, summed over the server's processes, in MB of 1,000,000 bytes."""
+        return sum(memory_megabytes(pid, field) for pid in (self.process.pid, *self.workers))
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the server's processes have used, in seconds."""
+        return sum(cpu_seconds(pid) for pid in (self.process.pid, *self.workers))
 
 
 @contextmanager
-def running(program: str = "app.py", **settings: str) -> Iterator[Running]:
-    """Start `program` with `settings` as its environment, wait until it is ready, and end it afterwards."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, program],
-        cwd=ROOT,
-        env=os.environ | {"HOST": "127.0.0.1", "PORT": str(port)} | settings,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    service = Running(process, port)
-    try:
+def started_service(
+    command: Sequence[str | Path] = APP,
+    *,
+    log: Path | None = None,
+    ready_path: str = "/health/ready",
+    **environment: str,
+) -> Iterator[ServiceProcess]:
+    """Start a server, by default the real service; after the block, end all its processes.
+
+    `command` gets its address in the environment variables HOST and PORT, a free one by default. Its output goes to the
+    file `log`, and the end of the output as a note to an exception of the block.
+    """
+    environment = {"HOST": "127.0.0.1", "PORT": str(free_port())} | environment
+    with tempfile.TemporaryDirectory() as folder:
+        log = log or Path(folder) / "log"
+        with (
+            log.open("w") as output,
+            process_group(command, env=os.environ | environment, stdout=output, stderr=output) as process,
+        ):
+            try:
+                yield ServiceProcess(process, int(environment["PORT"]), ready_path)
+            except Exception as error:
+                error.add_note(f"Output of {' '.join(map(str, command))}:\n{log.read_text()[-LOG_TAIL:]}")
+                raise
+
+
+@contextmanager
+def running_service(
+    command: Sequence[str | Path] = APP,
+    *,
+    log: Path | None = None,
+    ready_path: str = "/health/ready",
+    **environment: str,
+) -> Iterator[ServiceProcess]:
+    """Start a server like started_service(), and begin the block when it is ready.
+
+    Raises RuntimeError if the server ends before it is ready, and TimeoutError if it is not ready within TIMEOUT.
+    """
+    with started_service(command, log=log, ready_path=ready_path, **environment) as service:
         service.wait_until(ready=True)
         yield service
-    finally:
-        if process.poll() is None:
-            service.stop()
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+
+
+def refused_start(**environment: str) -> str:
+    """Start the real service, which must end with one line; return that line. Raises AssertionError otherwise."""
+    variables = os.environ | {"PORT": str(free_port())} | environment
+    pipe = subprocess.PIPE
+    with process_group(APP, env=variables, stdout=pipe, stderr=pipe) as process:
+        _, output = process.communicate(timeout=TIMEOUT)
+    lines = [line for line in output.splitlines() if line.startswith("error: ")]
+    if process.returncode == 0 or len(lines) != 1 or "Traceback" in output:
+        raise AssertionError(f"expected one line with an error, got status {process.returncode} and: {output}")
+    return lines[0]

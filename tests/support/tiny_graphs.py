@@ -1,13 +1,14 @@
-"""Tiny graphs to try the passes on."""
+"""Small graphs for tests of the graph compiler."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.graph.editor import GraphEditor
 from core.graph.load import INPUT as SERVED_INPUT
 from core.graph.load import OUTPUT as SERVED_OUTPUT
-from core.graph.editor import Rewriter
 from core.tensorflow import tf
 
 RANDOM = np.random.default_rng(7)
@@ -15,10 +16,12 @@ INPUT, OUTPUT = "input", "output"
 
 
 def normal(*shape: int) -> Any:
+    """Return float32 values of the standard normal distribution."""
     return RANDOM.normal(size=shape).astype(np.float32)
 
 
 def vector(channels: int) -> Any:
+    """Return float32 values between 0.5 and 2, one per channel."""
     return RANDOM.uniform(0.5, 2, channels).astype(np.float32)
 
 
@@ -30,40 +33,52 @@ def build(model: Callable[[Any], Any], shape: tuple[int, ...] = (1, 13, 13, 4)) 
     return graph.as_graph_def()
 
 
+def write_graph(path: Path, model: Callable[[], object]) -> Path:
+    """Write the GraphDef of `model`, which names its own nodes, to `path`, and return `path`."""
+    with tf.Graph().as_default() as graph:
+        model()
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path
+
+
 def run(graph_def: Any, image: Any, config: Any = None) -> Any:
+    """Return OUTPUT of the graph for the INPUT `image`."""
     with tf.Graph().as_default():
         tf.import_graph_def(graph_def, name="")
         with tf.compat.v1.Session(config=config) as session:
             return session.run(f"{OUTPUT}:0", {f"{INPUT}:0": image})
 
 
-def rewritten(simplify: Callable[[Rewriter], None], graph_def: Any) -> tuple[Any, list[str]]:
-    """Return the graph after one pass, and the operations it is left with."""
-    graph = Rewriter(graph_def)
+def rewritten(simplify: Callable[[GraphEditor], None], graph_def: Any) -> tuple[Any, list[str]]:
+    """Return the graph after the pass `simplify`, and the operations of its nodes."""
+    graph = GraphEditor(graph_def)
     simplify(graph)
     graph.prune([OUTPUT])
     return graph.graph_def(), [node.op for node in graph]
 
 
 def depthwise(x: Any, kernel: Any, padding: str = "VALID") -> Any:
+    """Add a depthwise convolution with stride 1."""
     return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], padding)
 
 
 def full(x: Any, kernel: Any, padding: str = "VALID") -> Any:
+    """Add a convolution over all channels with stride 1."""
     return tf.nn.conv2d(x, kernel, 1, padding)
 
 
 def pointwise(x: Any, kernel: Any, bias: Any) -> Any:
+    """Add a convolution with a kernel of 1 x 1 and a bias."""
     return tf.nn.bias_add(full(x, kernel, "SAME"), bias)
 
 
 def graft(graph_def: Any, edges: Any, *, cut: tuple[str, str], at: tuple[str, str], size: int) -> Any:
-    """Return the network of `graph_def` between the edges of the graph `edges`.
+    """Return `edges` with its network replaced by that of `graph_def`.
 
-    `cut` names the canvas and the logits of `graph_def`, `at` those of `edges`; `size` is the side of the logits, to
-    which such an exporter's edges resize them once more.
+    `cut` names the padded image and the logits of `graph_def`, `at` those of `edges`. `edges` resizes its logits to the
+    size that it was exported for; in the result this is `size`, height and width of the logits of `graph_def`.
     """
-    inner, outer = Rewriter(graph_def), Rewriter(edges)
+    inner, outer = GraphEditor(graph_def), GraphEditor(edges)
     inner.nodes[cut[0]].ClearField("input")
     body = inner.ancestors([cut[1]]) - {cut[0]}
     front = outer.ancestors([at[0]])

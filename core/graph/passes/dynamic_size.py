@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.graph.editor import CONVOLUTIONS, Node, Rewriter, vector
+from core.graph.editor import CONVOLUTIONS, GraphEditor, Node, vector
 from core.tensorflow import tf
 from core.types import Array
 
@@ -15,14 +15,14 @@ MAX_DILATION = 4
 PIXELWISE = ("Mul", "Add", "AddV2", "BiasAdd", "Relu", "Relu6")
 
 
-def dilate(graph: Rewriter) -> None:
+def dilate(graph: GraphEditor) -> None:
     """SpaceToBatchND, convolution (VALID), BatchToSpaceND -> one dilated convolution (SAME), up to MAX_DILATION.
 
     The three together are how TensorFlow 1 wrote a dilated convolution: block_shape is the dilation d, paddings are
     SAME's d (k - 1) / 2 before and after (k the kernel's size) plus what makes the size a multiple of d, and crops
     take that away again. Other paddings or crops are left alone. Since SAME is worked out from the input's size, the
     result works for every size, where the constants worked for one. Over MAX_DILATION oneDNN's depthwise convolution is
-    slower than the three together: there they stay, see _follow_size().
+    slower than the three together: there they stay, see _compute_padding().
     """
     for gather in graph:
         if gather.op != "BatchToSpaceND":
@@ -47,7 +47,7 @@ def dilate(graph: Rewriter) -> None:
             continue
         if dilation.max() > MAX_DILATION:
             if not np.any(np.array(weights.shape[:2]) % 2 == 0):
-                _follow_size(graph, scatter, convolution, gather, dilation)
+                _compute_padding(graph, scatter, convolution, gather, dilation)
         else:
             dilated = graph.add(
                 convolution.op,
@@ -60,7 +60,7 @@ def dilate(graph: Rewriter) -> None:
             graph.replace(gather, dilated)
 
 
-def gather_late(graph: Rewriter) -> None:
+def move_batch_to_space_down(graph: GraphEditor) -> None:
     """f(BatchToSpaceND(x)) -> BatchToSpaceND(f(x)), f working on each pixel alone, so that it meets its convolution."""
     waiting = [node for node in graph if node.op == "BatchToSpaceND"]
     while waiting:
@@ -79,7 +79,7 @@ def gather_late(graph: Rewriter) -> None:
         waiting.append(late)
 
 
-def absorb_pads(graph: Rewriter) -> None:
+def absorb_pads(graph: GraphEditor) -> None:
     """Pad by (k - 1) / 2 on each side, strided convolution (VALID) of size k -> the convolution alone (SAME).
 
     Equal for sizes that are odd, which those on a canvas of 8 n + 1 pixels all are down to the features; for even ones
@@ -102,7 +102,7 @@ def absorb_pads(graph: Rewriter) -> None:
             convolution.attr["padding"].s = b"SAME"
 
 
-def _follow_size(graph: Rewriter, scatter: Node, convolution: Node, gather: Node, dilation: Array) -> None:
+def _compute_padding(graph: GraphEditor, scatter: Node, convolution: Node, gather: Node, dilation: Array) -> None:
     """Let the padding of `scatter` and the crops of `gather` be worked out from the size of what is scattered.
 
     And leave the padding around the image to `convolution` (SAME): it works on images of every so many-th pixel, at
@@ -124,7 +124,7 @@ def _follow_size(graph: Rewriter, scatter: Node, convolution: Node, gather: Node
     convolution.attr["padding"].s = b"SAME"
 
 
-def follow_low_level_size(graph: Rewriter) -> None:
+def resize_to_skip_features(graph: GraphEditor) -> None:
     """Resize(x) to a constant size, then concat with y -> resize to the size of y: a decoder's way to finer logits."""
     for resize in graph:
         if resize.op != "ResizeBilinear" or [node.op for node in graph.consumers(resize)] != ["ConcatV2"]:
@@ -135,7 +135,7 @@ def follow_low_level_size(graph: Rewriter) -> None:
             resize.input[1] = spatial_size(graph, others[0]).name
 
 
-def spatial_size(graph: Rewriter, node: Node) -> Node:
+def spatial_size(graph: GraphEditor, node: Node) -> Node:
     """Add and return the height and width of the output of `node`, int32 [2]."""
     shape = graph.add("Shape", node.name + "/shape", [node], out_type=tf.int32)
     begin, end, step = (graph.add_constant(node.name + "/slice", np.array([i], np.int32)) for i in (1, 3, 1))

@@ -5,26 +5,22 @@ order of additions and multiplications changes. TensorFlow's own remapper then f
 convolution with its bias, its residual and its activation is one kernel.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
-from core.graph.passes.pointwise import compose_pointwise, move_biases_on, split_image_pooling
-from core.graph.editor import CONVOLUTIONS, Rewriter, float_constant, vector
-from core.graph.passes.dynamic_size import absorb_pads, dilate, follow_low_level_size, gather_late
+from core.graph.editor import CONVOLUTIONS, GraphEditor, float_constant, vector
 
 ADDITIONS = ("Add", "AddV2", "AddN")
 BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 
 
-def drop_identities(graph: Rewriter) -> None:
+def drop_identities(graph: GraphEditor) -> None:
     """Identity(x) -> x. Freezing leaves one after each variable, between the passes and the constants they look for."""
     for node in graph:
         if node.op == "Identity":
             graph.replace(node, graph.inputs(node)[0])
 
 
-def unfold_batch_norms(graph: Rewriter) -> None:
+def unfold_batch_norms(graph: GraphEditor) -> None:
     """FusedBatchNorm(x) of constant statistics -> x * scale + offset, which the next passes fold.
 
     scale = gamma / sqrt(variance + epsilon), offset = beta - mean * scale (Ioffe and Szegedy 2015, algorithm 2).
@@ -44,7 +40,7 @@ def unfold_batch_norms(graph: Rewriter) -> None:
         graph.replace(node, shifted)
 
 
-def fold_scales(graph: Rewriter) -> None:
+def fold_scales(graph: GraphEditor) -> None:
     """Mul(convolution(x, kernel), v), v one number per output channel -> convolution(x, kernel * v)."""
     for node in graph:
         if node.op != "Mul":
@@ -64,7 +60,7 @@ def fold_scales(graph: Rewriter) -> None:
                 graph.replace(node, convolution)
 
 
-def regroup_additions(graph: Rewriter) -> None:
+def regroup_additions(graph: GraphEditor) -> None:
     """(residual + convolution) + v -> residual + (convolution + v), so that v can become the convolution's bias."""
     for node in graph:
         if node.op not in ADDITIONS or len(node.input) != 2:
@@ -81,7 +77,7 @@ def regroup_additions(graph: Rewriter) -> None:
                     break
 
 
-def add_biases(graph: Rewriter) -> None:
+def add_biases(graph: GraphEditor) -> None:
     """Add(convolution, v), v one number per channel -> BiasAdd, the form that TensorFlow's remapper fuses."""
     for node in graph:
         if node.op not in ADDITIONS or len(node.input) != 2:
@@ -94,14 +90,14 @@ def add_biases(graph: Rewriter) -> None:
                 break
 
 
-def drop_repeated_relus(graph: Rewriter) -> None:
+def drop_repeated_relus(graph: GraphEditor) -> None:
     """Relu(Relu(x)) -> Relu(x)."""
     for node in graph:
         if node.op == "Relu" and graph.inputs(node)[0].op in ("Relu", "Relu6"):
             graph.replace(node, graph.inputs(node)[0])
 
 
-def keep_shared_sums(graph: Rewriter) -> None:
+def keep_shared_sums(graph: GraphEditor) -> None:
     """Relu(a + b) -> Maximum(a + b, 0) where others read the sum too, as in Xception's chain of residuals.
 
     TensorFlow's remapper would fuse convolution, sum and Relu without looking whether the sum is needed elsewhere;
@@ -111,21 +107,3 @@ def keep_shared_sums(graph: Rewriter) -> None:
         if node.op == "Relu" and (total := graph.inputs(node)[0]).op in ADDITIONS and len(graph.consumers(total)) > 1:
             zero = graph.add_constant(node.name + "/zero", np.zeros((), np.float32))
             graph.replace(node, graph.add("Maximum", node.name + "/maximum", [total, zero]))
-
-
-PASSES: tuple[Callable[[Rewriter], None], ...] = (
-    drop_identities,
-    drop_repeated_relus,
-    dilate,
-    absorb_pads,
-    unfold_batch_norms,
-    gather_late,
-    fold_scales,
-    regroup_additions,
-    add_biases,
-    split_image_pooling,
-    compose_pointwise,
-    move_biases_on,
-    keep_shared_sums,
-    follow_low_level_size,
-)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from core.graph.editor import Node, Rewriter, float_constant
+from core.graph.editor import GraphEditor, Node, float_constant
 from core.tensorflow import tf
 from core.types import Array
 
 
-def split_image_pooling(graph: Rewriter) -> None:
+def split_image_pooling(graph: GraphEditor) -> None:
     """Pointwise(concat(resize(p), f)), p of one pixel -> pointwise(f) + pointwise(p).
 
     DeepLab resizes the pooled vector to the size of the features and concatenates both. Being the same at every pixel,
@@ -46,7 +46,7 @@ def split_image_pooling(graph: Rewriter) -> None:
             concat.attr["N"].i = len(rest)
 
 
-def compose_pointwise(graph: Rewriter) -> None:
+def compose_pointwise(graph: GraphEditor) -> None:
     """pointwise B(pointwise A(x)) with nothing between -> one pointwise convolution, where that multiplies less.
 
     A: k -> m channels and bias a, then B_j: m -> n_j, become B_j A: k -> n_j with bias B_j a, at k n_j multiplications
@@ -85,7 +85,7 @@ def compose_pointwise(graph: Rewriter) -> None:
             follower.input[1] = float_constant(graph, follower.name + "/composed", old + shift).name
 
 
-def move_biases_on(graph: Rewriter) -> None:
+def move_biases_on(graph: GraphEditor) -> None:
     """pointwise(depthwise(x) + a) + b -> pointwise(depthwise(x)) + (pointwise(a) + b): one addition instead of two.
 
     Xception has a batch norm and no activation between the halves of its separable convolutions.
@@ -107,7 +107,7 @@ def move_biases_on(graph: Rewriter) -> None:
             follower.input[1] = float_constant(graph, follower.name + "/moved", moved).name
 
 
-def pointwise_kernel(graph: Rewriter, node: Node) -> Array | None:
+def pointwise_kernel(graph: GraphEditor, node: Node) -> Array | None:
     """Return the kernel, [1, 1, in, out], of a 1 x 1 convolution without a stride, or None where `node` isn't one."""
     if node.op != "Conv2D" or list(node.attr["strides"].list.i) != [1, 1, 1, 1]:
         return None
@@ -115,7 +115,7 @@ def pointwise_kernel(graph: Rewriter, node: Node) -> Array | None:
     return kernel if kernel is not None and kernel.shape[:2] == (1, 1) else None
 
 
-def _constant_bias(graph: Rewriter, convolution: Node) -> Array | None:
+def _constant_bias(graph: GraphEditor, convolution: Node) -> Array | None:
     """Return the bias that all who read `convolution` add to it first, or None where it isn't one constant."""
     followers = graph.consumers(convolution)
     if [follower.op for follower in followers] != ["BiasAdd"]:
@@ -123,14 +123,14 @@ def _constant_bias(graph: Rewriter, convolution: Node) -> Array | None:
     return graph.constant(graph.inputs(followers[0])[1])
 
 
-def _is_pooled(graph: Rewriter, node: Node) -> bool:
+def _is_pooled(graph: GraphEditor, node: Node) -> bool:
     """Whether `node` is an AvgPool, or made of one by operations that keep its single pixel."""
     while node.op in ("Conv2D", "BiasAdd", "Relu", "Relu6"):
         node = graph.inputs(node)[0]
     return bool(node.op == "AvgPool")
 
 
-def _channels(graph: Rewriter, node: Node) -> int | None:
+def _channels(graph: GraphEditor, node: Node) -> int | None:
     """Return the number of channels that `node` puts out, or None where it can't be told."""
     while node.op in ("BiasAdd", "Relu", "Relu6", "ResizeBilinear", "AvgPool"):
         node = graph.inputs(node)[0]

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ from PIL import Image
 
 from core.errors import SegmenterError
 from core.image.decode import read_image
-from tests.conftest import ASTRONAUT, CHELSEA, ROOT
+from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
+from tests.support.processes import command_line, descendants, process_group
+from tests.support.service import TIMEOUT
 
 COMMAND = [sys.executable, str(ROOT / "cli.py"), "batch"]
 
 
 def batch(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=TIMEOUT)
 
 
 def manifest(out: Path) -> dict[str, dict[str, Any]]:
@@ -42,23 +45,7 @@ def files(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
 
 
-def children(pid: int) -> dict[int, str]:
-    """Return the names of the processes below `pid`."""
-    parents, names = {}, {}
-    for process in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            status = Path(f"/proc/{process}/stat").read_text()
-            names[int(process)] = Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
-        except OSError:
-            continue
-        parents[int(process)] = int(status.rpartition(")")[2].split()[1])
-    below = {pid}
-    while more := {child for child, parent in parents.items() if parent in below} - below:
-        below |= more
-    return {child: names.get(child, "") for child in below - {pid}}
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = TIMEOUT) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -130,37 +117,39 @@ def test_whatever_is_stopped_or_killed_each_photo_is_done_once(tmp_path: Path, t
     def masks() -> int:
         return len(list((out / "mask").glob("*.png")))
 
-    def start() -> tuple["subprocess.Popen[str]", int]:
-        """Return the command, and the process of its worker, when that has done some photos."""
+    @contextmanager
+    def started() -> Iterator[tuple["subprocess.Popen[str]", int]]:
+        """Yield the command, and the process of its worker, when that has done some photos."""
         before = masks()
         command = [*COMMAND, str(photos), str(out), "--workers", "1"]
         settings = os.environ | {"TMPDIR": temporary, "IMAGE_SIZE": "257"}
-        process = subprocess.Popen(command, env=settings, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        wait_for(lambda: masks() >= before + 70 or process.poll() is not None)
-        [worker] = (pid for pid, name in children(process.pid).items() if name.startswith("ray::MapWorker"))
-        return process, worker
+        with process_group(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            wait_for(lambda: masks() >= before + 70 or process.poll() is not None)
+            # Ray's state API would tell the worker, too, but needs Ray's dashboard, which `batch` does not start.
+            [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::MapWorker"))
+            yield process, worker
 
     def gone(*processes: int) -> bool:
         return not any(Path(f"/proc/{pid}/exe").exists() for pid in processes)
 
-    stopped, _ = start()
-    below = children(stopped.pid)
-    stopped.send_signal(signal.SIGINT)
-    told, _ = stopped.communicate(timeout=120)
+    with started() as (stopped, _):
+        below = descendants(stopped.pid)
+        stopped.send_signal(signal.SIGINT)
+        told, _ = stopped.communicate(timeout=TIMEOUT)
     assert stopped.returncode == 130
     wait_for(lambda: gone(*below))
     settled = manifest(out)
     assert told.startswith(f"{len(settled)} done, 0 skipped, 0 broken, {300 - len(settled)} left in ")
 
-    killed, worker = start()
-    killed.kill()
-    killed.communicate(timeout=120)
+    with started() as (killed, worker):
+        killed.kill()
+        killed.communicate(timeout=TIMEOUT)
     wait_for(lambda: gone(worker))  # some of Ray's own processes take another minute
     assert settled.items() <= manifest(out).items()
 
-    finishing, worker = start()
-    os.kill(worker, signal.SIGKILL)
-    told, errors = finishing.communicate(timeout=120)
+    with started() as (finishing, worker):
+        os.kill(worker, signal.SIGKILL)
+        told, errors = finishing.communicate(timeout=TIMEOUT)
     assert finishing.returncode == 0, errors
     assert " 1 broken, 0 left in " in told
     rows = manifest(out)

@@ -16,7 +16,7 @@ from commands.batch.storage import Place
 from commands.batch.worker import Worker
 from config import Settings
 from core.errors import SegmenterError
-from tests.conftest import ASTRONAUT, CHELSEA
+from tests.support.paths import ASTRONAUT, CHELSEA
 
 
 def listed(source: Place, target: Place) -> list[str]:

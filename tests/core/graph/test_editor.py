@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from core.graph.editor import Rewriter, vector
+from core.graph.editor import GraphEditor, vector
 from core.tensorflow import tf
 
 
-def chain() -> Rewriter:
+def chain() -> GraphEditor:
     with tf.Graph().as_default() as graph:
         a = tf.constant([1.0, 2.0], name="a")
         b = tf.nn.relu(a, name="b")
         tf.add(b, b, name="c")
-    return Rewriter(graph.as_graph_def())
+    return GraphEditor(graph.as_graph_def())
 
 
 def test_names_are_those_of_the_tensors() -> None:
     graph_def = tf.compat.v1.GraphDef()
     graph_def.node.add(name="x", op="Const", device="/gpu:0")
     graph_def.node.add(name="y", op="Relu", input=["x:0"])
-    graph = Rewriter(graph_def)
+    graph = GraphEditor(graph_def)
     assert list(graph.nodes["y"].input) == ["x"]
     assert graph.nodes["x"].device == ""
     assert list(graph_def.node[1].input) == ["x:0"]  # the original is left alone

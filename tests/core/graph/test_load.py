@@ -9,20 +9,13 @@ from core.errors import ModelError
 from core.graph.load import read_graph
 from core.tensorflow import tf
 from core.weights.registry import MOBILE
+from tests.support.tiny_graphs import write_graph
 
 
 def test_the_mobile_graph_has_21_classes() -> None:
     graph = read_graph(MOBILE)
     assert graph.num_classes == 21
     assert len(graph.graph_def.node) == 389
-
-
-def build(path: Path, model: Callable[[], object]) -> Path:
-    """Write the graph that `model` builds."""
-    with tf.Graph().as_default() as graph:
-        model()
-    path.write_bytes(graph.as_graph_def().SerializeToString())
-    return path
 
 
 def small_model(dtype: tf.DType = tf.uint8, classes: int | None = 3) -> None:
@@ -38,7 +31,7 @@ def no_argmax() -> None:
 
 
 def test_the_number_of_classes_comes_from_the_logits(tmp_path: Path) -> None:
-    assert read_graph(build(tmp_path / "small.pb", small_model)).num_classes == 3
+    assert read_graph(write_graph(tmp_path / "small.pb", small_model)).num_classes == 3
 
 
 def broken(path: Path) -> Path:
@@ -55,14 +48,17 @@ def broken(path: Path) -> Path:
         (lambda path: (path.write_text("a text file, not a graph"), path)[1], "expected a serialized.*'a text file"),
         (lambda path: (path.write_bytes(b""), path)[1], "found 0 bytes without a node"),
         (lambda path: (path.write_bytes(MOBILE.read_bytes()[:1000000]), path)[1], "expected a serialized"),
-        (lambda path: build(path, lambda: tf.constant(1, name="other")), "a node ImageTensor.*found 1 others.*other"),
         (
-            lambda path: build(path, lambda: small_model(tf.float32)),
+            lambda path: write_graph(path, lambda: tf.constant(1, name="other")),
+            "a node ImageTensor.*found 1 others.*other",
+        ),
+        (
+            lambda path: write_graph(path, lambda: small_model(tf.float32)),
             "ImageTensor of Placeholder, uint8; found.*float32",
         ),
-        (lambda path: build(path, no_argmax), "expected an ArgMax above SemanticPredictions"),
-        (lambda path: build(path, lambda: small_model(classes=300)), r"logits of 2 to 256.*300"),
-        (lambda path: build(path, lambda: small_model(classes=None)), r"logits of 2 to 256.*None"),
+        (lambda path: write_graph(path, no_argmax), "expected an ArgMax above SemanticPredictions"),
+        (lambda path: write_graph(path, lambda: small_model(classes=300)), r"logits of 2 to 256.*300"),
+        (lambda path: write_graph(path, lambda: small_model(classes=None)), r"logits of 2 to 256.*None"),
         (broken, "found a broken one.*not there"),
     ],
 )

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.runtime.engine import Engine
 from core.graph.load import Graph, read_graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
+from core.runtime.engine import Engine
 from core.types import EngineOptions
 from core.weights.registry import MOBILE
-from tests.conftest import ASTRONAUT, CHELSEA
+from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.tiny_graphs import graft
 
 OPTIONS = EngineOptions(threads=2, canvas="fixed")

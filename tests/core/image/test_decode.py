@@ -2,7 +2,6 @@
 
 import struct
 import zlib
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -11,16 +10,11 @@ from PIL import Image
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from core.image.decode import FORMATS, read_image
-from tests.conftest import ASTRONAUT
+from tests.support.images import encode, png
+from tests.support.paths import ASTRONAUT
 
 LIMIT = 1_000_000
 RED, WHITE = (255, 0, 0), (255, 255, 255)
-
-
-def encode(image: Image.Image, format_: str = "PNG", **options: Any) -> bytes:
-    file = BytesIO()
-    image.save(file, format_, **options)
-    return file.getvalue()
 
 
 def pixel(data: bytes, x: int = 0, y: int = 0) -> Any:
@@ -112,15 +106,6 @@ def test_16_bits_are_scaled_not_clipped(format_: str, value: int, grey: int) -> 
     image = Image.fromarray(np.full((2, 2), value, np.uint16))
     assert image.mode == "I;16"
     assert pixel(encode(image, format_)) == (grey,) * 3
-
-
-def png(width: int, height: int, *chunks: tuple[bytes, bytes], depth: int = 8, colour: int = 0) -> bytes:
-    """A PNG of the given chunks between IHDR and IEND."""
-    header = (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in (header, *chunks, (b"IEND", b""))
-    )
 
 
 def test_16_bit_colour_and_16_bit_transparency() -> None:

@@ -1,5 +1,6 @@
 """Hostile files of every served format: refused, or read as the picture they are, soon and in little memory."""
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.image.limits import MAX_EXIF_SEGMENTS, MAX_READS, MAX_SCANS, CountedFile, scans
 from core.errors import ImageTooLarge, InvalidImage, SegmenterError
 from core.image.decode import read_image
-from tests.test_image import encode, png
+from core.image.limits import MAX_EXIF_SEGMENTS, MAX_READS, MAX_SCANS, CountedFile, scans
+from tests.support.images import encode, gif, png, tiff, tiled
+from tests.support.processes import memory_megabytes
 
 MAX_PIXELS = 1_000_000
 MAX_SECONDS, MAX_MEGABYTES = 5.0, 64.0
@@ -22,11 +24,6 @@ SQUARE = Image.new("RGB", (64, 64), "red")
 JPEG, WEBP, AVIF, BMP = (encode(SQUARE, format_) for format_ in ("JPEG", "WEBP", "AVIF", "BMP"))
 ROWS = (b"IDAT", zlib.compress(bytes(64 * 65)))
 FRAMES = [Image.new("L", (8, 8), value) for value in (0, 255)]
-
-
-def megabytes(field: str) -> float:
-    status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field)) / 1000
 
 
 def patched(data: bytes, after: bytes, skip: int, new: bytes) -> bytes:
@@ -42,41 +39,6 @@ def jpeg(*segments: bytes) -> bytes:
 
 def segment(marker: int, content: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
-
-
-def gif(x: int, y: int, width: int, height: int, before: bytes = b"") -> bytes:
-    """A GIF of one pixel by its header, whose first frame is where and as large as it is told to be."""
-    frame = struct.pack("<BHHHHB", 0x2C, x, y, width, height, 0) + b"\2\2\x44\1\0;"
-    return b"GIF89a\1\0\1\0\x80\0\0" + bytes(6) + before + frame
-
-
-def tiff(**changes: tuple[int, int, int | bytes] | None) -> bytes:
-    """A grey TIFF of 64 x 64, with `changes` to its tags: `t259` is the tag 259, with its type, count and value."""
-    tags: dict[int, tuple[int, int, int | bytes] | None] = {
-        256: (4, 1, 64),  # width
-        257: (4, 1, 64),  # length
-        258: (3, 1, 8),  # bits of a sample
-        259: (3, 1, 1),  # compression: none
-        262: (3, 1, 1),  # black is zero
-        273: (4, 1, 1000),  # where the strip is
-        277: (3, 1, 1),  # samples of a pixel
-        278: (4, 1, 64),  # rows of a strip
-        279: (4, 1, 64 * 64),  # bytes of the strip
-    }
-    tags |= {int(name[1:]): change for name, change in changes.items()}
-    entries = [
-        struct.pack("<HHI", tag, entry[0], entry[1])
-        + (entry[2] if isinstance(entry[2], bytes) else struct.pack("<I", entry[2]))
-        for tag, entry in sorted(tags.items())
-        if entry
-    ]
-    # The next directory is this one again.
-    directory = struct.pack("<H", len(entries)) + b"".join(entries) + struct.pack("<I", 8)
-    return (b"II*\0\x08\0\0\0" + directory).ljust(1000, b"\0") + bytes(400_000)
-
-
-def tiled(width: tuple[int, int, int | bytes], length: tuple[int, int, int | bytes]) -> bytes:
-    return tiff(t273=None, t278=None, t279=None, t322=width, t323=length, t324=(4, 1, 1000), t325=(4, 1, 4096))
 
 
 def exif(*entries: tuple[int, int, int, int]) -> bytes:
@@ -196,7 +158,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
 def test_hostile_files_cost_little(name: str) -> None:
     make, expected = FILES[name]
     data = make()
-    before, began = megabytes("VmRSS"), process_time()
+    before, began = memory_megabytes(os.getpid(), "VmRSS"), process_time()
     Path("/proc/self/clear_refs").write_text("5")  # begins a new VmHWM
     raised: type[Exception] | None = None
     try:
@@ -206,7 +168,7 @@ def test_hostile_files_cost_little(name: str) -> None:
     except SegmenterError as error:
         raised = type(error)
     assert process_time() - began < MAX_SECONDS
-    assert megabytes("VmHWM") - before < MAX_MEGABYTES
+    assert memory_megabytes(os.getpid(), "VmHWM") - before < MAX_MEGABYTES
     assert raised is expected
 
 

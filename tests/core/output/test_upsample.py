@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.runtime.engine import Engine
-from core.output.upsample import enlarged_labels
 from core.graph.load import read_graph
+from core.output.upsample import enlarged_labels
+from core.runtime.engine import Engine
 from core.types import Array, EngineOptions, UInt8Array
 from core.weights.registry import MOBILE
-from tests.conftest import ASTRONAUT
+from tests.support.paths import ASTRONAUT
 
 RANDOM = np.random.default_rng(3)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import machine
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_bfloat16_is_among_the_cpus_features(
 def test_a_heap_that_is_kept_small_gives_back_what_is_freed_between_what_is_not() -> None:
     script = """
 import re, sys
-from core.runtime.cpu import keep_heap_small
-from tests.conftest import ROOT
+from core.runtime.cpu import limit_heap
+from tests.support.paths import ROOT
 if sys.argv[1] == "small":
-    keep_heap_small()
+    limit_heap()
 resident = lambda: int(re.search(r"VmRSS:\\s*(\\d+)", open("/proc/self/status").read())[1])
 bytearray(30_000_000)  # by itself, the C library takes blocks of up to this size from its heap from now on
 before, kept, freed = resident(), [], []

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.runtime.engine import Engine
 from core.evaluation import read_voc
 from core.graph.load import read_graph
 from core.image.decode import read_image
-from core.runtime.cpu import computes_bfloat16
 from core.output.segmentation import resized
+from core.runtime.cpu import computes_bfloat16
+from core.runtime.engine import Engine
 from core.tensorflow import tf
 from core.types import EngineOptions, UInt8Array
 from core.weights.registry import MOBILE
-from tests.conftest import ASTRONAUT, CHELSEA
-from tests.test_graph import build
+from tests.support.paths import ASTRONAUT, CHELSEA
+from tests.support.tiny_graphs import write_graph
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_a_graph_that_the_optimizer_does_not_know_is_run_as_it_is(
         grey = tf.cast(image[..., :1], tf.float32)
         tf.identity(tf.argmax(tf.concat([255 - grey, grey], -1), -1), name="SemanticPredictions")
 
-    graph = read_graph(build(tmp_path / "brightness.pb", brightness))
+    graph = read_graph(write_graph(tmp_path / "brightness.pb", brightness))
     engine = Engine(graph, EngineOptions(threads=1))
     assert engine.run(np.array([[[0] * 3, [255] * 3]], np.uint8)).tolist() == [[0, 1]]
     assert "expected a ResizeBilinear: the graph is run as it is" in caplog.text

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core import archive
-from core.weights.archive import GRAPH, read_model_file
 from core.errors import ModelError
+from core.weights.archive import GRAPH, read_model_file
 
 
 def tar(path: Path, *members: tuple[str, bytes] | tarfile.TarInfo, mode: str = "w:gz") -> Path:

@@ -85,7 +85,7 @@ def test_follow_low_level_size() -> None:
         return tf.concat([finer, tf.nn.relu(x)], 3)
 
     before = build(decoder)
-    after, _ = rewritten(sizes.follow_low_level_size, before)
+    after, _ = rewritten(sizes.resize_to_skip_features, before)
     image = RANDOM.normal(size=(1, 9, 9, 4))
     np.testing.assert_array_equal(run(after, image), run(before, image))
     assert run(after, RANDOM.normal(size=(1, 5, 17, 4))).shape == (1, 5, 17, 8)
@@ -95,7 +95,7 @@ def test_gather_late() -> None:
     scattered = atrous(depthwise, normal(3, 3, 4, 1), 6, 13)
     scale, shift = normal(4), normal(4)
     before = build(lambda x: tf.nn.relu(tf.nn.bias_add(scattered(x) * scale, shift)) * 2.0)
-    after, operations = rewritten(sizes.gather_late, before)
+    after, operations = rewritten(sizes.move_batch_to_space_down, before)
     assert operations.count("BatchToSpaceND") == 1
     [gather] = (node for node in after.node if node.op == "BatchToSpaceND")
     assert gather.input[0] == "Relu"  # the last multiplication is by a scalar, which is no vector of channels

@@ -1,0 +1,32 @@
+"""The model of the settings: shared by the service and by the commands, neither of which needs the other."""
+
+from config import Settings
+from core.model import ModelWrapper
+from core.runtime.queue import RequestQueue
+from core.types import EngineOptions, Observe, ignore
+from core.weights.registry import Weights, custom_weights, known_weights
+
+__version__ = "1.0.0"
+
+
+def create_model(settings: Settings, weights: Weights | None = None, observe: Observe = ignore) -> ModelWrapper:
+    """Return the model of `settings`, which loads in the background.
+
+    `weights` are those of `settings`, if the caller has found them already. `observe` receives the durations of the
+    stages of each request. Call it in the process that serves, not in one that forks later: TensorFlow does not survive
+    a fork. Raises ModelError if the graph is missing or damaged.
+    """
+    return ModelWrapper(
+        weights or find_weights(settings),
+        EngineOptions(settings.threads, settings.canvas, settings.precision),
+        RequestQueue(settings.concurrency, settings.queue_size, settings.request_timeout, observe),
+        image_size=settings.image_size,
+        max_pixels=settings.max_image_pixels,
+    )
+
+
+def find_weights(settings: Settings) -> Weights:
+    """Return the graph of `settings`. Raises ModelError if it is missing or damaged."""
+    if settings.model_path:
+        return custom_weights(settings.model_path, settings.model_labels)
+    return known_weights(settings.model_type, settings.model_cache, settings.model_sha512.get(settings.model_type, ""))

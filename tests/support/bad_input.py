@@ -1,0 +1,137 @@
+"""Bad images and bad requests, with the status and the message that the service must answer."""
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import requests
+from PIL import Image
+
+from tests.support.http_client import FORM_TYPE, IMAGE_HEAD, Response, send_raw
+from tests.support.images import encode, gif, png, tiled
+from tests.support.paths import CHELSEA
+from tests.support.service import TIMEOUT, ServiceProcess
+
+JPEG = CHELSEA.read_bytes()
+TEXT_HEAD = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+CHUNKED = f"Content-Type: {FORM_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+Answer = requests.Response | Response
+
+
+def post_body(service: ServiceProcess, body: bytes, content_type: str | None) -> requests.Response:
+    """Post any body to /model/predict."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    return requests.post(f"{service.url}/model/predict", data=body, headers=headers, timeout=TIMEOUT)
+
+
+# By name: a file for the field image, the expected status, and a part of the expected message.
+IMAGES: dict[str, tuple[bytes, int, str]] = {
+    "zero bytes": (b"", 400, "empty"),
+    "text": (b"this is not a photo", 400, "not an image"),
+    "HTML": (b"<!doctype html><p>photo", 400, "not an image"),
+    "zeros": (bytes(100_000), 400, "not an image"),
+    "random bytes": (np.random.default_rng(1).bytes(50_000), 400, "not an image"),
+    "JPEG marker only": (b"\xff\xd8\xff\xe0", 400, "damaged"),
+    "PNG signature only": (b"\x89PNG\r\n\x1a\n", 400, "damaged"),
+    "GIF header only": (b"GIF89a\x10\0\x10\0\0\0\0", 400, "damaged"),
+    "PNG with broken data": (png(8, 8, (b"IDAT", b"not zlib")), 400, "damaged"),
+    "PNG with too little data": (png(8, 8, (b"IDAT", zlib.compress(bytes(72))[:-6])), 400, "damaged"),
+    "PNG of 0 x 0": (png(0, 0), 400, "damaged"),
+    "PNG bomb": (png(12_000, 12_000, (b"IDAT", zlib.compress(bytes(12_001 * 12_000)))), 413, "144.0 megapixels"),
+    "header of 65,000 x 65,000 pixels": (png(65_000, 65_000), 413, "65000 x 65000"),
+    "largest PNG header": (png(2**31 - 1, 2**31 - 1), 413, "MAX_IMAGE_MEGAPIXELS"),
+    "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 415, "HEIC images are not served"),
+    "PDF": (b"%PDF-1.7\n", 415, "PDF images are not served"),
+    "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "SVG images are not served"),
+    "ICO": (encode(Image.new("RGB", (16, 16)), "ICO"), 415, "ICO images are not served"),
+    "JPEG 2000": (encode(Image.new("RGB", (16, 16)), "JPEG2000"), 415, "JPEG 2000 images are not served"),
+    "PPM": (encode(Image.new("RGB", (16, 16)), "PPM"), 400, "not an image"),
+    "float TIFF": (encode(Image.new("F", (4, 4)), "TIFF"), 415, "type F"),
+    "GIF with a frame of 65,535 x 65,535 pixels": (gif(0, 0, 65_535, 65_535), 413, "65535 x 65535"),
+    "TIFF with a tile width of type text": (tiled((2, 4, b"abc\0"), (4, 1, 16)), 400, "damaged"),
+    "file larger than MAX_UPLOAD_MB": (JPEG + bytes(2_000_000), 413, "larger than 2 MB, the limit (MAX_UPLOAD_MB)"),
+} | {f"JPEG cut at {tenth} tenths": (JPEG[: len(JPEG) * tenth // 10], 400, "damaged") for tenth in range(1, 10)}
+
+
+# By name: a function that sends a request, the expected status, and a part of the expected message.
+REQUESTS: dict[str, tuple[Callable[[ServiceProcess], Answer], int, str]] = {
+    "empty body": (lambda s: post_body(s, b"", None), 400, "'image' is missing"),
+    "empty multipart": (lambda s: post_body(s, b"--x--\r\n", FORM_TYPE), 400, "'image' is missing: found no field"),
+    "photo without a form": (lambda s: post_body(s, JPEG, "image/jpeg"), 400, "body of type image/jpeg"),
+    "JSON body": (lambda s: post_body(s, b'{"image": "x"}', "application/json"), 400, "body of type application/json"),
+    "Content-Type without a boundary": (
+        lambda s: post_body(s, b"--x\r\n", "multipart/form-data"),
+        400,
+        "'image' is missing",
+    ),
+    "form without its boundary": (lambda s: post_body(s, JPEG, FORM_TYPE), 400, "'image' is missing"),
+    "part without an end": (lambda s: post_body(s, IMAGE_HEAD + JPEG, FORM_TYPE), 400, "'image' is missing"),
+    "part without a name": (
+        lambda s: post_body(s, b"--x\r\n\r\nhello\r\n--x--\r\n", FORM_TYPE),
+        400,
+        "'image' is missing",
+    ),
+    "name with a wrong quote": (
+        lambda s: post_body(s, b'--x\r\nContent-Disposition: form-data; name="\\"\r\n\r\na\r\n--x--\r\n', FORM_TYPE),
+        400,
+        "found the field without a name",
+    ),
+    "wrong field": (
+        lambda s: requests.post(f"{s.url}/model/predict", files={"file": JPEG}, timeout=TIMEOUT),
+        400,
+        "found the field file",
+    ),
+    "text field": (
+        lambda s: requests.post(f"{s.url}/model/predict", data={"image": "a.jpg"}, timeout=TIMEOUT),
+        400,
+        "found the field image",
+    ),
+    "2,000 parts": (lambda s: post_body(s, (TEXT_HEAD + b"\r\n") * 2000, FORM_TYPE), 413, ""),
+    "text field of 1 MB": (
+        lambda s: post_body(s, TEXT_HEAD + b"a" * 10**6 + b"\r\n--x--\r\n", FORM_TYPE),
+        413,
+        "",
+    ),
+    "bad output": (
+        lambda s: s.predict(JPEG, params={"output": "png"}),
+        400,
+        "output: 'png' is not allowed; allowed: map",
+    ),
+    "bad size": (lambda s: s.predict(JPEG, params={"size": "9"}), 400, "size: '9' is not allowed; allowed: model"),
+    "bad class": (lambda s: s.predict(JPEG, params={"classes": "unicorn"}), 400, "classes: 'unicorn' is not a class"),
+    "class out of range": (lambda s: s.predict(JPEG, params={"classes": "21"}), 400, "classes: '21' is not a class"),
+    "GET": (lambda s: requests.get(f"{s.url}/model/predict", timeout=TIMEOUT), 405, "allowed: "),
+    "PUT": (lambda s: requests.put(f"{s.url}/model/metadata", timeout=TIMEOUT), 405, "allowed: "),
+    "invented method": (lambda s: requests.request("BREW", f"{s.url}/model/predict", timeout=TIMEOUT), 405, "BREW"),
+    "unknown URL": (
+        lambda s: requests.get(f"{s.url}/model/predicts", timeout=TIMEOUT),
+        404,
+        "/model/predicts does not exist",
+    ),
+    "path with ..": (
+        lambda s: requests.get(f"{s.url}/swaggerui/..%2f..%2fapi.py", timeout=TIMEOUT),
+        404,
+        "does not exist",
+    ),
+    "URL of 9,000 characters": (lambda s: requests.get(f"{s.url}/{'a' * 9000}", timeout=TIMEOUT), 414, ""),
+    "header of 9,000 characters": (lambda s: requests.get(s.url, headers={"A": "a" * 9000}, timeout=TIMEOUT), 431, ""),
+    "bad chunks": (lambda s: send_raw(s, b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), 400, ""),
+    "bad chunks in a form": (
+        lambda s: send_raw(s, CHUNKED + b"zz\r\n"),
+        400,
+        "chunks",
+    ),
+    "chunk that ends early": (
+        lambda s: send_raw(s, CHUNKED + b"9\r\n--x"),
+        400,
+        "",
+    ),
+    "chunk without an end": (
+        lambda s: send_raw(s, CHUNKED + b"2\r\n--xx\r\n"),
+        400,
+        "",
+    ),
+    "negative length": (lambda s: send_raw(s, b"Content-Length: -5\r\n\r\n"), 400, ""),
+    "two lengths": (lambda s: send_raw(s, b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), 400, ""),
+    "not HTTP": (lambda s: send_raw(s, b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"), 400, ""),
+}
