@@ -1,10 +1,10 @@
 FROM python:3.11-slim AS build
-# strip, which takes a fifth off TensorFlow's library, is all that is needed of it.
+# binutils has strip, which makes TensorFlow's library a fifth smaller.
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils
 RUN python -m venv /venv
 COPY requirements.txt .
-# TensorFlow asks for packages and brings files that serving a frozen graph never touches: Keras and what it needs,
-# the headers. `import tensorflow` and the session do without; tests/test_container.py runs the result.
+# TensorFlow requires packages and installs files that serving a frozen graph never uses: Keras with its dependencies,
+# and headers. `import tensorflow` and sessions work without them; tests/service/test_container.py runs the result.
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt \
  && /venv/bin/pip uninstall --yes \
         grpcio h5py keras libclang markdown-it-py mdurl namex optree pygments rich wheel \
@@ -13,12 +13,14 @@ RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirem
  && strip --strip-unneeded tensorflow/libtensorflow_*.so.2 \
  && /venv/bin/pip uninstall --yes setuptools pip
 WORKDIR /service
-COPY LICENSE NOTICE app.py cli.py config.py ./
+COPY LICENSE NOTICE app.py cli.py config.py segmenter.py ./
 COPY api api
 COPY commands commands
 COPY core core
+COPY server server
 COPY assets assets
-# `docker build --build-arg MODEL_TYPE=full` downloads the full model's graph into the image; mobile's comes with the code.
+# `docker build --build-arg MODEL_TYPE=full` downloads the graph of the full model into the image. The graph of the
+# mobile model is part of the code.
 ARG MODEL_TYPE=mobile
 ARG MODEL_MIRROR
 ARG MODEL_SHA512
@@ -32,12 +34,12 @@ COPY --from=build /service /service
 WORKDIR /service
 ARG MODEL_TYPE=mobile
 ARG MODEL_SHA512
-# gunicorn keeps a file that shows that its worker lives, and TensorFlow wants a temporary folder to be there at all: both
-# have the one place that is writable where the file system is not.
+# gunicorn writes a heartbeat file, and TensorFlow needs a temporary folder. /dev/shm is writable even if the file system
+# is read-only.
 ENV TMPDIR=/dev/shm \
     PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     MODEL_TYPE=$MODEL_TYPE MODEL_SHA512=$MODEL_SHA512 MODEL_CACHE=/models
-# A number, so that Kubernetes can see that it is not root; group 0, as OpenShift's random users have.
+# A numeric user lets Kubernetes verify that it is not root. Group 0 is that of OpenShift's random users.
 USER 10001:0
 EXPOSE 5000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

@@ -42,18 +42,18 @@ deploy-check: $(VENV)/test  ## check deploy/ against the Kubernetes and Compose 
 	$(BIN)/python -m pytest tests/deploy $(ARGS)
 
 rolling: $(VENV)/test  ## replace and kill replicas under load, behind HAProxy; needs haproxy; ARGS=--help
-	$(BIN)/python benchmarks/rolling.py $(ARGS)
+	$(BIN)/python -m benchmarks.rollout $(ARGS)
 
 bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--quick, VOC_VAL=FOLDER
-	$(BENCH)/bin/python benchmarks/overhead.py
-	$(BENCH)/bin/python benchmarks/engines.py $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
-	$(BENCH)/bin/python benchmarks/service.py $(ARGS)
+	$(BENCH)/bin/python -m benchmarks.http.overhead
+	$(BENCH)/bin/python -m benchmarks.engines $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
+	$(BENCH)/bin/python -m benchmarks.http.throughput $(ARGS)
 
 soak: $(VENV)/test  ## stress test, 10 minutes or more; ARGS=--short
-	$(BIN)/python benchmarks/soak.py $(ARGS)
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 archive: $(VENV)/test  ## test `cli.py batch` with thousands of files; VOC_VAL=FOLDER
-	$(BIN)/python benchmarks/archive.py $(VOC_VAL) $(ARGS)
+	$(BIN)/python -m benchmarks.batch $(VOC_VAL) $(ARGS)
 
 fuzz: $(FUZZ)/installed  ## fuzz the decoder and the HTTP service; SECONDS=60 each
 	$(FUZZ)/bin/python -m fuzz.decoder -max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=1
@@ -62,7 +62,7 @@ fuzz: $(FUZZ)/installed  ## fuzz the decoder and the HTTP service; SECONDS=60 ea
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
 	$(eval DOWNLOAD := $(shell mktemp -d))
 	npm pack --silent --pack-destination $(DOWNLOAD) $(PACKAGE)
-	$(BIN)/python assets/convert.py $(DOWNLOAD)/*.tgz $(GRAPH)
+	$(BIN)/python -m assets.convert $(DOWNLOAD)/*.tgz $(GRAPH)
 	rm -r $(DOWNLOAD)
 
 clean:  ## remove the virtual environments and caches

@@ -1,11 +1,11 @@
 """Rebuild the mobile model's frozen graph from IBM's TensorFlow.js package.
 
-    python assets/convert.py codait-max-image-segmenter-0.3.0.tgz assets/deeplabv3_mnv2_pascal_trainval.pb
+    python -m assets.convert codait-max-image-segmenter-0.3.0.tgz assets/deeplabv3_mnv2_pascal_trainval.pb
 
-The package holds the DeepLab model zoo's frozen graph as tensorflowjs 0.8.0 split it: `model.json` has the GraphDef
-as protobuf JSON with empty constants (`modelTopology`) and a manifest of the constants' shapes (`weightsManifest`);
-the shards have the constants' bytes, little-endian, one after another in the manifest's order. This puts them
-together again. The same package gives the same bytes every time.
+The package holds the frozen graph of the DeepLab model zoo as tensorflowjs 0.8.0 split it. `model.json` has the
+GraphDef as protobuf JSON with empty constants (`modelTopology`) and a manifest of the constants' shapes
+(`weightsManifest`). The shards have the bytes of the constants, little-endian, in the order of the manifest. The
+output is a binary GraphDef, and its bytes depend on the package only.
 """
 
 import base64
@@ -19,23 +19,24 @@ from typing import Any
 
 import numpy as np
 from google.protobuf import json_format
-from tensorflow.core.framework.graph_pb2 import GraphDef
+
+from core.tensorflow import tf
 
 Json = dict[str, Any]
 
-# npm's own checksum of @codait/max-image-segmenter@0.3.0 (`npm view ... dist.integrity`).
+# The checksum that npm publishes for @codait/max-image-segmenter@0.3.0 (`npm view ... dist.integrity`).
 INTEGRITY = "sha512-64TEUztHIRaiB2rmCOplV5NX0AYCAntvn5znZB7M2K1NI3GO0+VRVOoKAMXE+v5Os/XUs3bSlNL/EghChkaH0Q=="
 
 
 def check_integrity(package: Path) -> None:
-    """Refuse a package whose sha512 is not the one npm publishes."""
+    """Exit with a message if the SHA-512 of `package` is not the one that npm publishes."""
     found = "sha512-" + base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
     if found != INTEGRITY:
         raise SystemExit(f"{package}: expected integrity {INTEGRITY}, found {found}; download it again")
 
 
 def read_package(package: Path) -> tuple[Json, list[Json], bytes]:
-    """Return the topology (protobuf JSON), the manifest's weights and the bytes of all their values."""
+    """Return the topology (protobuf JSON), the weights of the manifest, and the bytes of all shards, joined."""
     with tarfile.open(package) as archive:
 
         def member(name: str) -> bytes:
@@ -48,10 +49,14 @@ def read_package(package: Path) -> tuple[Json, list[Json], bytes]:
         return model["modelTopology"], group["weights"], b"".join(map(member, group["paths"]))
 
 
-def rebuild(topology: Json, weights: list[Json], values: bytes) -> GraphDef:
-    """Return the frozen graph: `topology` with each constant filled from `values`, which must be used up exactly."""
-    # The converter wrote an empty FunctionDefLibrary in a form that protobuf's JSON parser does not take.
-    graph = json_format.ParseDict({key: value for key, value in topology.items() if key != "library"}, GraphDef())
+def rebuild(topology: Json, weights: list[Json], values: bytes) -> Any:
+    """Return the frozen GraphDef: `topology` with its constants filled from `values`, in the order of `weights`.
+
+    Exits with a message if `weights` and `values` differ in length.
+    """
+    # tensorflowjs wrote an empty FunctionDefLibrary in a form that protobuf's JSON parser rejects.
+    supported = {key: value for key, value in topology.items() if key != "library"}
+    graph = json_format.ParseDict(supported, tf.compat.v1.GraphDef())
     nodes = {node.name: node for node in graph.node}
     offset = 0
     for weight in weights:
@@ -59,11 +64,12 @@ def rebuild(topology: Json, weights: list[Json], values: bytes) -> GraphDef:
         nodes[weight["name"]].attr["value"].tensor.tensor_content = values[offset : offset + size]
         offset += size
     if offset != len(values):
-        raise SystemExit(f"the manifest describes {offset:,} bytes of weights, the shards hold {len(values):,}")
+        raise SystemExit(f"the manifest describes {offset:,} bytes of weights, but the shards hold {len(values):,}")
     return graph
 
 
 def main(package: Path, target: Path) -> None:
+    """Convert `package`, the .tgz file, to the graph `target`; print its size and SHA-256."""
     check_integrity(package)
     graph = rebuild(*read_package(package))
     target.write_bytes(graph.SerializeToString(deterministic=True))

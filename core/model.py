@@ -124,7 +124,7 @@ class ModelWrapper:
     def _segment(self, data: bytes, encode: Encoder | None, size: Size, classes: Collection[int]) -> Encoded:
         with self._timed("decode"):
             photo = read_image(data, self._max_pixels, self.image_size if size == "model" else None)
-            image = resized(photo, self.image_size)
+            image = resized(photo, self.image_size, reduce_first=size == "original")
             if size == "model":
                 photo = Photo(image, image.size)  # frees the decoded photo
         with self._timed("inference"):

@@ -1,29 +1,28 @@
-"""Small good photos of every served format and many of its variants: what the fuzzers start from."""
+"""The first inputs of the fuzzers: small good photos in every served format and many of its variants."""
 
 import struct
 import zlib
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageCms
 
-PHOTO = Path(__file__).parent.parent / "assets" / "astronaut.jpg"
+from tests.support.images import encode, png
+from tests.support.paths import ASTRONAUT
 
 
 def seeds() -> dict[str, bytes]:
-    """Return the files, each of at most a few KB, by name."""
-    with Image.open(PHOTO) as original:
+    """Return the files by name, each of a few KB at most."""
+    with Image.open(ASTRONAUT) as original:
         photo = original.convert("RGB").resize((24, 16))
     half = photo.convert("RGBA")
     half.putalpha(128)
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned to the right
+    exif[0x0112] = 6  # orientation: to be turned right
     exif.get_ifd(0x8769)[0x9286] = "a comment"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
     def frames() -> dict[str, Any]:
-        # New ones for each file, as encode() copies its image: Pillow leaves settings of a format in what it has saved.
+        # New frames for each file, because Pillow leaves settings of the format in an image that it has saved.
         return {"save_all": True, "append_images": [photo.rotate(90), photo.rotate(180)]}
 
     return {
@@ -77,29 +76,14 @@ def seeds() -> dict[str, bytes]:
     }
 
 
-def encode(image: Image.Image, format_: str, **options: Any) -> bytes:
-    """Return `image` as a file."""
-    file = BytesIO()
-    image.copy().save(file, format_, **options)
-    return file.getvalue()
-
-
 def interlaced() -> bytes:
-    """A PNG in Adam7's order, which Pillow can read and not write: 3 x 2 grey pixels, in passes 1, 4, 6 and 7."""
-    rows = [b"\0\x10", b"\0\x20", b"\0\x30", b"\0\x40\x50\x60"]
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, 0, 0, 0, 1)),
-        (b"IDAT", zlib.compress(b"".join(rows))),
-        (b"IEND", b""),
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks
-    )
+    """Return a PNG of 3 x 2 grey pixels with Adam7 interlacing, which Pillow can read and not write."""
+    rows = [b"\0\x10", b"\0\x20", b"\0\x30", b"\0\x40\x50\x60"]  # passes 1, 4, 6 and 7
+    return png(3, 2, (b"IDAT", zlib.compress(b"".join(rows))), interlace=1)
 
 
 def bmp_runs() -> bytes:
-    """A BMP in run lengths, which Pillow can read and not write: two rows of 4 pixels, an end of line after each."""
+    """Return a BMP of 4 x 2 pixels in run lengths, which Pillow can read and not write."""
     pixels = b"\x04\x01\0\0" + b"\0\x04\0\1\0\1" + b"\0\0\0\1"
     palette = bytes((0, 0, 255, 0, 255, 0, 0, 0))
     offset = 14 + 40 + len(palette)

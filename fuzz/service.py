@@ -1,8 +1,8 @@
-"""Fuzzes the HTTP surface: schemathesis asks a real service what /swagger.json allows, and much that it does not.
+"""Fuzzes the HTTP API: schemathesis sends a running service requests that /swagger.json allows, and others.
 
-    python -m fuzz.service 60     for about so many seconds; further arguments are schemathesis's
+    python -m fuzz.service 60     for about 60 seconds; further arguments are those of schemathesis
 
-Fails where an answer is not one that /swagger.json documents, or breaks a rule of hooks.py.
+Exits with 1 if an answer is not documented in /swagger.json or breaks a rule of hooks.py.
 """
 
 import os
@@ -13,13 +13,14 @@ from pathlib import Path
 
 import requests
 
-from tests.conftest import Service, start_service
+from tests.support.paths import ROOT
+from tests.support.service import TIMEOUT, ServiceProcess, running_service
 
 HERE = Path(__file__).parent
 FOUND = HERE / "found"
 REQUEST_TIMEOUT = 10
-# Those that compare an answer with its description, in which 503 is the only status over 499. Whether an image is good
-# is not in it, so that nothing follows from it about which bodies are to be accepted or refused.
+# The checks that compare an answer with its description, in which 503 is the only status above 499. The description
+# can't say whether an image is good, so the checks of accepted and rejected bodies don't apply.
 CHECKS = (
     "status_code_conformance",
     "content_type_conformance",
@@ -36,21 +37,20 @@ def main() -> int:
     seconds, *more = sys.argv[1:]
     FOUND.mkdir(exist_ok=True)
     log = FOUND / "service.log"
-    # Small maps, so that most of the time goes to requests and little to the network.
-    service = start_service(log, IMAGE_SIZE="64", MAX_IMAGE_MEGAPIXELS="1", REQUEST_TIMEOUT=str(REQUEST_TIMEOUT))
-    try:
-        status = ask(service, seconds, *more)
-        print(answered(service))
-    finally:
+    # A small IMAGE_SIZE leaves most of the time for requests instead of inference.
+    settings = {"IMAGE_SIZE": "64", "MAX_IMAGE_MEGAPIXELS": "1", "REQUEST_TIMEOUT": str(REQUEST_TIMEOUT)}
+    with running_service(log=log, **settings) as service:
+        status = run_schemathesis(service, seconds, *more)
+        print(request_counts(service))
         ended = service.stop()
     if ended or "Traceback" in log.read_text():
-        print(f"the service ended with {ended}, or logged a traceback: see {log}")
+        print(f"the service ended with status {ended}, or logged a traceback: see {log}")
         return 1
     return status
 
 
-def ask(service: Service, seconds: str, *more: str) -> int:
-    """Run schemathesis; return its exit status."""
+def run_schemathesis(service: ServiceProcess, seconds: str, *more: str) -> int:
+    """Run schemathesis with the arguments `more`; return its exit status."""
     options = {
         "--checks": ",".join(CHECKS),
         "--phases": "examples,coverage,fuzzing",
@@ -70,13 +70,13 @@ def ask(service: Service, seconds: str, *more: str) -> int:
         "--continue-on-failure",
         *more,
     ]
-    environment = os.environ | {"SCHEMATHESIS_HOOKS": "fuzz.hooks", "PYTHONPATH": os.fspath(HERE.parent)}
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "fuzz.hooks", "PYTHONPATH": os.fspath(ROOT)}
     return subprocess.run(command, env=environment, check=False).returncode
 
 
-def answered(service: Service) -> str:
-    """Return how many requests were answered how, by the service's own count."""
-    page = requests.get(f"{service.url}/metrics", timeout=30).text
+def request_counts(service: ServiceProcess) -> str:
+    """Return the number of requests by method, path and status, as the service counted them."""
+    page = requests.get(f"{service.url}/metrics", timeout=TIMEOUT).text
     counts = re.findall(r'segmenter_requests_total{method="(\w+)",path="([^"]+)",status="(\d+)"} ([\d.]+)', page)
     lines = [f"{int(float(count)):8,} {method} {path} {status}" for method, path, status, count in counts]
     return "\n".join([f"{sum(int(float(count)) for *_, count in counts):8,} requests", *sorted(lines)])

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from config import Settings
 from core.weights.registry import MODELS
+from tests.support.blockable_service import BlockableService, blockable_service
 from tests.support.model_zoo import Zoo, archive_of, zoo
 from tests.support.processes import command_line, with_variable
 from tests.support.service import TIMEOUT, ServiceProcess, running_service
@@ -63,6 +64,19 @@ def client(app: Flask) -> FlaskClient:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """The real service, shared by all tests that do not stop it."""
     with running_service(log=tmp_path_factory.mktemp("service") / "log") as service:
+        yield service
+        assert service.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def small_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockableService]:
+    """A service with small images, uploads and queue and with a long deadline, shared by all tests that do not stop it.
+
+    A test can block its workers.
+    """
+    settings = {"IMAGE_SIZE": "65", "MAX_UPLOAD_MB": "2", "QUEUE_SIZE": "8", "LOG_FORMAT": "json"}
+    folder = tmp_path_factory.mktemp("small_service")
+    with blockable_service(folder, REQUEST_TIMEOUT=str(TIMEOUT), **settings) as service:
         yield service
         assert service.stop() == 0
 

@@ -30,7 +30,7 @@ def main() -> None:
     with running_service(CANVAS="fixed") as service:
         for photo in photos:
             image = Image.open(photo).convert("RGB")
-            # Floating point as in the original service; the service divides integers.
+            # The original service multiplies by a float; 1e-9 makes up for its rounding error.
             ratio = LONG_SIDE / max(image.size)
             width, height = (int(side * ratio + 1e-9) for side in image.size)
             resized = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))

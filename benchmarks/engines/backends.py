@@ -1,13 +1,12 @@
-"""The engines that are compared: from the one frozen graph to something that runs it.
+"""The engines to compare, and a loader for each.
 
-A loader takes the folder of graphs and a number of threads, and returns a function from an image, uint8
-[height, width, 3] in RGB, to the class id of each pixel, integers [height, width]. A converter writes what a loader
-needs into that folder, in a process of its own, so that the conversion is no part of an engine's load time or memory.
+A loader takes the folder of graphs, which benchmarks.engines.converters has filled, and a number of threads. It returns
+a function from an image, uint8 [height, width, 3] in RGB, to the class id of each pixel, integers [height, width].
 """
 
-# Everything is imported by the process that runs it: an engine's memory and load time are then its own.
+# Each function imports its engine, so that the memory and load time of a process are those of one engine.
 # ruff: noqa: PLC0415
-# The peers have no types, and are not installed where types are checked.
+# The other engines have no types, and `make check` does not install them.
 # mypy: disable-error-code="import-not-found, import-untyped"
 
 import os
@@ -27,40 +26,54 @@ Run = Callable[[UInt8Array], Labels]
 Load = Callable[[Path, int], Run]
 
 INPUT, OUTPUT = "ImageTensor:0", "SemanticPredictions:0"
-# In the folder of graphs: the frozen one, and the converted ones.
+# Files in the folder of graphs: the frozen graph, and those of the converters.
 GRAPH = "frozen.pb"
 ONNX, TFLITE, INT8 = "graph.onnx", "graph.tflite", "int8.xml"
-CANVAS = 513  # the graph pads every image to this many pixels square, right and bottom, ...
-MEAN = 127.5  # ... with this value
-CALIBRATION_PHOTOS = 150
-SILENT = {"CI": "true", "NNCF_CI": "1"}  # or OpenVINO and NNCF report their use over the network
-PRODUCT = 2048  # side of the matrices whose product measures the machine's peak
+# The graph pads an image at the right and the bottom to a square of CANVAS pixels, with the value MEAN.
+CANVAS = 513
+MEAN = 127.5
+# Keeps OpenVINO and NNCF from sending usage statistics.
+SILENT = {"CI": "true", "NNCF_CI": "1"}
+# Height and width of the matrices whose product measures the machine's peak.
+MATRIX_SIDE = 2048
 
 
 def resized(photo: Image.Image, size: int) -> UInt8Array:
-    """Return `photo` as uint8 RGB with its long side `size` pixels, the other floored, as the service resizes."""
+    """Return `photo`, uint8 [height, width, 3] in RGB, with a long side of `size` pixels, resized as by the service."""
     width, height = (max(1, side * size // max(photo.size)) for side in photo.size)
     return np.asarray(photo.convert("RGB").resize((width, height), Image.Resampling.LANCZOS))
 
 
-def load_ours(models: Path, threads: int, **options: Any) -> Run:
-    from core.runtime.engine import Engine
+def open_ours(graph: Path, threads: int, **options: Any) -> Run:
+    """Load `graph` into the service's engine; `options` are those of EngineOptions."""
     from core.graph.load import read_graph
+    from core.runtime.engine import Engine
 
-    return Engine(read_graph(models / GRAPH), EngineOptions(threads=threads, **options)).run
+    return Engine(read_graph(graph), EngineOptions(threads=threads, **options)).run
 
 
-def load_stock(models: Path, threads: int) -> Run:
-    """The graph as it is, in a TensorFlow session as anyone would write it."""
+def open_stock(graph: Path, threads: int) -> Run:
+    """Load the unmodified `graph` into a TensorFlow session with default options."""
     from core.tensorflow import tf
 
     with tf.Graph().as_default():
-        tf.import_graph_def(tf.compat.v1.GraphDef.FromString((models / GRAPH).read_bytes()), name="")
+        tf.import_graph_def(tf.compat.v1.GraphDef.FromString(graph.read_bytes()), name="")
         session = tf.compat.v1.Session(config=tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads))
     return lambda image: session.run(OUTPUT, {INPUT: image[np.newaxis]})[0]
 
 
+def load_ours(models: Path, threads: int, **options: Any) -> Run:
+    """Load the frozen graph into the service's engine; `options` are those of EngineOptions."""
+    return open_ours(models / GRAPH, threads, **options)
+
+
+def load_stock(models: Path, threads: int) -> Run:
+    """Load the frozen graph, unmodified, into TensorFlow."""
+    return open_stock(models / GRAPH, threads)
+
+
 def load_onnxruntime(models: Path, threads: int) -> Run:
+    """Load the graph of convert_to_onnx() into ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -70,7 +83,10 @@ def load_onnxruntime(models: Path, threads: int) -> Run:
 
 
 def load_openvino(models: Path, threads: int, precision: str, quantized: bool = False) -> Run:
-    """The graph as it is, which OpenVINO reads by itself, or quantized; `precision` of what is not quantized."""
+    """Load the unmodified graph, which OpenVINO can read, or that of quantize().
+
+    `precision` is the number format of the operations that are not quantized.
+    """
     os.environ |= SILENT
     import openvino
 
@@ -84,6 +100,7 @@ def load_openvino(models: Path, threads: int, precision: str, quantized: bool = 
 
 
 def load_litert(models: Path, threads: int) -> Run:
+    """Load the graph of convert_to_litert() into LiteRT."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(models / TFLITE), num_threads=threads)
@@ -102,12 +119,12 @@ def load_litert(models: Path, threads: int) -> Run:
     return run
 
 
-def load_product(_models: Path, threads: int, precision: str) -> Run:
-    """No engine: whatever the image, a product of two large square matrices, for the machine's peak."""
+def load_matrix_product(_models: Path, threads: int, precision: str) -> Run:
+    """Load no engine, but a product of two matrices that measures the machine's peak; its input is ignored."""
     from core.tensorflow import tf
 
     with tf.Graph().as_default():
-        ones = tf.compat.v1.Variable(tf.ones([PRODUCT, PRODUCT], precision))
+        ones = tf.compat.v1.Variable(tf.ones([MATRIX_SIDE, MATRIX_SIDE], precision))
         product = tf.matmul(ones, ones).op
         session = tf.compat.v1.Session(config=tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads))
         session.run(ones.initializer)
@@ -117,68 +134,6 @@ def load_product(_models: Path, threads: int, precision: str) -> Run:
         return image[..., 0]
 
     return run
-
-
-def convert_to_onnx(models: Path) -> None:
-    from core.tensorflow import tf  # before tf2onnx imports it, less quietly
-
-    graph_def = tf.compat.v1.GraphDef.FromString((models / GRAPH).read_bytes())
-    import onnx
-    import tf2onnx
-
-    model, _ = tf2onnx.convert.from_graph_def(graph_def, input_names=[INPUT], output_names=[OUTPUT], opset=18)
-    onnx.save(model, models / ONNX)
-
-
-def convert_to_litert(models: Path) -> None:
-    """Convert what lies between the padding and the cropping: LiteRT plans its memory for one size.
-
-    The graph's mean, 127.5, is no uint8, so the input is the padded canvas as float32; load_litert() pads and crops.
-    """
-    from core.tensorflow import tf
-
-    graph_def = tf.compat.v1.GraphDef.FromString((models / GRAPH).read_bytes())
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        canvas = tf.compat.v1.placeholder(tf.float32, [1, CANVAS, CANVAS, 3])
-        [labels] = tf.import_graph_def(graph_def, {"ExpandDims_1": canvas}, ["ArgMax:0"])
-        converter = tf.compat.v1.lite.TFLiteConverter.from_session(session, [canvas], [labels])
-        (models / TFLITE).write_bytes(converter.convert())
-
-
-def quantize(models: Path, photos: list[Path]) -> None:
-    """Quantize to 8 bits by NNCF's post-training quantization, with its defaults, calibrated on `photos`."""
-    os.environ |= SILENT
-    import nncf
-    import openvino
-
-    def read(photo: Path) -> UInt8Array:
-        return resized(Image.open(photo), CANVAS)[np.newaxis]
-
-    model = openvino.Core().read_model(models / GRAPH)
-    quantized = nncf.quantize(model, nncf.Dataset(photos, read), subset_size=len(photos))
-    openvino.save_model(quantized, models / INT8, compress_to_fp16=False)
-
-
-def count_multiply_adds(models: Path) -> int:
-    """Return the multiply-adds of the graph's convolutions for one image of CANVAS x CANVAS pixels.
-
-    Each pixel of a convolution's output takes kernel height x width x input channels of them for each output channel,
-    a depthwise one's without the input channels. Cells that only SpaceToBatchND computes, and crops, don't count.
-    """
-    from core.tensorflow import tf
-
-    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
-        tf.import_graph_def(tf.compat.v1.GraphDef.FromString((models / GRAPH).read_bytes()), name="")
-        outputs, kernels = [], []
-        for node in graph.get_operations():
-            if node.type in ("Conv2D", "DepthwiseConv2dNative"):
-                output = node.outputs[0]
-                [reader, *_] = output.consumers()
-                outputs.append(tf.size(reader.outputs[0] if reader.type == "BatchToSpaceND" else output))
-                height, width, channels, _ = node.inputs[1].shape
-                kernels.append(int(height * width * (channels if node.type == "Conv2D" else 1)))
-        sizes = session.run(outputs, {INPUT: np.zeros((1, CANVAS, CANVAS, 3), np.uint8)})
-    return int(np.dot(np.array(sizes, np.int64), kernels))
 
 
 STOCK = "TensorFlow, stock graph"
@@ -195,10 +150,10 @@ ENGINES: dict[str, Load] = {
     ONNX_RUNTIME: load_onnxruntime,
     "OpenVINO, float32": partial(load_openvino, precision="f32"),
     "OpenVINO, bfloat16": partial(load_openvino, precision="bf16"),
-    # What is left unquantized runs in float32: faster here than in bfloat16, and as accurate.
+    # The operations that are not quantized run in float32, which is faster here than bfloat16, and as accurate.
     QUANTIZED: partial(load_openvino, precision="f32", quantized=True),
     LITERT: load_litert,
 }
-PRODUCTS: dict[str, Load] = {
-    precision: partial(load_product, precision=precision) for precision in ("float32", "bfloat16")
+MATRIX_PRODUCTS: dict[str, Load] = {
+    precision: partial(load_matrix_product, precision=precision) for precision in ("float32", "bfloat16")
 }

@@ -1,4 +1,4 @@
-"""Processes that work for a benchmark: one that lives and runs an engine when asked to, or one for a single call."""
+"""Runs each engine in a separate process, and single functions in a process for one call."""
 
 import time
 from collections.abc import Callable
@@ -6,41 +6,41 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from benchmarks.engines.backends import CANVAS, Labels, Run
 from core.types import UInt8Array
+from tests.support.processes import memory_megabytes
 
 T = TypeVar("T")
-# A new interpreter for each process: TensorFlow does not survive a fork, and a fork's memory is not its own.
+# New interpreters: TensorFlow does not survive a fork, and a fork shares memory with its parent.
 SPAWN = get_context("spawn")
-# Seconds in which the threads of the engine that ran last stop spinning for more work.
+# Seconds after which the threads of another engine no longer spin while they wait for work.
 PAUSE = 0.02
 
 
 def in_a_process(function: Callable[..., T], *arguments: Any) -> T:
-    """Return `function(*arguments)`, run in a process that ends with it."""
+    """Run `function(*arguments)` in a new process, which then ends, and return its result."""
     with ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
         return pool.submit(function, *arguments).result()
 
 
 class EngineFailed(Exception):
-    """An engine can't run an image; the message names both and says why."""
+    """An engine can't run an image; the message has the engine, the size of the image and the reason."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The class ids of an image, uint8 [height, width], and the milliseconds they took."""
+    """The class ids of an image, uint8 [height, width], and the milliseconds of the inference."""
 
     labels: UInt8Array
     milliseconds: float
 
 
-class Worker:
-    """An engine in its own process, loaded: `load` returns what runs it.
+class EngineProcess:
+    """A process that has loaded the engine of `load`.
 
     `seconds_to_load` is the time from the start of the process to its first label map.
     """
@@ -54,21 +54,22 @@ class Worker:
         self._process = SPAWN.Process(target=_work, name=self._name, args=(theirs, self._load), daemon=True)
         began = time.perf_counter()
         self._process.start()
-        theirs.close()  # the one that is left is the worker's, so that its death is seen here as EOFError
+        # The process then has the only copy of this end, so that recv() raises EOFError if the process dies.
+        theirs.close()
         self._pipe.recv()
         self.seconds_to_load = time.perf_counter() - began
 
     def restart(self) -> None:
-        """Go on with a new process: some engines never recover from an image that they fail at."""
+        """Replace the process: some engines fail at every image after one that they failed at."""
         self.stop()
         self._start()
 
     def run(self, image: UInt8Array) -> Answer:
-        """Return the engine's answer for `image`, uint8 [height, width, 3]. Raises EngineFailed."""
+        """Return the answer for `image`, uint8 [height, width, 3] in RGB. Raises EngineFailed."""
         return self._ask(image, runs=1)
 
     def run_warm(self, image: UInt8Array) -> Answer:
-        """Like run(), timed after a call that is not: one that wakes the threads and fills the caches."""
+        """Do the same as run(), but time the second of two calls; the first wakes the threads and fills the caches."""
         time.sleep(PAUSE)
         return self._ask(image, runs=2)
 
@@ -82,12 +83,11 @@ class Worker:
 
     @property
     def peak_megabytes(self) -> float:
-        """The most memory the process has had resident so far, in MB of 1,000,000 bytes (Linux's VmHWM)."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        [kibibytes] = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(kibibytes) * 1024 / 1e6
+        """The largest resident set of the process so far, in MB of 1,000,000 bytes."""
+        return memory_megabytes(self._process.pid or 0, "VmHWM")
 
     def stop(self) -> None:
+        """End the process."""
         self._process.terminate()
         self._process.join()
 
@@ -102,7 +102,7 @@ def _work(pipe: Connection, load: Callable[[], Run]) -> None:
 
 
 def _answer(run: Run, image: UInt8Array, runs: int) -> Answer | str:
-    """Return the last of `runs` answers, or what is wrong; not as the exception, which may not survive the pipe."""
+    """Return the last of `runs` answers, or the message of the error: not every exception can be pickled."""
     try:
         for _ in range(runs):
             began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the benchmark of the engines found, as Markdown and as a plot."""
+"""Results of the engines: Markdown tables and a plot."""
 
 import statistics
 from collections import defaultdict
@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
 
-from benchmarks.engines.backends import CANVAS, OURS, PRODUCT, QUANTIZED, STOCK
+from benchmarks.engines.backends import CANVAS, MATRIX_SIDE, OURS, QUANTIZED, STOCK
 from benchmarks.engines.scoring import Score
+from benchmarks.measure import ratio
 from core.types import UInt8Array
 
 PACKAGES = ("tensorflow", "tensorflow-cpu", "onnxruntime", "tf2onnx", "openvino", "nncf", "ai-edge-litert")
-# Grey that can be read on white and on black; ours stand out.
+# A grey that is legible on white and on black, and blue for our engines.
 GREY, BLUE = "#808890", "#3584e4"
 
 
 @dataclass
 class Result:
-    """What was found of one engine. Keys are the long side in pixels, and the photo's shape."""
+    """Measurements of one engine. Keys are the long side in pixels, and the shape of the photo."""
 
     name: str
     seconds_to_load: float
@@ -30,54 +31,36 @@ class Result:
 
 
 @dataclass
-class Limit:
-    """How fast the machine could be: it can't compute more in a second than in the product of two large matrices."""
+class PeakSpeed:
+    """The peak speed of the machine at one precision: that of a product of two large matrices.
+
+    `multiply_adds` is the number of multiply-adds in the graph's convolutions.
+    """
 
     precision: str
     multiply_adds: int
     times: list[float] = field(default_factory=list)  # milliseconds of the product, by round
 
     def milliseconds(self) -> list[float]:
-        """Return the time in which the graph's multiply-adds would be done at the speed of the product, by round."""
-        return [time * self.multiply_adds / PRODUCT**3 for time in self.times]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The median of several values, and their quartiles."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: list[float]) -> "Spread":
-        low, median, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-        return cls(median, low, high)
-
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
-
-
-def ratio(times: list[float], others: list[float]) -> Spread:
-    """Return `times` divided by `others`, round by round: what slows a whole round down cancels out."""
-    return Spread.of([time / other for time, other in zip(times, others, strict=True)])
+        """Return the milliseconds that the graph would take at peak speed, by round."""
+        return [time * self.multiply_adds / MATRIX_SIDE**3 for time in self.times]
 
 
 def pick(results: list[Result], name: str) -> Result:
+    """Return the result of the engine `name`."""
     [result] = (result for result in results if result.name == name)
     return result
 
 
-def lines(results: list[Result], limits: list[Limit], threads: int, runs: int) -> Iterator[str]:
-    """Yield the lines of the Markdown."""
+def report(results: list[Result], peaks: list[PeakSpeed], threads: int, runs: int) -> Iterator[str]:
+    """Yield the lines of the report in Markdown."""
     stock = pick(results, STOCK)
     shapes = list(dict.fromkeys(shape for _, shape in stock.times))
     versions = {package.name.replace("_", "-"): package.version for package in distributions()}
     packages = ", ".join(f"{name} {versions[name]}" for name in PACKAGES if name in versions)
     units = ", ".join(f"{statistics.median(stock.times[CANVAS, shape]):.0f} ms ({shape})" for shape in shapes)
     yield f"{processor()}, {threads} threads; {packages}.\n"
-    yield f"Times: ratios to the stock graph's at {CANVAS}, medians (quartiles) of {runs} rounds. 1 was {units}."
+    yield f"Times: ratios to the stock graph's at {CANVAS} pixels, medians (quartiles) of {runs} rounds. 1 is {units}."
     yield "Labels equal: pixels with the stock graph's label. Start: from a new process to its first label map."
     for size in sorted({size for result in results for size, _ in result.times}):
         yield f"\n### IMAGE_SIZE {size}\n"
@@ -93,32 +76,33 @@ def lines(results: list[Result], limits: list[Limit], threads: int, runs: int) -
                 f"| {result.peak_megabytes:.0f} MB | {result.seconds_to_load:.1f} s |"
             )
     if all(result.name != QUANTIZED for result in results):
-        yield f"\n{QUANTIZED}: left out, as there are no photos to calibrate it on (--voc)."
+        yield f"\n{QUANTIZED}: not measured, because its calibration needs photos (--voc)."
     yield ""
-    for limit in limits:
-        yield from limit_lines(limit, results)
+    for peak in peaks:
+        yield from peak_lines(peak, results)
 
 
-def limit_lines(limit: Limit, results: list[Result]) -> Iterator[str]:
-    """Yield how much of the machine's peak is reached by each of ours, on the photo that fills the canvas."""
-    flops = 2 * PRODUCT**3 / statistics.median(limit.times) * 1000
-    share = ratio(limit.milliseconds(), pick(results, STOCK).times[CANVAS, "square"])
+def peak_lines(peak: PeakSpeed, results: list[Result]) -> Iterator[str]:
+    """Yield the fraction of the peak speed that each of our engines reaches on the photo that fills the canvas."""
+    flops = 2 * MATRIX_SIDE**3 / statistics.median(peak.times) * 1000
+    share = ratio(peak.milliseconds(), pick(results, STOCK).times[CANVAS, "square"])
     yield (
-        f"- At {limit.precision}, the {limit.multiply_adds / 1e9:.2f} G multiply-adds of the {CANVAS} canvas, at "
-        f"the {flops / 1e12:.2f} TFLOPS of a {PRODUCT} x {PRODUCT} matrix product, take {share}."
+        f"- {peak.precision}: at the {flops / 1e12:.2f} TFLOPS of a {MATRIX_SIDE} x {MATRIX_SIDE} matrix product, the "
+        f"{peak.multiply_adds / 1e9:.2f} G multiply-adds of the {CANVAS} canvas take {share}."
     )
     for result in results:
-        if result.name in OURS and limit.precision in result.name:
-            reached = ratio(limit.milliseconds(), result.times[CANVAS, "square"])
+        if result.name in OURS and peak.precision in result.name:
+            reached = ratio(peak.milliseconds(), result.times[CANVAS, "square"])
             yield f"  - {result.name}, on the square photo, reaches {reached} of that speed."
 
 
 def percent(value: float | None) -> str:
+    """Return a percentage as text, or a dash if there is none."""
     return "-" if value is None else f"{value:.2f} %"
 
 
 def processor() -> str:
-    """Return the name of this machine's processor and what of its instructions matters here."""
+    """Return the name of this machine's processor, with those of its instruction sets that speed up convolutions."""
     facts = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
     values = {name.strip(): value.strip() for name, value in facts.items()}
     useful = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
@@ -127,15 +111,15 @@ def processor() -> str:
 
 
 def draw(results: list[Result], path: Path, shape: str = "4:3") -> None:
-    """Write a plot (SVG, transparent) of the times at the graph's own size, fastest on top, with the mean IoU."""
-    # Here, not above: this file is imported by every engine's process, where it would count as the engine's memory.
+    """Write a plot (SVG, transparent) of the times and the mean IoU at CANVAS pixels, fastest engine first."""
+    # Not at the top of the module: only --plot needs it.
     import matplotlib  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     key = CANVAS, shape
     times = {result.name: ratio(result.times[key], pick(results, STOCK).times[key]) for result in results}
     bars = sorted(results, key=lambda result: times[result.name].median)
-    # Text stays text: small, and in the reader's font. The same results give the same file.
+    # Text instead of outlines makes a small file. Without random identifiers, the same results give the same file.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "", "text.color": GREY}):
         figure = Figure(figsize=(8, 0.36 * len(bars) + 0.6), layout="constrained")
         axes = figure.subplots()

@@ -1,91 +1,80 @@
-"""Decode and encode: a phone's JPEG to pixels, and the largest map to JSON.
+"""Times decoding and encoding: a JPEG of 12 megapixels to pixels, and a label map of 1024 x 1024 to JSON.
 
-    python benchmarks/codec.py [--runs 10]
-
-The photos are of 12 megapixels: the samples, enlarged with LANCZOS to 4000 x 3000 and given detail again, noise of
-three octaves, since what is only enlarged is smooth and compresses too well. Each is read upright and resized the
-service's way and the plain way (Pillow's open, exif_transpose, convert and LANCZOS), in turn, and both are segmented.
-Prints the medians, and on how many pixels the labels agree.
+The photos are the samples, resized with LANCZOS to 4000 x 3000. Noise of three octaves is added, because a resized
+photo is too smooth and compresses too well. Each photo is decoded, turned upright and resized by the service's code and
+by plain Pillow (open, exif_transpose, convert and resize with LANCZOS), in turn, and both results are segmented. Prints
+the medians, and the percentage of pixels with equal labels.
 """
 
-import argparse
 import io
-import statistics
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+from benchmarks.measure import interleaved
+from benchmarks.options import argument_parser
+from config import Settings
+from core.graph.load import read_graph
+from core.image.decode import read_image
+from core.image.resize import resized
+from core.labels import LABELS
+from core.output.encode import encode_map
+from core.output.segmentation import Segmentation
+from core.runtime.engine import Engine
+from core.types import EngineOptions, UInt8Array
+from core.weights.registry import MOBILE
+from tests.support.images import encode
+from tests.support.paths import ASTRONAUT, CHELSEA
 
-from core.output.encode import map_body  # noqa: E402
-from benchmarks.http.overhead import milliseconds  # noqa: E402
-from config import Settings  # noqa: E402
-from core.runtime.engine import Engine  # noqa: E402
-from core.graph.load import read_graph  # noqa: E402
-from core.image.decode import read_image  # noqa: E402
-from core.labels import LABELS  # noqa: E402
-from core.output.segmentation import Segmentation, resized  # noqa: E402
-from core.types import EngineOptions, UInt8Array  # noqa: E402
-from core.weights.registry import MOBILE  # noqa: E402
-
-SIZE, LONG_SIDE = (4000, 3000), 513
-T = TypeVar("T")
+PHOTO_SIZE, LONG_SIDE = (4000, 3000), 513
+ORIENTATION = 274  # EXIF 2.32; 6 is a photo that must be turned right
 
 
-def phone_photo(sample: str, orientation: int) -> bytes:
+def phone_photo(sample: Path, orientation: int) -> bytes:
     """Return a JPEG of 12 megapixels made from a sample photo, with an EXIF orientation."""
     random = np.random.default_rng(12)
-    with Image.open(ROOT / "assets" / f"{sample}.jpg") as photo:
-        pixels = np.asarray(ImageOps.fit(photo, SIZE, Image.Resampling.LANCZOS)).astype(np.float32)
+    with Image.open(sample) as photo:
+        pixels = np.asarray(ImageOps.fit(photo, PHOTO_SIZE, Image.Resampling.LANCZOS)).astype(np.float32)
+    width, height = PHOTO_SIZE
     for octave in (1, 2, 4):
-        noise = random.normal(0, 5, (SIZE[1] // octave, SIZE[0] // octave)).astype(np.float32)
+        noise = random.normal(0, 5, (height // octave, width // octave)).astype(np.float32)
         pixels += np.kron(noise, np.ones((octave, octave), np.float32))[..., np.newaxis]
     exif = Image.Exif()
-    exif[274] = orientation
-    file = io.BytesIO()
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=92, exif=exif)
-    return file.getvalue()
+    exif[ORIENTATION] = orientation
+    return encode(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), "JPEG", quality=92, exif=exif)
 
 
-def plain(data: bytes) -> UInt8Array:
+def decode_plainly(data: bytes) -> UInt8Array:
+    """Return the resized photo, uint8 [height, width, 3], by Pillow alone."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
-    size = [side * LONG_SIDE // max(image.size) for side in image.size]
-    return np.asarray(image.resize((size[0], size[1]), Image.Resampling.LANCZOS))
+    width, height = (side * LONG_SIDE // max(image.size) for side in image.size)
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
 
 
-def ours(data: bytes) -> UInt8Array:
-    return resized(read_image(data, max_pixels=50_000_000, enough=LONG_SIDE), LONG_SIDE)
-
-
-def interleaved(runs: int, *calls: Callable[[], object]) -> list[float]:
-    """Return the median milliseconds of each of `calls`, made in turn."""
-    times = [[milliseconds(call) for call in calls] for _ in range(runs + 1)][1:]
-    return [statistics.median(column) for column in zip(*times, strict=True)]
+def decode(data: bytes) -> UInt8Array:
+    """Return the resized photo, uint8 [height, width, 3], by the service's code."""
+    return np.asarray(resized(read_image(data, max_pixels=50_000_000, min_long_side=LONG_SIDE), LONG_SIDE))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=10)
+    parser = argument_parser("benchmarks.http.codec", __doc__)
+    parser.add_argument("--runs", type=int, default=10, help="number of timed calls; default: 10")
     runs = parser.parse_args().runs
     engine = Engine(read_graph(MOBILE), EngineOptions(Settings().threads))
-    for sample, orientation in (("astronaut", 1), ("chelsea", 6)):
+    for sample, orientation in ((ASTRONAUT, 1), (CHELSEA, 6)):
         data = phone_photo(sample, orientation)
-        fast, slow = interleaved(runs, lambda data=data: ours(data), lambda data=data: plain(data))  # type: ignore[misc]
-        agreement = np.mean(engine.run(ours(data)) == engine.run(plain(data)))
+        ours, plain = interleaved(runs, lambda data=data: decode(data), lambda data=data: decode_plainly(data))  # type: ignore[misc]
+        agreement = np.mean(engine.run(decode(data)) == engine.run(decode_plainly(data)))
         print(
-            f"{sample}, {len(data) / 1e6:.1f} MB, orientation {orientation}: {fast:.0f} ms, "
-            f"plain Pillow {slow:.0f} ms, ratio {fast / slow:.2f}; {agreement:.2%} of labels agree"
+            f"{sample.stem}, {len(data) / 1e6:.1f} MB, orientation {orientation}: {ours:.0f} ms, "
+            f"plain Pillow {plain:.0f} ms, ratio {ours / plain:.2f}; {agreement:.2%} of the labels are equal"
         )
-    square = read_image((ROOT / "assets" / "astronaut.jpg").read_bytes(), max_pixels=10**6)
-    pixels = resized(square, 1024)
-    largest = Segmentation(engine.run(pixels), lambda: Image.fromarray(pixels), LABELS)
-    [encoding] = interleaved(runs, lambda: map_body(largest))
-    print(f"a map of {largest.image_size} leaves as JSON in {encoding:.1f} ms")
+    photo = resized(read_image(ASTRONAUT.read_bytes(), max_pixels=10**6), 1024)
+    segmentation = Segmentation(engine.run(np.asarray(photo)), photo, LABELS)
+    [encoding] = interleaved(runs, lambda: encode_map(segmentation))
+    width, height = photo.size
+    print(f"a label map of {width} x {height} pixels to JSON: {encoding:.1f} ms")
 
 
 if __name__ == "__main__":

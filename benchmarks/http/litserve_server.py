@@ -1,13 +1,12 @@
-"""Our engine as a user of LitServe would serve it: its four verbs, one worker, JSON by the fastest encoder.
+"""Serves our engine with LitServe: its four methods, one worker, JSON by the fastest encoder.
 
-python benchmarks/litserve_server.py PORT
+The port is the environment variable PORT.
 """
 
-# LitServe has no types, and is not installed where types are checked.
+# LitServe has no types, and `make check` does not install it.
 # mypy: disable-error-code="import-not-found"
 
-import sys
-from pathlib import Path
+import os
 
 import numpy as np
 import orjson
@@ -16,18 +15,16 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.engines.backends import CANVAS, load_ours, resized  # noqa: E402
-from config import Settings  # noqa: E402
-from core.types import UInt8Array  # noqa: E402
+from benchmarks.engines.backends import CANVAS, open_ours, resized
+from config import Settings
+from core.types import UInt8Array
+from core.weights.registry import MOBILE
 
 
 class Predict(LitAPI):
     def setup(self, _device: str) -> None:
-        settings = Settings()  # the service's own defaults
-        self._run = load_ours(Path(), settings.threads, canvas=settings.canvas, precision=settings.precision)
+        settings = Settings()  # the defaults of the service
+        self._run = open_ours(MOBILE, settings.threads, canvas=settings.canvas, precision=settings.precision)
         self._run(np.zeros((CANVAS, CANVAS, 3), np.uint8))
 
     def decode_request(self, request: Request) -> UInt8Array:
@@ -44,4 +41,4 @@ class Predict(LitAPI):
 
 if __name__ == "__main__":
     server = LitServer(Predict(api_path="/model/predict"), accelerator="cpu", workers_per_device=1)
-    server.run(host="127.0.0.1", port=int(sys.argv[1]), generate_client_file=False)
+    server.run(host="127.0.0.1", port=int(os.environ["PORT"]), generate_client_file=False)

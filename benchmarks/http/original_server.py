@@ -1,11 +1,10 @@
-"""The model as the original served it: the stock graph, flask-restx's marshalling, Flask's own development server.
+"""Serves the model as the original service did: stock graph, Flask-RESTX marshalling, Flask's development server.
 
-python benchmarks/original_server.py PORT
+The port is the environment variable PORT.
 """
 
-import sys
+import os
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,9 @@ from flask_restx import Api, Resource, fields
 from PIL import Image
 from werkzeug.datastructures import FileStorage
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.engines.backends import CANVAS, load_stock, resized  # noqa: E402
-from core.runtime.cpu import usable_cores  # noqa: E402
+from benchmarks.engines.backends import CANVAS, open_stock, resized
+from core.runtime.cpu import usable_cores
+from core.weights.registry import MOBILE
 
 app = Flask("original")
 api = Api(app)
@@ -32,7 +29,7 @@ answer = api.model(
         "seg_map": fields.List(fields.List(fields.Integer)),
     },
 )
-run = load_stock(Path(), usable_cores())
+run = open_stock(MOBILE, usable_cores())
 
 
 @api.route("/model/predict")
@@ -47,4 +44,4 @@ class Predict(Resource):
 
 if __name__ == "__main__":
     run(np.zeros((CANVAS, CANVAS, 3), np.uint8))
-    app.run("127.0.0.1", int(sys.argv[1]), threaded=True)
+    app.run("127.0.0.1", int(os.environ["PORT"]), threaded=True)

@@ -1,96 +1,89 @@
-"""Clients that post a photo again and again and check each answer; what became of their requests."""
+"""Clients that post a photo repeatedly and check each answer, and the outcomes of their requests."""
 
+import asyncio
 import random
 import statistics
 import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from typing import Self
 
-from urllib3 import encode_multipart_formdata
-
-from tests.conftest import CHELSEA
+from tests.support.http_client import Client, Response, form, post
+from tests.support.paths import CHELSEA
 
 CLIENTS = 8
 LONGEST_PAUSE = 4
-PHOTO, CONTENT_TYPE = encode_multipart_formdata({"image": ("photo.jpg", CHELSEA.read_bytes(), "image/jpeg")})
+REQUEST = post(form(CHELSEA.read_bytes()), "/model/predict?output=mask")
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request: when it was sent, when it ended, by time.monotonic(), and who had it."""
+    """A request: when it was sent and when it ended, in seconds of time.monotonic(), and the replica that had it.
+
+    `outcome` is "answered", "refused", or a description of the error. `replica` is empty if HAProxy named none.
+    """
 
     sent: float
     ended: float
     replica: str
-    outcome: str  # answered, refused, or else what was wrong
+    outcome: str
 
 
-class Load:
-    """Clients that post the photo to `port` for as long as the block lasts; `requests` grows meanwhile.
+class PhotoClients:
+    """Clients that post the photo to `port` during the block; `requests` grows meanwhile.
 
-    With `pauses` every other one lets its connection idle for up to LONGEST_PAUSE seconds between two requests, which
-    is longer than the service keeps one open.
+    With `pauses` every second client is idle for up to LONGEST_PAUSE seconds between two requests, which is longer than
+    the service keeps a connection open.
     """
 
     def __init__(self, port: int, clients: int = CLIENTS, *, pauses: bool = True) -> None:
         self.requests: list[Request] = []
         self._port = port
+        self._pauses = [LONGEST_PAUSE * (pauses and number % 2) for number in range(clients)]
         self._over = threading.Event()
-        self._right = b""
-        self._threads = [
-            threading.Thread(target=self._post, args=[LONGEST_PAUSE * (pauses and number % 2)])
-            for number in range(clients)
-        ]
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._post_all()))
+        self._mask = b""
 
     def __enter__(self) -> Self:
-        with closing(self._connect()) as connection:
-            _, _, self._right = self._ask(connection)
-        for thread in self._threads:
-            thread.start()
+        response = asyncio.run(Client(self._port).ask(REQUEST))
+        if response.status_code != HTTPStatus.OK:
+            raise RuntimeError(f"the first request got {response}")
+        self._mask = response.content
+        self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
 
-    def _connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self._port, timeout=90)
+    async def _post_all(self) -> None:
+        await asyncio.gather(*(self._post(longest_pause) for longest_pause in self._pauses))
 
-    def _post(self, longest_pause: float) -> None:
-        connection = self._connect()
+    async def _post(self, longest_pause: float) -> None:
+        client = Client(self._port, timeout=90)
         while not self._over.is_set():
-            sent, replica = time.monotonic(), ""
-            try:
-                status, replica, body = self._ask(connection)
-                outcome = self._outcome(status, body)
-            except (OSError, HTTPException) as error:
-                connection.close()
-                outcome = repr(error)
-            self.requests.append(Request(sent, time.monotonic(), replica, outcome))
-            pause = 1 if outcome != "answered" else random.uniform(0, longest_pause)  # noqa: S311
-            self._over.wait(pause)
-        connection.close()
+            sent = time.monotonic()
+            response = await client.ask(REQUEST)
+            ended, outcome = time.monotonic(), self._outcome(response)
+            self.requests.append(Request(sent, ended, response.headers.get("X-Replica", ""), outcome))
+            pause = 1 if outcome != "answered" else random.uniform(0, longest_pause)  # noqa: S311 - not a secret
+            while not self._over.is_set() and time.monotonic() < ended + pause:
+                await asyncio.sleep(0.02)
+        client.close()
 
-    def _ask(self, connection: HTTPConnection) -> tuple[int, str, bytes]:
-        connection.request("POST", "/model/predict?output=mask", PHOTO, {"Content-Type": CONTENT_TYPE})
-        answer = connection.getresponse()
-        return answer.status, answer.headers.get("X-Replica", ""), answer.read()
-
-    def _outcome(self, status: int, body: bytes) -> str:
-        if status == HTTPStatus.OK:
-            return "answered" if body == self._right else "another mask"
-        # HAProxy has a 503 too, for no replica at all; that one is HTML.
-        return "refused" if status == HTTPStatus.SERVICE_UNAVAILABLE and body.startswith(b"{") else f"status {status}"
+    def _outcome(self, response: Response) -> str:
+        if response.status_code == HTTPStatus.OK:
+            return "answered" if response.content == self._mask else "another mask"
+        # HAProxy also answers 503, in HTML, if it has no replica. That counts as lost.
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and response.content.startswith(b"{"):
+            return "refused"
+        return response.error or f"status {response.status_code}"
 
 
 @dataclass(frozen=True)
 class Count:
-    """What became of requests."""
+    """The number of requests by outcome, the lost ones, and percentiles of the durations in milliseconds."""
 
     sent: int
     answered: int
@@ -100,12 +93,17 @@ class Count:
     p99: float
 
     @classmethod
-    def of(cls, all_: list[Request]) -> "Count":
-        outcomes = [request.outcome for request in all_]
-        lost = [request for request in all_ if request.outcome not in ("answered", "refused")]
-        percentiles = statistics.quantiles([1000 * (request.ended - request.sent) for request in all_], n=100)
+    def of(cls, requests: list[Request]) -> "Count":
+        """Count `requests`, of which there must be at least two."""
+        outcomes = [request.outcome for request in requests]
+        percentiles = statistics.quantiles([1000 * (request.ended - request.sent) for request in requests], n=100)
         return cls(
-            len(all_), outcomes.count("answered"), outcomes.count("refused"), lost, percentiles[49], percentiles[98]
+            sent=len(requests),
+            answered=outcomes.count("answered"),
+            refused=outcomes.count("refused"),
+            lost=[request for request in requests if request.outcome not in ("answered", "refused")],
+            p50=percentiles[49],
+            p99=percentiles[98],
         )
 
     def __str__(self) -> str:

@@ -1,21 +1,22 @@
-"""A real HAProxy in front of replicas, told which ones there are as Kubernetes tells its own balancers."""
+"""HAProxy in front of replicas, configured at run time as Kubernetes configures its load balancers."""
 
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from benchmarks.rollout.manifests import Rollout
-from tests.conftest import free_port
+from tests.support.processes import cpu_seconds, process_group
+from tests.support.service import TIMEOUT, free_port
 
 SLOTS = 4
-# A request that could not be sent may go to another replica: none has seen it. One that was sent never goes twice
-# (retry-on), so that what a replica loses is lost to the client, and counted. X-Replica tells who had a request, also
-# where the answer is HAProxy's own error.
+# A request that could not be sent goes to another replica, because no replica has received it. A request that was sent
+# is never sent again (retry-on), so that a request that a replica loses counts as lost. X-Replica names the replica of
+# a request, even if HAProxy itself answers.
 CONFIGURATION = """
 global
     stats socket {folder}/admin mode 600 level admin
@@ -43,63 +44,66 @@ backend replicas
 
 
 def installed() -> str | None:
-    """Return the path of HAProxy, if there is one."""
+    """Return the path of HAProxy, or None if it is not installed."""
     return shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 
+@dataclass
 class Balancer:
-    """A running HAProxy; `port` is where clients reach it. Use it as a context manager."""
+    """A running HAProxy that clients reach on `port`; `admin` is the path of the socket for its runtime API."""
 
-    def __init__(self, rollout: Rollout) -> None:
-        self.port = free_port()
-        self._folder = tempfile.TemporaryDirectory()
-        self._free = [f"replica{number}" for number in range(1, SLOTS + 1)]
-        file = Path(self._folder.name) / "haproxy.cfg"
-        file.write_text(
-            CONFIGURATION.format(folder=self._folder.name, rollout=rollout, port=self.port, slots=SLOTS).lstrip()
-        )
-        self.process = subprocess.Popen([installed() or "haproxy", "-db", "-q", "-f", file])
-
-    def __enter__(self) -> Self:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                self._tell("show info")
-                return self
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=10)
-        self._folder.cleanup()
+    pid: int
+    port: int
+    admin: str
+    _free: list[str] = field(default_factory=lambda: [f"replica{number}" for number in range(1, SLOTS + 1)])
 
     def add(self, port: int) -> str:
-        """Send requests to the replica at `port`, too, from now on; return the name it gets."""
+        """Start to send requests to the replica at `port`; return the name that HAProxy gives it."""
         name = self._free.pop(0)
-        self._tell(f"set server replicas/{name} addr 127.0.0.1 port {port}")
-        self._tell(f"set server replicas/{name} state ready")
+        self.command(f"set server replicas/{name} addr 127.0.0.1 port {port}")
+        self.command(f"set server replicas/{name} state ready")
         return name
 
     def remove(self, name: str) -> None:
-        """Send no more requests to a replica; it answers those it has."""
-        self._tell(f"set server replicas/{name} state drain")
+        """Send no more requests to a replica; it still answers those that it has."""
+        self.command(f"set server replicas/{name} state drain")
 
     def forget(self, name: str) -> None:
-        """Give up the name of a replica that has ended."""
-        self._tell(f"set server replicas/{name} state maint")
+        """Free the name of a replica that has ended."""
+        self.command(f"set server replicas/{name} state maint")
         self._free.append(name)
 
-    def _tell(self, command: str) -> str:
-        """Return HAProxy's answer to a command of its runtime API."""
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that HAProxy has used, in seconds."""
+        return cpu_seconds(self.pid)
+
+    def command(self, command: str) -> str:
+        """Return HAProxy's answer to a command of its runtime API. Raises OSError if HAProxy does not listen."""
         with socket.socket(socket.AF_UNIX) as admin:
-            admin.connect(f"{self._folder.name}/admin")
+            admin.connect(self.admin)
             admin.sendall(f"{command}\n".encode())
             answer = b""
             while part := admin.recv(65536):
                 answer += part
         return answer.decode()
+
+
+@contextmanager
+def running_balancer(rollout: Rollout) -> Iterator[Balancer]:
+    """Run HAProxy without replicas during the block, with the probe and the timeouts of `rollout`."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "haproxy.cfg"
+        file.write_text(CONFIGURATION.format(folder=folder, rollout=rollout, port=port, slots=SLOTS).lstrip())
+        with process_group([installed() or "haproxy", "-db", "-q", "-f", file]) as process:
+            balancer = Balancer(process.pid, port, f"{folder}/admin")
+            deadline = time.monotonic() + TIMEOUT
+            while True:
+                try:
+                    balancer.command("show info")
+                    break
+                except OSError:
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.05)
+            yield balancer

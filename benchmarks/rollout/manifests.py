@@ -1,18 +1,19 @@
-"""What the Kubernetes manifests say of starting, watching and ending a replica."""
+"""The settings of the Kubernetes manifests for starting, probing and ending a replica."""
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
-KUBERNETES = Path(__file__).parent.parent / "deploy" / "kubernetes"
+from tests.support.paths import ROOT
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """Times are in seconds."""
+    """The probes, the end and the settings of a replica; times are in seconds."""
 
     startup_period: int
     probe_path: str
@@ -26,7 +27,7 @@ class Rollout:
 
     @classmethod
     def read(cls) -> Self:
-        """Return what deploy/kubernetes/base says."""
+        """Read deploy/kubernetes."""
         pod: dict[str, Any] = _read("base/deployment.yaml")["spec"]["template"]["spec"]
         [container] = pod["containers"]
         readiness = container["readinessProbe"]
@@ -37,7 +38,7 @@ class Rollout:
             probe_path=readiness["httpGet"]["path"],
             probe_period=readiness["periodSeconds"],
             probe_timeout=readiness["timeoutSeconds"],
-            probe_failures=readiness.get("failureThreshold", 3),  # Kubernetes' own default
+            probe_failures=readiness.get("failureThreshold", 3),  # the default of Kubernetes
             pre_stop=container["lifecycle"]["preStop"]["sleep"]["seconds"],
             grace=pod["terminationGracePeriodSeconds"],
             read_timeout=int(annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"]),

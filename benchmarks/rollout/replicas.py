@@ -1,110 +1,75 @@
-"""Replicas of the real service behind a balancer: started, let in, taken out and ended as the manifests say."""
+"""Replicas of the real service behind a balancer: started, added, removed and ended as the manifests say."""
 
-import os
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Timer
-from typing import IO
 
-import requests
-
-from benchmarks.rollout.haproxy import Balancer
+from benchmarks.rollout.haproxy import Balancer, running_balancer
 from benchmarks.rollout.manifests import Rollout
-from tests.conftest import ROOT, free_port
+from tests.support.service import ServiceProcess, started_service
 
-# Between the end of a replica being asked for and the last balancer knowing: requests still come.
+# Seconds between the request to end a replica and the moment when the last balancer knows about it.
 SECONDS_TO_SPREAD = 2
-SECONDS_TO_START = 120
 
 
 class Replica:
-    """One `python app.py`, in a process group of its own. `name` is the balancer's, once it is in."""
+    """One `python app.py`; `name` is the one that the balancer has given it, or empty."""
 
-    def __init__(self, rollout: Rollout, log: IO[str], cores: str = "", **environment: str) -> None:
-        self._rollout = rollout
-        self.port = free_port()
+    def __init__(self, service: ServiceProcess, rollout: Rollout) -> None:
+        self.service = service
         self.name = ""
-        self.process = subprocess.Popen(
-            [*(["taskset", "--cpu-list", cores] if cores else []), sys.executable, "app.py"],
-            cwd=ROOT,
-            env=os.environ | rollout.settings | {"HOST": "127.0.0.1", "PORT": str(self.port)} | environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        self._rollout = rollout
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + SECONDS_TO_START
-        while not self._ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"a replica did not become ready; its exit status: {self.process.poll()}")
-            time.sleep(self._rollout.startup_period)
-
-    def _ready(self) -> bool:
-        try:
-            url = f"http://127.0.0.1:{self.port}{self._rollout.probe_path}"
-            return requests.get(url, timeout=self._rollout.probe_timeout).ok
-        except requests.RequestException:
-            return False
+        """Return when the replica is ready. Raises RuntimeError if it ends, and TimeoutError."""
+        self.service.wait_until(ready=True, interval=self._rollout.startup_period)
 
     def end(self) -> None:
-        """End it as a kubelet does once preStop is over. Raises TimeoutExpired where that takes the grace period."""
-        self.process.terminate()
-        status = self.process.wait(self._rollout.grace - self._rollout.pre_stop)
+        """End the replica as a kubelet does after preStop.
+
+        Raises subprocess.TimeoutExpired after the grace period, and RuntimeError if the exit status is not 0.
+        """
+        status = self.service.stop(self._rollout.grace - self._rollout.pre_stop)
         if status != 0:
             raise RuntimeError(f"a replica ended with status {status}")
 
     def kill(self) -> None:
-        """End all its processes at once; return when nobody can connect to it any more."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        # The worker closes its socket after it has given back its memory, which takes it longer than its parent.
+        """Send SIGKILL to all processes of the replica; return when its port refuses connections."""
+        self.service.kill()
+        # The worker closes its socket after it has released its memory, and so later than its parent ends.
         with suppress(ConnectionRefusedError):
             while True:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", self.service.port), timeout=1).close()
                 time.sleep(0.001)
-
-    def cpu_seconds(self) -> float:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return sum(cpu_seconds(pid) for pid in (self.process.pid, *map(int, children)))
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has had."""
-    # After the name, which may hold anything, utime and stime are the 12th and 13th field.
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 class Stage:
-    """A balancer, its replicas, and where they log."""
+    """A balancer and its replicas. `stack` ends the replicas."""
 
-    def __init__(self, rollout: Rollout, balancer: Balancer, log: IO[str]) -> None:
+    def __init__(self, rollout: Rollout, balancer: Balancer, stack: ExitStack) -> None:
         self.rollout = rollout
         self.balancer = balancer
         self.replicas: list[Replica] = []
-        self._log = log
+        self._stack = stack
 
     def start(self, cores: str = "", **environment: str) -> Replica:
-        """Start a replica that is not in yet."""
-        replica = Replica(self.rollout, self._log, cores, **{"THREADS": "1"} | environment)
+        """Start a replica, on the CPUs `cores` if there are any, and do not add it to the balancer."""
+        command = [*(["taskset", "--cpu-list", cores] if cores else []), sys.executable, "app.py"]
+        settings = self.rollout.settings | {"THREADS": "1"} | environment
+        service = self._stack.enter_context(started_service(command, ready_path=self.rollout.probe_path, **settings))
+        replica = Replica(service, self.rollout)
         self.replicas.append(replica)
         return replica
 
     def admit(self, *replicas: Replica) -> None:
-        """Let replicas in once they are ready."""
+        """Wait until all `replicas` are ready, and add them to the balancer."""
         for replica in replicas:
             replica.wait_until_ready()
         for replica in replicas:
-            replica.name = self.balancer.add(replica.port)
+            replica.name = self.balancer.add(replica.service.port)
 
     def replace(self, old: Replica) -> None:
         """Replace a replica as a rolling update with maxUnavailable 0 and maxSurge 1 does."""
@@ -120,16 +85,8 @@ class Stage:
 
 @contextmanager
 def staged(rollout: Rollout, replicas: int) -> Iterator[Stage]:
-    """Yield a stage with so many replicas that are in."""
-    with tempfile.TemporaryFile("w+") as log, Balancer(rollout) as balancer:
-        stage = Stage(rollout, balancer, log)
-        try:
-            stage.admit(*[stage.start() for _ in range(replicas)])
-            yield stage
-        except BaseException:
-            log.seek(0)
-            sys.stderr.write(log.read()[-5000:])
-            raise
-        finally:
-            for replica in stage.replicas:
-                replica.kill()
+    """Run a balancer with `replicas` ready replicas during the block."""
+    with running_balancer(rollout) as balancer, ExitStack() as stack:
+        stage = Stage(rollout, balancer, stack)
+        stage.admit(*[stage.start() for _ in range(replicas)])
+        yield stage

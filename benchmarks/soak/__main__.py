@@ -1,60 +1,63 @@
-"""Tries to break the service, and prints what it promises beside what was measured.
+"""Stress test: prints each promise of the service with the measurement, as a table in Markdown.
 
-    python benchmarks/soak.py [--short]
-
-About ten minutes, some more on a slow machine: four times the load it can carry for two of them, 3,000 requests of
-every kind, the largest images there may be, workers that are killed, sessions that hang, clients that do not behave.
-`--short` does less of each, in two or three minutes. Exits with 1 if a promise was not kept; a short run is too short,
-and CI too busy, to judge speeds by.
+Two minutes of four times the load that the service can carry, 3,000 requests of all kinds, the largest allowed images,
+killed workers, hanging sessions and misbehaving clients. It takes ten minutes or more, depending on the machine. With
+--short it does less of each and takes two to three minutes. It exits with 1 if a promise was broken; --short does not
+judge speed and memory, because its phases are too short and the machine may be busy.
 """
 
-import argparse
 import asyncio
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.options import argument_parser
+from benchmarks.soak.bad_clients import check_bad_clients
+from benchmarks.soak.checks import Check
+from benchmarks.soak.faults import (
+    check_bad_graphs,
+    check_broken_session,
+    check_killed_worker,
+    check_start,
+    check_stop_under_load,
+)
+from benchmarks.soak.memory import check_largest_images, check_memory_growth
+from benchmarks.soak.overload import check_overload
+from tests.support.service import running_service
 
-from tests.support.service import running
-from benchmarks.soak.checks import Line
-from benchmarks.soak.faults import bad_clients, bad_graphs, broken_session, killed_worker, stopped_under_load
-from benchmarks.soak.overload import load
-from benchmarks.soak.memory import largest_at_once, memory
 
+async def soak(*, short: bool) -> list[Check]:
+    """Run and print all checks, and return them."""
+    checks: list[Check] = []
 
-async def soak(short: bool) -> list[Line]:
-    """Return all promises."""
-    lines: list[Line] = []
-
-    def tell(new: list[Line]) -> None:
-        for line in new:
-            print(f"| {line.promise} | {line.measured} | {'yes' if line.kept else '**no**'} |", flush=True)
-        lines.extend(new)
+    def add(new: list[Check]) -> None:
+        for check in new:
+            print(f"| {check.promise} | {check.measured} | {'yes' if check.kept else '**no**'} |", flush=True)
+        checks.extend(new)
 
     print("| promise | measured | kept |\n| --- | --- | --- |", flush=True)
-    with running() as service:
-        # A short run does not judge memory: it waits for none.
-        tell(await (load(service, 12, rest=0) if short else load(service, 120)))
-        tell(await (memory(service, 100, rest=0) if short else memory(service, 3000)))
-        tell(await killed_worker(service))
+    add(check_start())
+    with running_service() as service:
+        # A short run does not judge memory, and need not wait until the service is at rest.
+        add(await (check_overload(service, 12, rest=0) if short else check_overload(service, 120)))
+        add(await (check_memory_growth(service, 100, rest=0) if short else check_memory_growth(service, 3000)))
+        add(await check_killed_worker(service))
     if not short:
-        with running() as service:
-            tell(await largest_at_once(service, 3000))
-    tell(await stopped_under_load())
+        with running_service() as service:
+            add(await check_largest_images(service, 3000))
+    add(await check_stop_under_load())
     for fault in ("hang", "fail"):
-        tell(await broken_session(fault, 3))
-    tell(await bad_clients(3))
-    tell(bad_graphs())
-    return lines
+        add(await check_broken_session(fault, timeout=3))
+    add(await check_bad_clients(timeout=3))
+    add(check_bad_graphs())
+    return checks
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="as CI does it")
+    parser = argument_parser("benchmarks.soak", __doc__)
+    parser.add_argument("--short", action="store_true", help="two to three minutes, as in CI")
     short = parser.parse_args().short
-    lines = asyncio.run(soak(short))
-    if broken := [line.promise for line in lines if not (line.kept or (short and not line.judged_short))]:
-        sys.exit(f"{len(broken)} of {len(lines)} promises were not kept: {'; '.join(broken)}")
+    checks = asyncio.run(soak(short=short))
+    if broken := [check.promise for check in checks if not (check.kept or (short and not check.judged_short))]:
+        sys.exit(f"{len(broken)} of {len(checks)} promises were broken: {'; '.join(broken)}")
 
 
 if __name__ == "__main__":

@@ -1,36 +1,44 @@
-"""What the parts of soak.py share: a promise with what was measured, and the photos that are sent."""
+"""A promise of the service with its measurement, and the requests that several parts of the stress test send."""
 
 import asyncio
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.support.http_client import form, post
-from tests.support.service import Running
-from tests.conftest import ASTRONAUT, CHELSEA
+from tests.support.http_client import GZIP, form, post
+from tests.support.paths import ASTRONAUT, CHELSEA
+from tests.support.service import ServiceProcess
 
-# Seconds after which the service has given back what it does not need.
+# Seconds after which an idle service has released the memory that it does not need.
 REST = 8.0
-# What may be answered when more is asked than can be done.
-REFUSED = {200, 503}
+# The allowed statuses under overload.
+OVERLOAD_STATUSES = {200, 503}
 
 
 @dataclass(frozen=True)
-class Line:
-    """A promise, what was measured, and whether it was kept."""
+class Check:
+    """A promise, the measurement, and whether the service kept the promise.
+
+    `judged_short` is False for a measurement that a busy machine or a short run distorts.
+    """
 
     promise: str
     measured: str
     kept: bool
-    judged_short: bool = True  # False for a figure that a busy machine or a short run spoils
+    judged_short: bool = True
+
+
+def predict_request(photo: bytes, query: str = "") -> bytes:
+    """Return a request that posts `photo` to /model/predict and accepts gzip."""
+    return post(form(photo), f"/model/predict{query}", GZIP)
 
 
 def photos() -> Iterator[bytes]:
-    """Return requests for maps of the sample photos, without an end."""
-    return itertools.cycle([post(form(photo.read_bytes())) for photo in (ASTRONAUT, CHELSEA)])
+    """Yield requests for label maps of the sample photos in turn, without an end."""
+    return itertools.cycle([predict_request(photo.read_bytes()) for photo in (ASTRONAUT, CHELSEA)])
 
 
-async def at_rest(service: Running, rest: float = REST) -> float:
-    """Return the MB that the service needs when nothing has been asked of it for `rest` seconds."""
+async def memory_at_rest(service: ServiceProcess, rest: float = REST) -> float:
+    """Return the resident memory of the service in MB, after `rest` seconds without a request."""
     await asyncio.sleep(rest)
-    return service.megabytes()
+    return service.memory_megabytes()

@@ -1,18 +1,13 @@
-"""The real service, whose session can be made to fail: what can't be had of a healthy one.
+"""Serves the real service with a session that breaks at an image that is more than 100 times as wide as high.
 
-    FAULT=hang|fail python benchmarks/faulty_server.py
-
-With "hang", an image that is a hundred times as wide as high never comes back from the session. With "fail", the
-session raises at that image and at every one after it.
+With the environment variable FAULT=hang, the session does not return from that image. With FAULT=fail, it raises at
+that image and at every later one.
 """
 
 import os
 import sys
 import threading
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import app
 from core.runtime.engine import Engine
@@ -25,7 +20,7 @@ class FaultyEngine(Engine):
     _broken = False
 
     def predict(self, image: UInt8Array) -> Prediction:
-        """Break, or do as an engine does."""
+        """Hang, raise RuntimeError, or predict as Engine does."""
         height, width = image.shape[:2]
         if width > 100 * height:
             if os.environ["FAULT"] == "hang":

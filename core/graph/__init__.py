@@ -1,5 +1,5 @@
-"""The graph compiler: a frozen DeepLab graph becomes a faster network for any image size.
+"""The graph compiler: turns a frozen DeepLab GraphDef into a faster network for any image size.
 
-`load` reads and checks the graph, `editor` edits it, `passes` rewrite it, `optimize` runs the passes and cuts out the
-network, and `network` connects the network to other tensors.
+`load` reads and checks the graph, `editor` edits it, `passes` rewrite it, `optimize` runs the passes and extracts the
+network, and `network` connects the network to tensors of another graph.
 """

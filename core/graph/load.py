@@ -1,4 +1,4 @@
-"""A frozen DeepLab graph, read from a file and checked to be one."""
+"""Reads a frozen DeepLab graph from a file; checks its input and output and counts its classes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class Graph:
 def read_graph(path: Path) -> Graph:
     """Return the graph in `path`, a serialized GraphDef (.pb) or an archive that holds one (.tar.gz, .tar).
 
-    Raises ModelError where it isn't a DeepLab graph.
+    Raises ModelError if the file can't be read or is not a DeepLab graph.
     """
     content = read_graph_file(path)
     expected = f"{path} is not a frozen DeepLab graph: expected a serialized TensorFlow GraphDef"
@@ -34,38 +34,42 @@ def read_graph(path: Path) -> Graph:
     except DecodeError:
         raise ModelError(f"{expected}, found {len(content):,} bytes that begin with {content[:16]!r}") from None
     if not graph_def.node:
-        raise ModelError(f"{expected}, found {len(content):,} bytes without a node")
+        raise ModelError(f"{expected}, found a graph without nodes in {len(content):,} bytes")
     graph = tf.Graph()
     with graph.as_default():
         try:
             tf.import_graph_def(graph_def, name="")
         except ValueError as error:
-            raise ModelError(f"{expected}, found a broken one: {error}") from error
+            raise ModelError(f"{expected}, found an invalid one: {error}") from error
     _check(graph, path, INPUT, "Placeholder", tf.uint8)
     output = _check(graph, path, OUTPUT, None, tf.int64)
     return Graph(graph_def, _count_classes(output, path))
 
 
 def _check(graph: tf.Graph, path: Path, name: str, kind: str | None, dtype: tf.DType) -> tf.Operation:
-    """Return the node `name` of `graph`; raise ModelError unless it has one output, of `dtype`, and is of `kind`."""
-    expected = f"{path} is not a frozen DeepLab graph: expected a node {name} of {kind or 'any kind'}, {dtype.name}"
+    """Return the node `name` of `graph`.
+
+    Raises ModelError unless the node has exactly one output, of type `dtype`, and is an operation of `kind`, if given.
+    """
+    expected = f"{path} is not a frozen DeepLab graph: expected a {kind or 'node'} {name} with one {dtype.name} output"
     try:
         node = graph.get_operation_by_name(name)
     except KeyError:
         names = [operation.name for operation in graph.get_operations()]
-        raise ModelError(f"{expected}; found {len(names)} others, from {names[0]} to {names[-1]}") from None
-    found = [output.dtype for output in node.outputs]
-    if found != [dtype] or kind not in (None, node.type):
-        raise ModelError(f"{expected}; found {node.type}, {', '.join(type_.name for type_ in found) or 'no output'}")
+        raise ModelError(f"{expected}; found {len(names)} other nodes, {names[0]} to {names[-1]}") from None
+    dtypes = [output.dtype for output in node.outputs]
+    if dtypes != [dtype] or kind not in (None, node.type):
+        found = ", ".join(output_dtype.name for output_dtype in dtypes) or "no"
+        raise ModelError(f"{expected}; found a {node.type} with {found} output")
     return node
 
 
 def _count_classes(output: tf.Operation, path: Path) -> int:
-    """Return the size of the last axis of the logits, which are what the nearest ArgMax above `output` reads."""
+    """Return the size of the last axis of the logits, which the ArgMax before `output` reads."""
     node = output
     while node.type != "ArgMax":
         if not node.inputs:
-            raise ModelError(f"{path} is not a frozen DeepLab graph: expected an ArgMax above {OUTPUT}, found none")
+            raise ModelError(f"{path} is not a frozen DeepLab graph: expected an ArgMax before {OUTPUT}, found none")
         node = node.inputs[0].op
     shape = node.inputs[0].shape
     classes = shape[-1] if shape.rank else None

@@ -1,4 +1,4 @@
-"""An optimized network, taken out of its graph and put together again in another."""
+"""The optimized network: a GraphDef from canvas to logits that can be connected to tensors of another graph."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,27 +6,30 @@ from typing import Any
 from core.graph.editor import GraphEditor, Node
 from core.tensorflow import tf
 
-# Pixels from one cell of the features to the next, in a DeepLab graph at output stride 8 (Chen et al. 2017).
+# Pixels from one cell of the features to the next, in DeepLab graphs of output stride 8 (Chen et al. 2017,
+# arXiv:1706.05587). A cell is one spatial position of the features.
 OUTPUT_STRIDE = 8
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network from a padded canvas to logits.
+    """A network that computes logits from a canvas: an image, scaled, with padding on its right and bottom.
 
-    `graph_def` maps `canvas`, float32 [1, 8 h + 1, 8 w + 1, 3], to `features`, float32 [1, h + 1, w + 1, channels],
-    and these, with their mean `pooled`, float32 [1, 1, 1, channels], and what the head reads of earlier layers,
-    `others`, to `logits`, float32 [1, rows, columns, classes]: as many as the features, or more after a decoder.
-    A pixel's value x in 0..255 stands in the canvas as x * `scale` + `offset`, the padding as `padding`. `side` is the
-    side in pixels of the square canvas that the graph was exported for. With a `pointwise_head` the logits of a cell
-    depend on its own features only, and on the pooling. `logits_stride` is in pixels from one cell of the logits to
-    the next.
+    `graph_def` has two parts. The backbone maps the node `canvas`, float32 [1, 8 h + 1, 8 w + 1, 3], to the node
+    `features`, float32 [1, h + 1, w + 1, channels], and to the nodes `skip_inputs`: further tensors that the head
+    reads, such as a decoder's skip features and their size. The head maps these and the input `pooled`, float32
+    [1, 1, 1, channels], the mean of the features, to the node `logits`, float32 [1, rows, columns, classes].
+
+    The canvas holds a pixel value x in 0..255 as x * `scale` + `offset`, and padding as `padding`. The graph was
+    exported for a square canvas of `side` pixels a side. `pointwise_head` tells whether all convolutions of the head
+    are 1 x 1, so that the logits of a cell depend on the features of that cell and on `pooled` only. `logits_stride`
+    is the number of pixels from one cell of the logits to the next: OUTPUT_STRIDE, or less after a decoder.
     """
 
     graph_def: Any
     canvas: str
     features: str
-    others: tuple[str, ...]
+    skip_inputs: tuple[str, ...]
     pooled: str
     logits: str
     scale: float
@@ -37,18 +40,17 @@ class Network:
     logits_stride: int = OUTPUT_STRIDE
 
     def features_of(self, canvas: Any) -> list[Any]:
-        """Return the features and the others of the tensor `canvas`, in its graph."""
-        outputs = [self.features, *self.others]
-        return self._connect(outputs, {self.canvas: canvas})
+        """Add the backbone to the graph of the tensor `canvas`; return the features, followed by the skip inputs."""
+        return self._connect([self.features, *self.skip_inputs], {self.canvas: canvas})
 
     def logits_of(self, features: list[Any], pooled: Any) -> Any:
-        """Return the logits of `features`, as features_of() returns them, and the tensor `pooled`, in their graph."""
-        inputs = dict(zip([self.features, *self.others], features, strict=True))
+        """Add the head to the graph of the tensors; return the logits of `features`, as features_of() returns them."""
+        inputs = dict(zip([self.features, *self.skip_inputs], features, strict=True))
         [logits] = self._connect([self.logits], inputs | {self.pooled: pooled})
         return logits
 
     def _connect(self, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
-        """Return the tensors of the nodes `outputs`, with `inputs` in the place of the nodes they are named after."""
+        """Import the nodes `outputs` and those they depend on; `inputs` maps nodes to the tensors that replace them."""
         part = GraphEditor(self.graph_def)
         for name in inputs:
             make_placeholder(part.nodes[name])
@@ -60,7 +62,7 @@ class Network:
 
 
 def make_placeholder(node: Node) -> None:
-    """Turn `node` into an input of its graph."""
+    """Turn `node` into a float32 placeholder, an input of its graph."""
     node.op = "Placeholder"
     node.ClearField("input")
     node.ClearField("attr")

@@ -80,8 +80,8 @@ class RequestQueue:
             )
             try:
                 return future.result(timeout=admitted_at + self.timeout - time.monotonic())
-            except TimeoutError:
-                if future.done():
+            except TimeoutError as error:
+                if future.done() and future.exception() is error:
                     raise  # the function itself raised it
                 future.cancel()
                 raise DeadlineExceeded(

@@ -1,81 +1,99 @@
-"""/metrics: every series that is promised, counted right, and as many for hostile requests as for good ones."""
+"""/metrics: each series, its value, and that no request can add a series."""
 
+import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.metrics import Metrics
-from app import create_app
-from config import Settings
+from core.model import ModelWrapper
+from tests.support.application import occupied, predict
 from tests.support.http_client import upload
-from tests.support.paths import CHELSEA
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def samples(app: Flask) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def samples(app: Flask) -> Samples:
     """Return the value of each series by its name and labels."""
-    answer = app.test_client().get("/metrics")
-    assert answer.status_code == 200
-    assert answer.content_type.startswith("text/plain; version=")
-    families = text_string_to_metric_families(answer.get_data(as_text=True))
+    response = app.test_client().get("/metrics")
+    assert response.status_code == 200
+    assert response.content_type.startswith("text/plain; version=")
+    families = text_string_to_metric_families(response.get_data(as_text=True))
     return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
 
 
-def test_what_the_service_does_is_counted(app: Flask) -> None:
+def test_metrics_of_good_and_bad_predict_count_requests_stages_and_pixels(app: Flask) -> None:
     client = app.test_client()
     before = samples(app)
-    assert client.post("/model/predict", **upload(CHELSEA.read_bytes())).status_code == 200
+    assert predict(client).status_code == 200
     assert client.post("/model/predict", **upload(b"no image")).status_code == 400
     after = samples(app)
 
-    def grown(name: str, **labels: str) -> float:
+    def growth(name: str, **labels: str) -> float:
         key = name, tuple(sorted(labels.items()))
         return after[key] - before.get(key, 0)
 
     requests = {"method": "POST", "path": "/model/predict"}
-    assert grown("segmenter_requests_total", **requests, status="200") == 1
-    assert grown("segmenter_requests_total", **requests, status="400") == 1
-    assert grown("segmenter_request_duration_seconds_count", path="/model/predict") == 2
-    for stage in ("queue", "decode", "inference", "encode"):
-        assert grown("segmenter_stage_duration_seconds_count", stage=stage) == 1
-    assert grown("segmenter_stage_duration_seconds_sum", stage="inference") > 0.005
-    assert grown("segmenter_images_total") == 1
-    assert grown("segmenter_pixels_total") == 513 * 341
-    assert after["segmenter_queue_requests", ()] == after["segmenter_queue_waiting", ()] == 0
-    assert after["segmenter_queue_limit", ()] == 16
-    assert after["segmenter_held_bytes", ()] < after["segmenter_held_limit_bytes", ()] == 512_000_000
-    assert after["segmenter_model_ready", ()] == 1
-    [info] = [dict(labels) for name, labels in after if name == "segmenter_model_info"]
+    assert growth("segmenter_requests_total", **requests, status="200") == 1
+    assert growth("segmenter_requests_total", **requests, status="400") == 1
+    assert growth("segmenter_request_duration_seconds_count", path="/model/predict") == 2
+    # The queue observes the bad image too.
+    assert growth("segmenter_stage_duration_seconds_count", stage="queue") == 2
+    for stage in ("decode", "inference", "encode"):
+        assert growth("segmenter_stage_duration_seconds_count", stage=stage) == 1
+        assert growth("segmenter_stage_duration_seconds_sum", stage=stage) > 0
+    assert growth("segmenter_images_total") == 1
+    assert growth("segmenter_pixels_total") == 513 * 341
+
+
+def test_metrics_have_gauges_of_queue_memory_and_model(app: Flask) -> None:
+    found = samples(app)
+    assert found["segmenter_queue_requests", ()] == found["segmenter_queue_waiting", ()] == 0
+    assert found["segmenter_queue_limit", ()] == 16
+    assert found["segmenter_held_bytes", ()] < found["segmenter_held_limit_bytes", ()] == 512_000_000
+    assert found["segmenter_model_ready", ()] == 1
+    [info] = [dict(labels) for name, labels in found if name == "segmenter_model_info"]
     assert (info["model_type"], info["image_size"], info["canvas"]) == ("mobile", "513", "fit")
     assert len(info["graph_sha256"]) == 64
-    assert after["process_resident_memory_bytes", ()] > 10**8
+    assert found["process_resident_memory_bytes", ()] > 10**8
 
 
-def test_requests_in_the_queue_are_seen(app: Flask) -> None:
-    with app.extensions["model"].executor.admit():
-        assert samples(app)["segmenter_queue_requests", ()] == 1
+def test_metrics_with_occupied_queue_count_running_and_waiting_requests(app: Flask) -> None:
+    model: ModelWrapper = app.extensions["model"]
+    with occupied(model.queue, model.queue.workers + 3):
+        found = samples(app)
+    assert found["segmenter_queue_requests", ()] == model.queue.workers + 3
+    assert found["segmenter_queue_waiting", ()] == 3
 
 
-def test_no_request_can_make_new_series(app: Flask) -> None:
+def test_metrics_after_requests_with_any_paths_and_methods_have_the_same_series(app: Flask) -> None:
     client = app.test_client()
-    client.get("/nope/0")
-    client.open("/health/live", method="BREW0")
-    client.get("/demo/0")
-    before = samples(app).keys()
-    for number in range(1, 20):
+
+    def ask(number: int) -> None:
         client.get(f"/nope/{number}")
         client.open("/health/live", method=f"BREW{number}")
         client.get(f"/demo/{number}")
+
+    ask(0)
+    before = samples(app).keys()
+    for number in range(1, 20):
+        ask(number)
     assert samples(app).keys() == before
 
 
-def test_a_model_that_is_not_ready_shows() -> None:
-    app = create_app(Settings())
-    assert samples(app)["segmenter_model_ready", ()] == 0
-    app.extensions["model"].loading.result(timeout=60)
-    assert samples(app)["segmenter_model_ready", ()] == 1
+def test_metrics_of_loading_model_say_that_it_is_not_ready(loading_app: Flask) -> None:
+    assert samples(loading_app)["segmenter_model_ready", ()] == 0
 
 
-def test_each_application_counts_for_itself() -> None:
+def test_metrics_of_two_applications_are_separate() -> None:
     one, other = Metrics(), Metrics()
     one.count_image(2, 3)
     assert one.registry.get_sample_value("segmenter_pixels_total") == 6
     assert other.registry.get_sample_value("segmenter_pixels_total") == 0
+
+
+@pytest.mark.parametrize(("method", "label"), [("GET", "GET"), ("BREW", "other"), ("", "other")])
+def test_metrics_count_request_with_unknown_method_as_other(method: str, label: str) -> None:
+    metrics = Metrics()
+    metrics.count_request(method, "/nope", 405, 0.1)
+    labels = {"method": label, "path": "/nope", "status": "405"}
+    assert metrics.registry.get_sample_value("segmenter_requests_total", labels) == 1

@@ -1,4 +1,4 @@
-"""The converter, on a package made here: constants land in their nodes, and the bytes are always the same."""
+"""The converter of the TensorFlow.js package, on a small package."""
 
 import io
 import json
@@ -25,19 +25,21 @@ WEIGHTS: list[convert.Json] = [
 VALUES = np.array([7, 8], "<i4").tobytes() + np.array(0.5, "<f4").tobytes()
 
 
-def test_constants_are_filled_in_the_order_of_the_manifest() -> None:
+def test_rebuild_fills_constants_in_the_order_of_the_manifest() -> None:
     graph = convert.rebuild(TOPOLOGY, WEIGHTS, VALUES)
     content = {node.name: node.attr["value"].tensor.tensor_content for node in graph.node}
     assert np.frombuffer(content["a"], "<f4") == 0.5
     assert np.frombuffer(content["b"], "<i4").tolist() == [7, 8]
 
 
-def test_left_over_bytes_are_an_error() -> None:
-    with pytest.raises(SystemExit, match="12 bytes of weights, the shards hold 13"):
+def test_rebuild_with_left_over_bytes_exits_with_message() -> None:
+    with pytest.raises(SystemExit, match="12 bytes of weights, but the shards hold 13"):
         convert.rebuild(TOPOLOGY, WEIGHTS, VALUES + b"\0")
 
 
-def test_a_package_is_read_shard_after_shard_and_checked(tmp_path: Path) -> None:
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """Return a package whose weights are split into two shards, in the middle of a value."""
     model = {"modelTopology": TOPOLOGY, "weightsManifest": [{"paths": ["s1", "s2"], "weights": WEIGHTS}]}
     package = tmp_path / "package.tgz"
     with tarfile.open(package, "w:gz") as archive:
@@ -45,6 +47,13 @@ def test_a_package_is_read_shard_after_shard_and_checked(tmp_path: Path) -> None
             member = tarfile.TarInfo(f"package/model/{name}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
+    return package
+
+
+def test_read_package_joins_the_shards(package: Path) -> None:
     assert convert.read_package(package) == (TOPOLOGY, WEIGHTS, VALUES)
+
+
+def test_check_integrity_of_another_package_exits_with_message(package: Path) -> None:
     with pytest.raises(SystemExit, match="expected integrity sha512-64TEU"):
         convert.check_integrity(package)

@@ -1,10 +1,15 @@
 """Fixtures of the tests of core."""
 
+from collections.abc import Iterator
+
 import pytest
 from PIL import Image
 
+PIXEL_LIMIT = Image.MAX_IMAGE_PIXELS
+
 
 @pytest.fixture(autouse=True)
-def _pixel_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def _restored_pixel_limit() -> Iterator[None]:
     """Restore Pillow's pixel limit after each test: decoding sets it for the whole process."""
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    yield
+    Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT

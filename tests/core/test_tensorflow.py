@@ -1,4 +1,4 @@
-"""TensorFlow as it is imported: it says only what matters, has what the graph needs, remembers what it has compiled."""
+"""The import of TensorFlow: its output, the modules it loads, and oneDNN."""
 
 import importlib.util
 import os
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from core.tensorflow import without, without_information_lines
+from core.tensorflow import hidden_module, without_information_lines
 from tests.support.paths import ROOT
 
 ENGINE = """
@@ -20,56 +20,70 @@ from core.weights.registry import MOBILE
 
 engine = Engine(read_graph(MOBILE), EngineOptions(threads=1, canvas="fit"))
 """
-ONE = f"{ENGINE}engine.run(np.zeros((65, 65, 3), np.uint8))"
-# More shapes than oneDNN remembers by itself, each twice.
-SHAPES = f"""{ENGINE}
-for turn in "first", "again":
+ONE_IMAGE = f"{ENGINE}engine.run(np.zeros((65, 65, 3), np.uint8))"
+# 40 shapes, twice. oneDNN's default cache has room for 35 of them.
+MANY_SHAPES = f"""{ENGINE}
+for turn in "first", "second":
     print(turn, flush=True)
     for rows in range(1, 41):
         engine.run(np.zeros((8 * rows, 33, 3), np.uint8))
 """
 
 
-def test_only_information_lines_are_dropped(capfd: pytest.CaptureFixture[str]) -> None:
-    with suppress(KeyError), without_information_lines():
+def run(script: str, **environment: str) -> str:
+    """Return the output of `script`, run by Python in a new process."""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+
+def test_without_information_lines_removes_only_information_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    with without_information_lines():
         os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
         os.write(2, b"I0000 00:00:1795400733.300229    3625 port.cc:153] oneDNN custom operations are on.\n")
         os.write(2, b"E0000 00:00:1795400733.300229    3625 port.cc:153] something is wrong\n")
         os.write(2, b"Illegal things\n")
-        raise KeyError
-    os.write(2, b"after\n")
     lines = capfd.readouterr().err.splitlines()
-    assert [line[:5] for line in lines] == ["E0000", "Illeg", "after"]
+    assert [line[:5] for line in lines] == ["E0000", "Illeg"]
 
 
-def test_what_no_graph_needs_is_not_imported() -> None:
-    command = [sys.executable, "-c", "import sys, core.engine; print('keras' in sys.modules, 'pandas' in sys.modules)"]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout == b"False False\n"
+def test_without_information_lines_after_an_error_restores_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    with suppress(KeyError), without_information_lines():
+        os.write(2, b"inside\n")
+        raise KeyError
+    os.write(2, b"I0000 after\n")
+    assert capfd.readouterr().err == "inside\nI0000 after\n"
 
 
-def test_a_module_is_hidden_only_meanwhile_and_not_from_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_module_can_not_be_imported_inside_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "this", raising=False)
-    with without("this"), pytest.raises(ModuleNotFoundError):
+    with hidden_module("this"), pytest.raises(ModuleNotFoundError):
         importlib.import_module("this")
     assert importlib.util.find_spec("this")
+
+
+def test_hidden_module_that_was_imported_before_stays_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "this", sys)
-    with without("this"):
+    with hidden_module("this"):
         assert importlib.import_module("this") is sys
     assert sys.modules["this"] is sys
 
 
-def test_what_was_compiled_for_a_shape_is_kept() -> None:
-    environment = os.environ | {"ONEDNN_VERBOSE": "profile_create"}
-    environment.pop("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None)
-    told = subprocess.run([sys.executable, "-c", SHAPES], cwd=ROOT, env=environment, capture_output=True, check=True)
-    first, again = told.stdout.split(b"\nagain\n")
-    missed, hit = b"create:cache_miss,cpu,convolution", b"create:cache_hit,cpu,convolution"
-    assert first.count(missed) > 1024
-    assert again.count(missed) == 0
-    assert again.count(hit) > 1000
+def test_engine_import_leaves_out_keras_and_pandas() -> None:
+    script = "import sys, core.runtime.engine; print('keras' in sys.modules, 'pandas' in sys.modules)"
+    assert run(script) == "False False\n"
 
 
-def test_the_graph_runs_where_tensorflow_would_do_without_onednn() -> None:
-    # As by itself on a CPU that is some years old.
-    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"}
-    subprocess.run([sys.executable, "-c", ONE], cwd=ROOT, env=environment, check=True)
+def test_onednn_keeps_compiled_convolutions_of_many_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+    first, second = run(MANY_SHAPES, ONEDNN_VERBOSE="profile_create").split("\nsecond\n")
+    miss, hit = "create:cache_miss,cpu,convolution", "create:cache_hit,cpu,convolution"
+    assert first.count(miss) > 1024
+    assert second.count(miss) == 0
+    assert second.count(hit) > 1000
+
+
+def test_engine_on_cpu_without_avx512_runs_the_graph() -> None:
+    # TensorFlow's default on such a CPU.
+    run(ONE_IMAGE, TF_ENABLE_ONEDNN_OPTS="0")

@@ -1,67 +1,209 @@
-"""The README says only what is true: its table is the code's, its commands run."""
+"""The documents match the code: their commands run, and the links, files, targets and tests that they name exist."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+import requests
+from flask import Flask
 from PIL import Image
 
-from config import Settings
+from cli import cli
+from core.image.avif import MAX_PARTS
+from core.image.decode import FORMATS
+from core.image.limits import MAX_EXIF_SEGMENTS, MAX_READS, MAX_SCANS
+from core.output.encode import ENCODERS
+from docs.generate import DOCUMENTS as GENERATED
 from docs.generate import generated, settings_table
+from segmenter import __version__
 from tests.support.paths import ROOT
 from tests.support.service import ServiceProcess
 
-README = (ROOT / "README.md").read_text()
+MAX_README_LINES = 150
+URL = "http://localhost:5000"
+README, API = ROOT / "README.md", ROOT / "docs" / "api.md"
+FOLDERS = [folder for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(file for folder in FOLDERS for file in folder.rglob("*.md"))])
+TESTS = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def title(path: Path) -> str:
+    """Return the name by which pytest shows a document."""
+    return str(path.relative_to(ROOT))
 
 
-def test_the_settings_table_is_the_codes() -> None:
-    assert generated(README) == README, "run: make docs"
-    assert settings_table() in README
-    assert settings_table().count("\n") == len(Settings.__dataclass_fields__) + 1
+def blocks(document: Path, language: str) -> list[str]:
+    """Return the code blocks of `document` in `language`."""
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
 
 
-CURLS = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("curl")]
+def prose(document: Path) -> str:
+    """Return `document` without its code blocks."""
+    return re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of the headings of `document`, as GitHub builds them."""
+    headings = re.findall(r"^#+ +(.+?) *$", prose(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def table(document: Path, column: str) -> list[list[str]]:
+    """Return the cells of the table in `document` whose first header cell is `column`, without its two header rows."""
+    [rows] = re.findall(rf"^\| {re.escape(column)} \|.*\n\|[ |-]+\n((?:\|.*\n)+)", document.read_text(), re.MULTILINE)
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows.splitlines()]
+
+
+# ---- README and settings
+
+
+def test_readme_has_at_most_150_lines() -> None:
+    assert len(README.read_text().splitlines()) <= MAX_README_LINES
+
+
+@pytest.mark.parametrize("document", GENERATED, ids=title)
+def test_settings_table_matches_the_code(document: Path) -> None:
+    text = document.read_text()
+    assert "<!-- /settings -->" in text
+    assert generated(text) == text, "run: make docs"
+
+
+def test_settings_page_lists_every_setting() -> None:
+    assert settings_table() in (ROOT / "docs" / "settings.md").read_text()
+
+
+def test_generated_with_unknown_variable_raises_key_error() -> None:
+    with pytest.raises(KeyError, match="NO_SUCH_SETTING"):
+        generated("<!-- settings: PORT, NO_SUCH_SETTING; -->\n<!-- /settings -->")
+
+
+# ---- Commands and examples
+
+CURLS = [
+    pytest.param(command, id=f"{title(document)}: {command}")
+    for document in DOCUMENTS
+    for block in blocks(document, "sh")
+    for command in block.replace("\\\n", " ").splitlines()
+    if command.startswith("curl ")
+]
 
 
 @pytest.mark.parametrize("command", CURLS)
-def test_each_curl_command_answers(command: str, service: ServiceProcess, tmp_path: Path) -> None:
-    command = command.replace("http://localhost:5000", service.url)
+def test_curl_command_gets_the_documented_response(command: str, service: ServiceProcess, tmp_path: Path) -> None:
     for name in ("assets", "README.md"):
         (tmp_path / name).symlink_to(ROOT / name)
+    command = command.replace(URL, service.url)
     run = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
     if saved := re.search(r"-o (\S+)", command):
         with Image.open(tmp_path / saved[1]) as picture:
             assert picture.format == {".png": "PNG", ".jpg": "JPEG"}[Path(saved[1]).suffix]
-        return
-    assert ('"message"' if "README.md" in command else '"ok"' if "predict" in command else '"person"') in run.stdout
+    elif "README.md" in command:
+        assert run.stdout.startswith('{"message"')
+    else:
+        assert ('"status":"ok"' if "predict" in command else '"person"') in run.stdout
 
 
-def test_the_python_example_runs(service: ServiceProcess) -> None:
-    [code] = blocks("python")
-    code = code.replace("http://localhost:5000", service.url)
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert re.fullmatch(r"7\d% of the picture is cat\n", run.stdout)
+PYTHON = [
+    pytest.param(document, code, id=title(document)) for document in DOCUMENTS for code in blocks(document, "python")
+]
 
 
-def test_each_make_target_exists() -> None:
-    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"make ([\w-]+)", README)) <= targets
+@pytest.mark.parametrize(("document", "code"), PYTHON)
+def test_python_example_runs(document: Path, code: str, service: ServiceProcess) -> None:
+    command = [sys.executable, "-c", code.replace(URL, service.url)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    expected = {README: r"7\d% of the picture is cat\n", ROOT / "docs" / "architecture.md": r"image/png \(300, 451\)\n"}
+    assert re.fullmatch(expected[document], run.stdout)
 
 
-TESTS = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
-DOCUMENTS = [path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith(".")]
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_a_document_names_is_there(document: Path) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_commands_named_in_document_exist(document: Path) -> None:
     text = document.read_text()
-    links = [document.parent / link for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)]
-    files = [ROOT / name for name in re.findall(r"`((?:api|benchmarks|commands|core|tests)/\w+\.py)`", text)]
-    assert [str(path) for path in links + files if not path.exists()] == []
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z][\w-]*)(?=[` ]*$|`| ARGS| VOC_VAL| SECONDS)", text, re.MULTILINE)) <= targets
+    modules = {name for name in re.findall(r"python -m ([\w.]*\w)", text) if not name.endswith(".NAME")}
+    assert [name for name in modules if name != "pytest" and not is_runnable(name)] == []
+    assert set(re.findall(r"\bcli\.py ([a-z]+)", text)) <= set(cli.commands)
+
+
+def is_runnable(module: str) -> bool:
+    """Return whether `python -m MODULE` finds a module, or a package that can be run."""
+    path = ROOT / module.replace(".", "/")
+    return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_image_tags_in_document_have_the_current_version(document: Path) -> None:
+    assert set(re.findall(r"max-image-segmenter:(\d+\.\d+\.\d+)", document.read_text())) <= {__version__}
+
+
+# ---- Names, links and tables
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_links_in_document_resolve(document: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", prose(document)):
+        path, _, anchor = unquote(link).partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_files_and_tests_named_in_document_exist(document: Path) -> None:
+    text = document.read_text()
+    top = "|".join(sorted(folder.name for folder in FOLDERS))
+    paths = re.findall(rf"`((?:{top})/[\w./-]*)`", text)
+    assert [path for path in paths if not any((base / path).exists() for base in (ROOT, document.parent))] == []
     assert [name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in TESTS] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_table_rows_in_document_have_the_cells_of_their_header(document: Path) -> None:
+    for rows in re.findall(r"(?:^\|.*\n)+", prose(document), re.MULTILINE):
+        cells = {len(re.sub(r"`[^`]*`", "", row).split("|")) for row in rows.splitlines()}
+        assert len(cells) == 1, rows
+
+
+# ---- Lists that repeat the code
+
+
+@pytest.mark.parametrize("document", [README], ids=title)
+def test_output_table_lists_every_encoder(document: Path) -> None:
+    assert [row[0] for row in table(document, "`output`")] == [f"`{name}`" for name in ENCODERS]
+
+
+def test_parameter_table_matches_swagger(app: Flask) -> None:
+    post = app.test_client().get("/swagger.json").get_json()["paths"]["/model/predict"]["post"]
+    rows = {row[0]: row[1] for row in table(API, "parameter")}
+    query = [parameter for parameter in post["parameters"] if parameter["in"] == "query"]
+    assert set(rows) == {f"`{parameter['name']}`" for parameter in query}
+    for parameter in query:
+        assert set(parameter.get("enum", [])) <= set(re.findall(r"`(\w+)`", rows[f"`{parameter['name']}`"]))
+
+
+def test_error_table_lists_every_status_of_swagger(app: Flask) -> None:
+    statuses = app.test_client().get("/swagger.json").get_json()["paths"]["/model/predict"]["post"]["responses"]
+    listed = {status for row in table(API, "status") for status in row[0].split(", ")}
+    assert set(statuses) - {"200"} <= listed
+
+
+def test_format_list_has_every_decoder() -> None:
+    [section] = re.findall(r"## Supported image formats\n\n(.*?)\.", API.read_text(), re.DOTALL)
+    assert re.findall(r"[A-Z]{3,}", section) == FORMATS
+
+
+def test_limits_table_matches_the_code() -> None:
+    values = [row[1] for row in table(ROOT / "docs" / "limits.md", "limit")]
+    assert values == [f"{limit:,}" for limit in (MAX_READS, MAX_SCANS, MAX_EXIF_SEGMENTS, MAX_PARTS)]
+
+
+def test_metrics_table_lists_every_metric_of_the_service(service: ServiceProcess) -> None:
+    page = requests.get(f"{service.url}/metrics", timeout=10).text
+    exported = set(re.findall(r"^# TYPE (segmenter_\w+)", page, re.MULTILINE))
+    rows = table(ROOT / "docs" / "operating.md", "metric")
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row[0])} == exported

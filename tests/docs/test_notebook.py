@@ -1,4 +1,4 @@
-"""The notebook runs as it is committed, draws what it says and tells what the service tells."""
+"""The notebook runs as committed, and draws and prints what the service returns."""
 
 import base64
 import re
@@ -9,11 +9,11 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.support.paths import ASTRONAUT, ROOT
-from tests.support.service import ServiceProcess
+from tests.support.service import TIMEOUT, ServiceProcess
 
 
-def committed() -> nbformat.NotebookNode:
-    """Return the notebook as it is in the repository."""
+def read_notebook() -> nbformat.NotebookNode:
+    """Return the notebook of the repository."""
     notebook: nbformat.NotebookNode = nbformat.read(  # type: ignore[no-untyped-call]
         ROOT / "docs" / "demo.ipynb", as_version=4
     )
@@ -21,16 +21,16 @@ def committed() -> nbformat.NotebookNode:
 
 
 @pytest.mark.parametrize("folder", ["docs", "."])
-def test_the_notebook_runs(
+def test_notebook_run_in_folder_shows_the_service_responses(
     folder: str, service: ServiceProcess, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEGMENTER_URL", service.url)
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    notebook = committed()
+    notebook = read_notebook()
 
-    # Raises CellExecutionError where a cell does.
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / folder)}}).execute()
+    # Raises CellExecutionError if a cell fails.
+    NotebookClient(notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(ROOT / folder)}}).execute()
 
     outputs = {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
     assert [o for cell in outputs.values() for o in cell if o.output_type in {"error", "stream"}] == []
@@ -41,8 +41,8 @@ def test_the_notebook_runs(
         assert png.startswith(b"\x89PNG")
         (pictures / f"notebook-{name}.png").write_bytes(png)
 
-    answer = service.predict(ASTRONAUT.read_bytes(), params={"output": "objects", "size": "original"})
-    [person] = [found for found in answer.json()["objects"] if found["label"] == "person"]
+    response = service.predict(ASTRONAUT.read_bytes(), params={"output": "objects", "size": "original"})
+    [person] = [object_ for object_ in response.json()["objects"] if object_["label"] == "person"]
     [table] = outputs["objects"]
     [(pixels, share)] = re.findall(r"\| person \| ([\d,]+) \| ([\d.]+%) \|", table.data["text/markdown"])
     assert pixels == f"{person['pixels']:,}"
@@ -52,8 +52,8 @@ def test_the_notebook_runs(
     assert run_lengths_agree.data["text/plain"] == "True"
 
 
-def test_the_notebook_is_committed_without_results() -> None:
-    notebook = committed()
+def test_committed_notebook_has_no_outputs() -> None:
+    notebook = read_notebook()
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     assert notebook.metadata.kernelspec.name == "python3"

@@ -38,7 +38,7 @@ IMAGES: dict[str, tuple[bytes, int, str]] = {
     "PNG with too little data": (png(8, 8, (b"IDAT", zlib.compress(bytes(72))[:-6])), 400, "damaged"),
     "PNG of 0 x 0": (png(0, 0), 400, "damaged"),
     "PNG bomb": (png(12_000, 12_000, (b"IDAT", zlib.compress(bytes(12_001 * 12_000)))), 413, "144.0 megapixels"),
-    "header of 65,000 x 65,000 pixels": (png(65_000, 65_000), 413, "65000 x 65000"),
+    "header of 65,000 x 65,000 pixels": (png(65_000, 65_000), 413, "4,225.0 megapixels"),
     "largest PNG header": (png(2**31 - 1, 2**31 - 1), 413, "MAX_IMAGE_MEGAPIXELS"),
     "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 415, "HEIC images are not served"),
     "PDF": (b"%PDF-1.7\n", 415, "PDF images are not served"),
@@ -47,7 +47,7 @@ IMAGES: dict[str, tuple[bytes, int, str]] = {
     "JPEG 2000": (encode(Image.new("RGB", (16, 16)), "JPEG2000"), 415, "JPEG 2000 images are not served"),
     "PPM": (encode(Image.new("RGB", (16, 16)), "PPM"), 400, "not an image"),
     "float TIFF": (encode(Image.new("F", (4, 4)), "TIFF"), 415, "type F"),
-    "GIF with a frame of 65,535 x 65,535 pixels": (gif(0, 0, 65_535, 65_535), 413, "65535 x 65535"),
+    "GIF with a frame of 65,535 x 65,535 pixels": (gif(0, 0, 65_535, 65_535), 413, "4,294.8 megapixels"),
     "TIFF with a tile width of type text": (tiled((2, 4, b"abc\0"), (4, 1, 16)), 400, "damaged"),
     "file larger than MAX_UPLOAD_MB": (JPEG + bytes(2_000_000), 413, "larger than 2 MB, the limit (MAX_UPLOAD_MB)"),
 } | {f"JPEG cut at {tenth} tenths": (JPEG[: len(JPEG) * tenth // 10], 400, "damaged") for tenth in range(1, 10)}

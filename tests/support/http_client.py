@@ -83,11 +83,21 @@ def exchange(connection: socket.socket, request: bytes, *, last: bool = False) -
         return Response(answer.status, CaseInsensitiveDict(answer.getheaders()), answer.read())
 
 
+def connect(service: ServiceProcess) -> socket.socket:
+    """Return a new connection."""
+    return socket.create_connection(("127.0.0.1", service.port), TIMEOUT)
+
+
+def received(connection: socket.socket) -> bytes:
+    """Return the bytes that are received until the service closes the connection."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
 def send_raw(
     service: ServiceProcess, rest: bytes, start: bytes = b"POST /model/predict HTTP/1.1\r\nHost: a\r\n"
 ) -> Response:
     """Send `start` and `rest`, bytes that an HTTP client would not send, on a new connection; return the response."""
-    with closing(socket.create_connection(("127.0.0.1", service.port), TIMEOUT)) as connection:
+    with connect(service) as connection:
         return exchange(connection, start + rest, last=True)
 
 
@@ -110,19 +120,23 @@ class Answers:
 
 
 class Client:
-    """Sends requests to one server, on as many keep-alive connections as there are requests at once."""
+    """Sends requests to one server, on as many keep-alive connections as there are requests at once.
 
-    def __init__(self, port: int, answers: Answers | None = None) -> None:
+    `timeout` is that of a request, in seconds. Responses are counted in `answers`.
+    """
+
+    def __init__(self, port: int, answers: Answers | None = None, timeout: float = TIMEOUT) -> None:
         self.answers = Answers() if answers is None else answers
         self.lost = 0  # requests that were sent on an open connection and got no response
         self._port = port
+        self._timeout = timeout
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
-    async def ask(self, request: bytes, timeout: float = TIMEOUT) -> Response:
+    async def ask(self, request: bytes) -> Response:
         """Return the response to `request`, and count it."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(self._timeout):
                 response = await self._ask(request)
         except (OSError, EOFError, ValueError) as error:
             response = Response(0, error=repr(error))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,15 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = TIMEOUT) -> None:
+    """Call `condition` until it returns True. Raises TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the condition did not become true in {seconds} s")
+        time.sleep(0.005)
 
 
 @dataclass
@@ -73,6 +82,11 @@ class ServiceProcess:
             time.sleep(interval)
         return time.monotonic() - began
 
+    def metric(self, name: str) -> float:
+        """Return the sum of the series in /metrics that begin with `name`, a name or a name with labels."""
+        page = requests.get(f"{self.url}/metrics", timeout=TIMEOUT).text
+        return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith(name))
+
     def stop(self, seconds: float = TIMEOUT) -> int:
         """Send SIGTERM and return the exit status. Raises subprocess.TimeoutExpired after `seconds`."""
         self.process.terminate()
@@ -96,7 +110,7 @@ class ServiceProcess:
 def started_service(
     command: Sequence[str | Path] = APP,
     *,
-    log: Path | None = None,
+    log: str | Path | None = None,
     ready_path: str = "/health/ready",
     **environment: str,
 ) -> Iterator[ServiceProcess]:
@@ -107,7 +121,7 @@ def started_service(
     """
     environment = {"HOST": "127.0.0.1", "PORT": str(free_port())} | environment
     with tempfile.TemporaryDirectory() as folder:
-        log = log or Path(folder) / "log"
+        log = Path(log or f"{folder}/log")
         with (
             log.open("w") as output,
             process_group(command, env=os.environ | environment, stdout=output, stderr=output) as process,
@@ -123,7 +137,7 @@ def started_service(
 def running_service(
     command: Sequence[str | Path] = APP,
     *,
-    log: Path | None = None,
+    log: str | Path | None = None,
     ready_path: str = "/health/ready",
     **environment: str,
 ) -> Iterator[ServiceProcess]:

@@ -49,6 +49,12 @@ def run(graph_def: Any, image: Any, config: Any = None) -> Any:
             return session.run(f"{OUTPUT}:0", {f"{INPUT}:0": image})
 
 
+def assert_same_output(after: Any, before: Any, size: int = 5, *, rtol: float = 1e-4, atol: float = 1e-5) -> None:
+    """Assert that the graphs `after` and `before` give the same OUTPUT for a random INPUT, [1, size, size, 4]."""
+    image = RANDOM.normal(size=(1, size, size, 4))
+    np.testing.assert_allclose(run(after, image), run(before, image), rtol=rtol, atol=atol)
+
+
 def rewritten(simplify: Callable[[GraphEditor], None], graph_def: Any) -> tuple[Any, list[str]]:
     """Return the graph after the pass `simplify`, and the operations of its nodes."""
     graph = GraphEditor(graph_def)
@@ -67,35 +73,36 @@ def full(x: Any, kernel: Any, padding: str = "VALID") -> Any:
     return tf.nn.conv2d(x, kernel, 1, padding)
 
 
-def pointwise(x: Any, kernel: Any, bias: Any) -> Any:
-    """Add a convolution with a kernel of 1 x 1 and a bias."""
-    return tf.nn.bias_add(full(x, kernel, "SAME"), bias)
+def pointwise(x: Any, channels: int) -> Any:
+    """Add a 1 x 1 convolution to `channels` channels with a random kernel and bias."""
+    return tf.nn.bias_add(full(x, normal(1, 1, x.shape[-1], channels), "SAME"), normal(channels))
 
 
 def graft(graph_def: Any, edges: Any, *, cut: tuple[str, str], at: tuple[str, str], size: int) -> Any:
     """Return `edges` with its network replaced by that of `graph_def`.
 
     `cut` names the padded image and the logits of `graph_def`, `at` those of `edges`. `edges` resizes its logits to the
-    size that it was exported for; in the result this is `size`, height and width of the logits of `graph_def`.
+    size that it was exported for; in the result this is `size`, the height and width of the logits of `graph_def`.
     """
     inner, outer = GraphEditor(graph_def), GraphEditor(edges)
     inner.nodes[cut[0]].ClearField("input")
-    body = inner.ancestors([cut[1]]) - {cut[0]}
-    front = outer.ancestors([at[0]])
+    network = inner.ancestors([cut[1]]) - {cut[0]}
+    preprocessing = outer.ancestors([at[0]])
     [resize] = (node for node in outer.consumers(outer.nodes[at[1]]) if node.op == "ResizeBilinear")
     resize.input[1] = outer.add_constant("size", np.array([size, size], np.int32)).name
     outer.nodes[at[1]].ClearField("input")
-    around = front | outer.ancestors([SERVED_OUTPUT]) - {at[1]}
-    outside = {name: name if name in (SERVED_INPUT, SERVED_OUTPUT) else f"edges/{name}" for name in around}
-    inside = {name: name for name in body}
+    kept = preprocessing | outer.ancestors([SERVED_OUTPUT]) - {at[1]}
+    # New names by old names: the prefix keeps names of both graphs apart.
+    outer_names = {name: name if name in (SERVED_INPUT, SERVED_OUTPUT) else f"edges/{name}" for name in kept}
+    inner_names = {name: name for name in network}
     grafted = tf.compat.v1.GraphDef()
     for nodes, names, inputs in (
-        (outer.nodes, outside, outside | {at[1]: cut[1]}),
-        (inner.nodes, inside, inside | {cut[0]: outside[at[0]]}),
+        (outer.nodes, outer_names, outer_names | {at[1]: cut[1]}),
+        (inner.nodes, inner_names, inner_names | {cut[0]: outer_names[at[0]]}),
     ):
         for name in sorted(names):
             node = grafted.node.add()
             node.CopyFrom(nodes[name])
             node.name = names[name]
-            node.input[:] = [inputs[input_] for input_ in node.input]
+            node.input[:] = [inputs[source] for source in node.input]
     return grafted

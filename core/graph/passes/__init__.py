@@ -1,8 +1,8 @@
 """The passes of the graph compiler, in the order in which they run.
 
-Each pass finds one pattern of nodes and replaces it by an equivalent one. Results are equal up to float32 rounding:
-the order of additions and multiplications changes. TensorFlow's remapper then fuses the nodes that the passes line up:
-a convolution with its bias, its residual and its activation becomes one kernel.
+Each pass finds one pattern of nodes and replaces it by an equivalent one; its docstring shows pattern -> replacement.
+Results are equal up to float32 rounding, since the order of additions and multiplications changes. The passes arrange
+nodes so that TensorFlow's remapper fuses a convolution with its bias, its residual and its activation into one kernel.
 """
 
 from collections.abc import Callable
@@ -18,21 +18,21 @@ from core.graph.passes.folding import (
     regroup_additions,
     unfold_batch_norms,
 )
-from core.graph.passes.pointwise import compose_pointwise, move_biases_on, split_image_pooling
+from core.graph.passes.pointwise import compose_pointwise, merge_separable_biases, split_image_pooling
 
 PASSES: tuple[Callable[[GraphEditor], None], ...] = (
-    drop_identities,
+    drop_identities,  # first: the other passes look for constants without an Identity in between
     drop_repeated_relus,
     dilate,
     absorb_pads,
     unfold_batch_norms,
-    move_batch_to_space_down,
+    move_batch_to_space_down,  # brings the scales and offsets of unfold_batch_norms next to their convolution
     fold_scales,
     regroup_additions,
     add_biases,
-    split_image_pooling,
+    split_image_pooling,  # from here on, the patterns contain the BiasAdd that add_biases makes
     compose_pointwise,
-    move_biases_on,
+    merge_separable_biases,
     keep_shared_sums,
     resize_to_skip_features,
 )

@@ -1,17 +1,20 @@
-"""The passes that save multiplications among pointwise (1 x 1) convolutions."""
+"""Passes that save multiplications and additions at pointwise (1 x 1) convolutions."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from core.graph.editor import GraphEditor, Node, float_constant
+from core.graph.editor import GraphEditor, Node
 from core.tensorflow import tf
 from core.types import Array
 
 
 def split_image_pooling(graph: GraphEditor) -> None:
-    """Pointwise(concat(resize(p), f)), p of one pixel -> pointwise(f) + pointwise(p).
+    """pointwise(concat(resize(p), f)), p of one pixel -> pointwise(f) + pointwise(p).
 
-    DeepLab resizes the pooled vector to the size of the features and concatenates both. Being the same at every pixel,
-    its part of the pointwise convolution is the same too: one vector, worked out once and added as a bias.
+    Equal because a pointwise convolution of a concatenation is the sum of the convolutions of its parts. DeepLab
+    resizes the pooled vector p to the size of the features f, so its part of the sum is the same at every pixel. The
+    replacement computes it once and adds it as a bias.
     """
     for concat in graph:
         if concat.op != "ConcatV2" or len(graph.consumers(concat)) != 1:
@@ -19,119 +22,129 @@ def split_image_pooling(graph: GraphEditor) -> None:
         *parts, axis = graph.inputs(concat)
         [pointwise] = graph.consumers(concat)
         resized = [part for part in parts if part.op == "ResizeBilinear" and _is_pooled(graph, graph.inputs(part)[0])]
-        kernel = pointwise_kernel(graph, pointwise)
+        kernel, add_bias = pointwise_kernel(graph, pointwise), _only_bias_add(graph, pointwise)
         widths = [width for part in parts if (width := _channels(graph, part)) is not None]
-        if kernel is None or len(resized) != 1 or len(widths) != len(parts):
+        if kernel is None or add_bias is None or len(resized) != 1 or len(widths) != len(parts):
             continue
-        if [node.op for node in graph.consumers(pointwise)] != ["BiasAdd"]:
-            continue
-        where = parts.index(resized[0])
-        begin = sum(widths[:where])
-        pooled_rows = np.arange(begin, begin + widths[where])
-        [add_bias] = graph.consumers(pointwise)
+        index = parts.index(resized[0])
+        begin = sum(widths[:index])
+        pooled_channels = np.arange(begin, begin + widths[index])
         name = concat.name + "/pooled"
-        pooled_kernel = graph.add_constant(name + "/kernel", kernel[:, :, pooled_rows])
+        pooled_kernel = graph.add_constant(name + "/kernel", kernel[:, :, pooled_channels])
         pooled = graph.add("Conv2D", name, [graph.inputs(resized[0])[0], pooled_kernel], like=pointwise)
         biased = graph.add("BiasAdd", name + "/biased", [pooled, graph.inputs(add_bias)[1]], like=add_bias)
         shape = graph.add_constant(name + "/shape", np.array([-1], np.int32))
-        bias = graph.add("Reshape", name + "/bias", [biased, shape], Tshape=tf.int32)
-        rest_kernel = graph.add_constant(name + "/rest", np.delete(kernel, pooled_rows, axis=2))
-        rest = [part for part in parts if part is not resized[0]]
-        pointwise.input[1] = rest_kernel.name
-        add_bias.input[1] = bias.name
-        if len(rest) == 1:
-            pointwise.input[0] = rest[0].name
+        add_bias.input[1] = graph.add("Reshape", name + "/bias", [biased, shape], Tshape=tf.int32).name
+        other_kernel = graph.add_constant(name + "/other", np.delete(kernel, pooled_channels, axis=2))
+        pointwise.input[1] = other_kernel.name
+        others = [part for part in parts if part is not resized[0]]
+        if len(others) == 1:
+            pointwise.input[0] = others[0].name
         else:
-            concat.input[:] = [part.name for part in rest] + [axis.name]
-            concat.attr["N"].i = len(rest)
+            concat.input[:] = [part.name for part in others] + [axis.name]
+            concat.attr["N"].i = len(others)
 
 
 def compose_pointwise(graph: GraphEditor) -> None:
-    """pointwise B(pointwise A(x)) with nothing between -> one pointwise convolution, where that multiplies less.
+    """pointwise B_j(pointwise A(x)) for some j -> pointwise C_j(x), if that takes fewer multiplications.
 
-    A: k -> m channels and bias a, then B_j: m -> n_j, become B_j A: k -> n_j with bias B_j a, at k n_j multiplications
-    a pixel each instead of k m + m n_j. A global average pooling of A(x) becomes A of the pooling of x, as both are
-    linear. In DeepLab's MobileNetV2, A is the last projection, B the first convolution of its head.
+    Let A map k to m channels with bias a, and B_j map m to n_j channels with bias b_j. Then C_j = B_j A maps k to n_j
+    channels with bias B_j a + b_j, and takes k n_j multiplications per pixel, instead of k m + m n_j. A global average
+    pooling of A(x) becomes A of the pooling of x: both are linear. In DeepLab's MobileNetV2, A is the last projection
+    and B_j are the first convolutions of the head.
     """
-    for add_bias in graph:
-        if add_bias.op != "BiasAdd":
-            continue
-        first, bias_node = graph.inputs(add_bias)
-        kernel, bias = pointwise_kernel(graph, first), graph.constant(bias_node)
+    for add_bias, first, bias in _bias_adds(graph):
+        kernel = pointwise_kernel(graph, first)
         consumers = graph.consumers(add_bias)
         pools = [node for node in consumers if node.op == "AvgPool"]
-        seconds = [
-            (node, second)
-            for node in consumers
-            if (second := pointwise_kernel(graph, node)) is not None and _constant_bias(graph, node) is not None
-        ]
-        if kernel is None or bias is None or not seconds or len(seconds) + len(pools) != len(consumers):
+        seconds = [(node, *found) for node in consumers if (found := _biased_pointwise(graph, node))]
+        if kernel is None or not seconds or len(seconds) + len(pools) != len(consumers):
             continue
         k, m = kernel.shape[2:]
-        n = sum(second.shape[3] for _, second in seconds)
+        n = sum(second_kernel.shape[3] for _, second_kernel, _, _ in seconds)
         if len(graph.consumers(first)) != 1 or k * n >= k * m + m * n:
             continue
-        [source, kernel_node] = graph.inputs(first)
+        [x, kernel_node], bias_node = graph.inputs(first), graph.inputs(add_bias)[1]
         for pool in pools:
-            pooled = graph.add("AvgPool", pool.name + "/early", [source], like=pool)
+            pooled = graph.add("AvgPool", pool.name + "/early", [x], like=pool)
             projected = graph.add("Conv2D", pool.name + "/projected", [pooled, kernel_node], like=first)
             graph.replace(pool, graph.add("BiasAdd", pool.name + "/biased", [projected, bias_node], like=add_bias))
-        for node, second in seconds:
-            composed = np.einsum("km,mn->kn", kernel[0, 0].astype(np.float64), second[0, 0].astype(np.float64))
-            shift = bias.astype(np.float64) @ second[0, 0].astype(np.float64)
-            node.input[:] = [source.name, float_constant(graph, node.name + "/composed", composed[None, None]).name]
-            [follower] = graph.consumers(node)
-            old = _constant_bias(graph, node)
-            follower.input[1] = float_constant(graph, follower.name + "/composed", old + shift).name
+        for node, second_kernel, second_add_bias, second_bias in seconds:
+            composed = np.einsum("km,mn->kn", kernel[0, 0].astype(np.float64), second_kernel[0, 0].astype(np.float64))
+            node.input[:] = [x.name, graph.add_float_constant(node.name + "/composed", composed[None, None]).name]
+            _set_bias(graph, second_add_bias, second_bias + _apply(second_kernel, bias))
 
 
-def move_biases_on(graph: GraphEditor) -> None:
-    """pointwise(depthwise(x) + a) + b -> pointwise(depthwise(x)) + (pointwise(a) + b): one addition instead of two.
+def merge_separable_biases(graph: GraphEditor) -> None:
+    """pointwise(depthwise(x) + a) + b -> pointwise(depthwise(x)) + (pointwise(a) + b).
 
-    Xception has a batch norm and no activation between the halves of its separable convolutions.
+    Equal because the pointwise convolution is linear. It saves one addition per value. Xception has this pattern: its
+    separable convolutions (Chollet 2017, arXiv:1610.02357) have a batch norm and no activation between their halves.
     """
-    for add_bias in graph:
-        if add_bias.op != "BiasAdd":
-            continue
-        depthwise, bias_node = graph.inputs(add_bias)
-        bias = graph.constant(bias_node)
+    for add_bias, depthwise, bias in _bias_adds(graph):
         consumers = graph.consumers(add_bias)
-        if depthwise.op != "DepthwiseConv2dNative" or bias is None or len(consumers) != 1:
+        if depthwise.op != "DepthwiseConv2dNative" or len(consumers) != 1:
             continue
         [pointwise] = consumers
-        kernel, old = pointwise_kernel(graph, pointwise), _constant_bias(graph, pointwise)
-        if kernel is not None and old is not None:
+        if found := _biased_pointwise(graph, pointwise):
+            kernel, pointwise_add_bias, pointwise_bias = found
             pointwise.input[0] = depthwise.name
-            [follower] = graph.consumers(pointwise)
-            moved = old + bias.astype(np.float64) @ kernel[0, 0].astype(np.float64)
-            follower.input[1] = float_constant(graph, follower.name + "/moved", moved).name
+            _set_bias(graph, pointwise_add_bias, pointwise_bias + _apply(kernel, bias))
 
 
 def pointwise_kernel(graph: GraphEditor, node: Node) -> Array | None:
-    """Return the kernel, [1, 1, in, out], of a 1 x 1 convolution without a stride, or None where `node` isn't one."""
+    """Return the constant kernel, [1, 1, in, out], of `node`, or None if it is no 1 x 1 convolution of stride 1."""
     if node.op != "Conv2D" or list(node.attr["strides"].list.i) != [1, 1, 1, 1]:
         return None
     kernel = graph.constant(graph.inputs(node)[1])
     return kernel if kernel is not None and kernel.shape[:2] == (1, 1) else None
 
 
-def _constant_bias(graph: GraphEditor, convolution: Node) -> Array | None:
-    """Return the bias that all who read `convolution` add to it first, or None where it isn't one constant."""
-    followers = graph.consumers(convolution)
-    if [follower.op for follower in followers] != ["BiasAdd"]:
-        return None
-    return graph.constant(graph.inputs(followers[0])[1])
+def _bias_adds(graph: GraphEditor) -> Iterator[tuple[Node, Node, Array]]:
+    """Yield each BiasAdd of a constant, with its first input and the constant, [channels]."""
+    for add_bias in graph:
+        if add_bias.op == "BiasAdd":
+            source, bias_node = graph.inputs(add_bias)
+            bias = graph.constant(bias_node)
+            if bias is not None:
+                yield add_bias, source, bias
+
+
+def _only_bias_add(graph: GraphEditor, convolution: Node) -> Node | None:
+    """Return the BiasAdd that is the only consumer of `convolution`, or None if there is none."""
+    consumers = graph.consumers(convolution)
+    return consumers[0] if [node.op for node in consumers] == ["BiasAdd"] else None
+
+
+def _biased_pointwise(graph: GraphEditor, node: Node) -> tuple[Array, Node, Array] | None:
+    """Return the kernel of the pointwise convolution `node`, the BiasAdd that is its only consumer, and its bias.
+
+    Returns None if `node` is another operation, has other consumers or a bias that is not constant.
+    """
+    kernel, add_bias = pointwise_kernel(graph, node), _only_bias_add(graph, node)
+    bias = None if add_bias is None else graph.constant(graph.inputs(add_bias)[1])
+    return None if kernel is None or bias is None else (kernel, add_bias, bias)
+
+
+def _set_bias(graph: GraphEditor, add_bias: Node, bias: Array) -> None:
+    add_bias.input[1] = graph.add_float_constant(add_bias.name + "/bias", bias).name
+
+
+def _apply(kernel: Array, vector: Array) -> Array:
+    """Return the pointwise convolution of one pixel, [in], by `kernel`, [1, 1, in, out], as float64 [out]."""
+    result: Array = vector.astype(np.float64) @ kernel[0, 0].astype(np.float64)
+    return result
 
 
 def _is_pooled(graph: GraphEditor, node: Node) -> bool:
-    """Whether `node` is an AvgPool, or made of one by operations that keep its single pixel."""
+    """Return whether `node` is an AvgPool, or is computed from one by pointwise operations."""
     while node.op in ("Conv2D", "BiasAdd", "Relu", "Relu6"):
         node = graph.inputs(node)[0]
     return bool(node.op == "AvgPool")
 
 
 def _channels(graph: GraphEditor, node: Node) -> int | None:
-    """Return the number of channels that `node` puts out, or None where it can't be told."""
+    """Return the number of output channels of `node`, or None if it is not known."""
     while node.op in ("BiasAdd", "Relu", "Relu6", "ResizeBilinear", "AvgPool"):
         node = graph.inputs(node)[0]
     if node.op == "Conv2D" and (kernel := graph.constant(graph.inputs(node)[1])) is not None:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from core.graph.editor import GraphEditor, vector
+from core.graph.editor import GraphEditor, channel_vector
 from core.tensorflow import tf
 
 
 def chain() -> GraphEditor:
+    """Return an editor of a constant `a`, `b` = Relu(a) and `c` = b + b."""
     with tf.Graph().as_default() as graph:
         a = tf.constant([1.0, 2.0], name="a")
         b = tf.nn.relu(a, name="b")
@@ -15,17 +16,17 @@ def chain() -> GraphEditor:
     return GraphEditor(graph.as_graph_def())
 
 
-def test_names_are_those_of_the_tensors() -> None:
+def test_editor_copies_nodes_without_output_numbers_and_devices() -> None:
     graph_def = tf.compat.v1.GraphDef()
     graph_def.node.add(name="x", op="Const", device="/gpu:0")
     graph_def.node.add(name="y", op="Relu", input=["x:0"])
     graph = GraphEditor(graph_def)
     assert list(graph.nodes["y"].input) == ["x"]
     assert graph.nodes["x"].device == ""
-    assert list(graph_def.node[1].input) == ["x:0"]  # the original is left alone
+    assert list(graph_def.node[1].input) == ["x:0"]
 
 
-def test_replace_and_prune() -> None:
+def test_replace_then_prune_removes_the_replaced_node() -> None:
     graph = chain()
     a, b = graph.nodes["a"], graph.nodes["b"]
     assert [node.name for node in graph.consumers(b)] == ["c"]
@@ -35,26 +36,28 @@ def test_replace_and_prune() -> None:
     assert set(graph.nodes) == {"a", "c"}
 
 
-def test_constants() -> None:
+def test_constant_returns_values_of_constants_only() -> None:
     graph = chain()
     value = graph.constant(graph.nodes["a"])
     assert value is not None
     assert value.tolist() == [1, 2]
     assert graph.constant(graph.nodes["b"]) is None
     assert graph.constants([graph.nodes["a"], graph.nodes["b"]]) is None
-    added = graph.add_constant("a", np.ones(3, np.float32))
-    assert added.name == "a_"
 
 
-def test_unknown_attributes_are_refused() -> None:
+def test_add_constant_with_taken_name_appends_underscore() -> None:
+    assert chain().add_constant("a", np.ones(3, np.float32)).name == "a_"
+
+
+def test_add_with_unknown_attribute_type_raises_type_error() -> None:
     graph = chain()
-    with pytest.raises(TypeError, match="no attribute for"):
+    with pytest.raises(TypeError, match="no attribute type for"):
         graph.add("Relu", "d", [graph.nodes["a"]], strange=object())
 
 
 @pytest.mark.parametrize(
     ("shape", "channels"), [((3,), 3), ((1, 1, 1, 3), 3), ((1,), 1), ((3, 1), None), ((2, 3), None), ((), None)]
 )
-def test_a_vector_has_one_number_per_channel(shape: tuple[int, ...], channels: int | None) -> None:
-    found = vector(np.ones(shape, np.float32))
-    assert (None if found is None else found.shape) == (None if channels is None else (channels,))
+def test_channel_vector_returns_one_number_per_channel_or_none(shape: tuple[int, ...], channels: int | None) -> None:
+    vector = channel_vector(np.ones(shape, np.float32))
+    assert (None if vector is None else vector.shape) == (None if channels is None else (channels,))

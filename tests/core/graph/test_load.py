@@ -1,4 +1,4 @@
-"""Reading a graph: the real one is taken, everything else is told what was expected and what was found."""
+"""Reading a graph: DeepLab graphs are accepted; for any other file the error tells what was expected and found."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +12,14 @@ from core.weights.registry import MOBILE
 from tests.support.tiny_graphs import write_graph
 
 
-def test_the_mobile_graph_has_21_classes() -> None:
+def test_read_graph_of_mobile_model_finds_21_classes() -> None:
     graph = read_graph(MOBILE)
     assert graph.num_classes == 21
     assert len(graph.graph_def.node) == 389
 
 
 def small_model(dtype: tf.DType = tf.uint8, classes: int | None = 3) -> None:
+    """Add the smallest graph that is accepted, if `dtype` and `classes` are."""
     image = tf.compat.v1.placeholder(dtype, [1, None, None, 3], name="ImageTensor")
     logits = tf.repeat(tf.cast(image[..., :1], tf.float32), classes or 1, axis=-1)
     logits = tf.compat.v1.placeholder_with_default(logits, [1, None, None, classes])
@@ -26,15 +27,17 @@ def small_model(dtype: tf.DType = tf.uint8, classes: int | None = 3) -> None:
 
 
 def no_argmax() -> None:
+    """Add a graph with the right input and output, but without an ArgMax."""
     image = tf.compat.v1.placeholder(tf.uint8, [1, None, None, 3], name="ImageTensor")
     tf.cast(image[..., 0], tf.int64, name="SemanticPredictions")
 
 
-def test_the_number_of_classes_comes_from_the_logits(tmp_path: Path) -> None:
+def test_read_graph_counts_the_classes_of_the_logits(tmp_path: Path) -> None:
     assert read_graph(write_graph(tmp_path / "small.pb", small_model)).num_classes == 3
 
 
-def broken(path: Path) -> Path:
+def write_dangling_input(path: Path) -> Path:
+    """Write a graph of one node, whose input does not exist, to `path`, and return `path`."""
     graph_def = tf.compat.v1.GraphDef()
     graph_def.node.add(name="a", op="Identity", input=["not there"])
     path.write_bytes(graph_def.SerializeToString())
@@ -46,30 +49,32 @@ def broken(path: Path) -> Path:
     [
         (lambda path: path, "can't be read: No such file"),
         (lambda path: (path.write_text("a text file, not a graph"), path)[1], "expected a serialized.*'a text file"),
-        (lambda path: (path.write_bytes(b""), path)[1], "found 0 bytes without a node"),
+        (lambda path: (path.write_bytes(b""), path)[1], "found a graph without nodes in 0 bytes"),
         (lambda path: (path.write_bytes(MOBILE.read_bytes()[:1000000]), path)[1], "expected a serialized"),
         (
             lambda path: write_graph(path, lambda: tf.constant(1, name="other")),
-            "a node ImageTensor.*found 1 others.*other",
+            "a Placeholder ImageTensor.*found 1 other nodes, other",
         ),
         (
             lambda path: write_graph(path, lambda: small_model(tf.float32)),
-            "ImageTensor of Placeholder, uint8; found.*float32",
+            "Placeholder ImageTensor with one uint8 output; found.*float32",
         ),
-        (lambda path: write_graph(path, no_argmax), "expected an ArgMax above SemanticPredictions"),
+        (lambda path: write_graph(path, no_argmax), "expected an ArgMax before SemanticPredictions"),
         (lambda path: write_graph(path, lambda: small_model(classes=300)), r"logits of 2 to 256.*300"),
         (lambda path: write_graph(path, lambda: small_model(classes=None)), r"logits of 2 to 256.*None"),
-        (broken, "found a broken one.*not there"),
+        (write_dangling_input, "found an invalid one.*not there"),
     ],
 )
-def test_a_wrong_file_is_refused(make: Callable[[Path], Path], message: str, tmp_path: Path) -> None:
+def test_read_graph_of_wrong_file_raises_model_error(
+    make: Callable[[Path], Path], message: str, tmp_path: Path
+) -> None:
     path = make(tmp_path / "wrong.pb")
     with pytest.raises(ModelError, match=f"(?s)wrong.pb.*{message}"):
         read_graph(path)
 
 
 @pytest.mark.parametrize("tenth", range(1, 10))
-def test_a_truncated_graph_is_refused(tenth: int, tmp_path: Path) -> None:
+def test_read_graph_of_truncated_file_raises_model_error(tenth: int, tmp_path: Path) -> None:
     path = tmp_path / "cut.pb"
     content = MOBILE.read_bytes()
     path.write_bytes(content[: len(content) * tenth // 10])

@@ -1,7 +1,6 @@
-"""The network is found in the frozen graph by what its nodes do, and what is not a DeepLab graph is named."""
+"""Extracting the network from a frozen graph, and the error messages for graphs of another structure."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from core.weights.registry import MOBILE
 CLASSES, SIDE, CELLS = 3, 17, 3
 
 
-def test_the_mobile_graphs_network() -> None:
+def test_optimize_of_mobile_graph_leaves_no_operation_of_fixed_size() -> None:
     network = optimize(read_graph(MOBILE))
     assert (network.side, network.padding, network.offset) == (513, 0, -1)
     assert network.scale == np.float32(2 / 255)
@@ -30,9 +29,9 @@ def small_deeplab(
     pad: float = 0,
     align_corners: bool = True,
     pooling: int = CELLS,
-    other: Callable[[Any], Any] = lambda x: x,
+    extra_layer: Callable[[Any], Any] = lambda x: x,
 ) -> Graph:
-    """A DeepLab of three layers at output stride 8, on a canvas of SIDE pixels."""
+    """Return a DeepLab graph of three layers at output stride 8, exported for a canvas of SIDE x SIDE pixels."""
     random = np.random.default_rng(3)
     kernels = [
         random.normal(size=shape).astype(np.float32) for shape in ((8, 8, 3, 4), (1, 1, 4, 4), (1, 1, 4, CLASSES))
@@ -43,11 +42,11 @@ def small_deeplab(
         missing = [[0, 0], [0, tf.maximum(SIDE - height, 0)], [0, tf.maximum(SIDE - width, 0)], [0, 0]]
         canvas = tf.pad(scale(tf.cast(image, tf.float32)), missing, constant_values=pad)
         canvas = tf.ensure_shape(canvas, [1, SIDE, SIDE, 3])
-        features = other(tf.nn.relu(tf.nn.conv2d(canvas, kernels[0], 8, "SAME")))
+        features = extra_layer(tf.nn.relu(tf.nn.conv2d(canvas, kernels[0], 8, "SAME")))
         pooled = tf.nn.conv2d(tf.nn.avg_pool2d(features, pooling, pooling, "VALID"), kernels[1], 1, "SAME")
         logits = tf.nn.bias_add(tf.nn.conv2d(features + pooled, kernels[2], 1, "SAME"), np.zeros(CLASSES, np.float32))
-        enlarged = tf.compat.v1.image.resize_bilinear(logits, [SIDE, SIDE], align_corners=align_corners)
-        tf.identity(tf.argmax(enlarged, -1)[:, :height, :width], name="SemanticPredictions")
+        upsampled = tf.compat.v1.image.resize_bilinear(logits, [SIDE, SIDE], align_corners=align_corners)
+        tf.identity(tf.argmax(upsampled, -1)[:, :height, :width], name="SemanticPredictions")
     return Graph(graph.as_graph_def(), CLASSES)
 
 
@@ -60,7 +59,7 @@ def small_deeplab(
         (lambda x: 1 - x / 255, 1, (-1 / 255, 1, 1)),
     ],
 )
-def test_scale_and_padding_are_found_however_they_are_written(
+def test_optimize_measures_scale_and_padding_of_any_preprocessing(
     scale: Callable[[Any], Any], pad: float, expected: tuple[float, float, float]
 ) -> None:
     network = optimize(small_deeplab(scale, pad))
@@ -74,20 +73,23 @@ def test_scale_and_padding_are_found_however_they_are_written(
         ({"scale": lambda x: x**2}, "is not the image, scaled and padded"),
         ({"scale": lambda x: x * np.array([1, 2, 3], np.float32)}, "is not the image, scaled and padded"),
         ({"align_corners": False}, "without align_corners"),
-        ({"pooling": 2}, r"pools \[1, 2, 2, 1\], expected the whole of 3 x 3 cells"),
+        ({"pooling": 2}, r"pools \[1, 2, 2, 1\], expected the whole canvas, \[1, 3, 3, 1\]"),
         (
-            {"other": lambda x: tf.nn.conv2d(x[..., :3], np.ones((1, 1, 3, 4), np.float32), 1, "SAME")},
+            {"extra_layer": lambda x: tf.nn.conv2d(x[..., :3], np.ones((1, 1, 3, 4), np.float32), 1, "SAME")},
             "one convolution",
         ),
-        ({"other": lambda x: tf.compat.v1.image.resize_bilinear(x, [3, 3])}, r"\(ResizeBilinear\) ties the network"),
+        (
+            {"extra_layer": lambda x: tf.compat.v1.image.resize_bilinear(x, [3, 3])},
+            r"\(ResizeBilinear\) fixes the image size",
+        ),
     ],
 )
-def test_what_is_not_known_is_named(options: dict[str, Any], message: str) -> None:
+def test_optimize_of_unknown_structure_raises_with_the_reason(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UnknownStructure, match=message):
         optimize(small_deeplab(**options))
 
 
-def test_the_networks_logits_are_the_graphs(tmp_path: Path) -> None:
+def test_network_logits_equal_those_of_the_frozen_graph() -> None:
     graph = small_deeplab()
     network = optimize(graph)
     image = np.random.default_rng(1).integers(0, 256, (1, SIDE, SIDE, 3), np.uint8)

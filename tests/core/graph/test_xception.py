@@ -1,4 +1,4 @@
-"""The optimizer on the full model's architecture: Xception-65 with pyramid pooling and a decoder, as it is exported."""
+"""The optimizer on an exported graph of the full model: Xception-65 with pyramid pooling and a decoder."""
 
 import os
 from dataclasses import replace
@@ -33,36 +33,41 @@ def network(graph: Graph) -> Network:
     return optimize(graph)
 
 
-def test_the_network_is_found(network: Network) -> None:
+def test_optimize_of_xception_keeps_space_to_batch_of_the_pyramid_only(network: Network) -> None:
     assert (network.side, network.logits_stride, network.pointwise_head) == (513, 4, False)
     operations = [node.op for node in network.graph_def.node]
-    assert operations.count("SpaceToBatchND") == 3  # the pyramid's: its dilations are large
+    assert operations.count("SpaceToBatchND") == 3  # one per large dilation of the pyramid pooling
     assert not {"FusedBatchNormV3", "Pad", "Identity", "AvgPool"} & set(operations)
 
 
-def test_labels_equal_the_unmodified_graphs(graph: Graph, capfd: pytest.CaptureFixture[str]) -> None:
+def test_engine_with_xception_gives_the_labels_of_the_unmodified_graph(
+    graph: Graph, capfd: pytest.CaptureFixture[str]
+) -> None:
     stock = Engine(graph, OPTIONS, optimized=False)
     capfd.readouterr()
-    ours = Engine(graph, OPTIONS)
+    optimized = Engine(graph, OPTIONS)
     for photo, size in ((ASTRONAUT, (513, 513)), (CHELSEA, (513, 341))):
         image = np.asarray(Image.open(photo).resize(size))
-        assert np.count_nonzero(ours.run(image) != stock.run(image)) <= 5  # ties of two classes' logits
-    assert capfd.readouterr().err == ""  # TensorFlow's remapper, which fuses, complains here when it gives up
+        assert np.count_nonzero(optimized.run(image) != stock.run(image)) <= 5  # ties between the logits of two classes
+    assert capfd.readouterr().err == ""  # TensorFlow logs here if its remapper, which fuses nodes, fails
 
 
-@pytest.mark.parametrize("size", [129, 65])
-def test_the_edges_may_be_the_mobile_graphs(graph: Graph, network: Network, tmp_path: Path, size: int) -> None:
-    """The zoo's own full graph has them, not those of the one that is tested here."""
+def with_mobile_edges(graph: Graph, network: Network, size: int, path: Path) -> Graph:
+    """Return the network of `graph` with the pre- and post-processing of the mobile graph, written to `path`.
+
+    The full graph of the model zoo has these. The graph that is tested here has others.
+    """
     mobile = read_graph(MOBILE)
-    at = optimize(mobile)
-    names = {"cut": (network.canvas, network.logits), "at": (at.canvas, at.logits)}
-    path = tmp_path / "grafted.pb"
-    path.write_bytes(graft(graph.graph_def, mobile.graph_def, **names, size=size).SerializeToString())
-    grafted = read_graph(path)
-    if size == 65:
-        with pytest.raises(UnknownStructure, match=r"is enlarged from 129 to \[\[513, 513\], \[65, 65\]\]"):
-            optimize(grafted)
-        return
+    mobile_network = optimize(mobile)
+    cut, at = (network.canvas, network.logits), (mobile_network.canvas, mobile_network.logits)
+    path.write_bytes(graft(graph.graph_def, mobile.graph_def, cut=cut, at=at, size=size).SerializeToString())
+    return read_graph(path)
+
+
+def test_engine_with_xception_and_mobile_edges_gives_the_same_labels(
+    graph: Graph, network: Network, tmp_path: Path
+) -> None:
+    grafted = with_mobile_edges(graph, network, 129, tmp_path / "grafted.pb")
     assert replace(optimize(grafted), graph_def=None, canvas="") == replace(network, graph_def=None, canvas="")
     image = np.asarray(Image.open(CHELSEA).resize((513, 341)))
     expected = Engine(grafted, OPTIONS, optimized=False).run(image)
@@ -70,7 +75,13 @@ def test_the_edges_may_be_the_mobile_graphs(graph: Graph, network: Network, tmp_
     assert np.count_nonzero(Engine(grafted, OPTIONS).run(image) != expected) <= 5
 
 
-def test_other_sizes_work(graph: Graph) -> None:
+def test_optimize_of_logits_resized_to_another_size_raises(graph: Graph, network: Network, tmp_path: Path) -> None:
+    grafted = with_mobile_edges(graph, network, 65, tmp_path / "grafted.pb")
+    with pytest.raises(UnknownStructure, match=r"is resized from 129 to \[\[513, 513\], \[65, 65\]\]"):
+        optimize(grafted)
+
+
+def test_engine_with_xception_accepts_other_image_sizes(graph: Graph) -> None:
     fit = Engine(graph, EngineOptions(threads=2, canvas="fit"))
     for shape in ((1, 1), (16, 100), (129, 97), (600, 300)):
         assert fit.run(np.full((*shape, 3), 128, np.uint8)).shape == shape

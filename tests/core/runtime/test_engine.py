@@ -1,4 +1,4 @@
-"""The engine gives the labels that a plain TensorFlow session gives."""
+"""The engine: its labels are those of the unmodified graph in a plain TensorFlow session."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image
 from core.evaluation import read_voc
 from core.graph.load import read_graph
 from core.image.decode import read_image
-from core.output.segmentation import resized
+from core.image.resize import resized
 from core.runtime.cpu import computes_bfloat16
 from core.runtime.engine import Engine
 from core.tensorflow import tf
@@ -22,11 +22,12 @@ from tests.support.tiny_graphs import write_graph
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
+    """Return an engine of the mobile model with CANVAS=fixed."""
     return Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas="fixed"))
 
 
 def plain_session(image: UInt8Array) -> UInt8Array:
-    """The unmodified graph, the way anyone would run it."""
+    """Return the label map of the unmodified graph in a session without options."""
     graph_def = tf.compat.v1.GraphDef.FromString(MOBILE.read_bytes())
     with tf.Graph().as_default():
         tf.import_graph_def(graph_def, name="")
@@ -36,7 +37,7 @@ def plain_session(image: UInt8Array) -> UInt8Array:
 
 
 @pytest.mark.parametrize("photo", [ASTRONAUT, CHELSEA])
-def test_labels_equal_a_plain_sessions(engine: Engine, photo: Path) -> None:
+def test_engine_on_fixed_canvas_equals_plain_session(engine: Engine, photo: Path) -> None:
     image = np.asarray(Image.open(photo))
     seg_map = engine.run(image)
     assert seg_map.dtype == np.uint8
@@ -46,17 +47,18 @@ def test_labels_equal_a_plain_sessions(engine: Engine, photo: Path) -> None:
 
 @pytest.fixture(scope="module")
 def fit() -> Engine:
+    """Return an engine of the mobile model with CANVAS=fit."""
     return Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas="fit"))
 
 
-def test_labels_equal_the_unmodified_graphs_on_voc(engine: Engine, voc: Path) -> None:
+def test_engine_on_voc_photos_equals_plain_session(engine: Engine, voc: Path) -> None:
     pixels = different = 0
     for photo, _ in read_voc(voc, every=20):
-        image = resized(read_image(photo.read_bytes(), max_pixels=10**6), 513)
+        image = np.asarray(resized(read_image(photo.read_bytes(), max_pixels=10**6), 513))
         plain = plain_session(image)
         pixels += plain.size
         different += int(np.count_nonzero(engine.run(image) != plain))
-    # A tie of two classes' logits may fall to either side of float32's rounding, one pixel in a million.
+    # If the logits of two classes are equal up to float32 rounding, either may win: about one pixel in a million.
     assert different <= pixels / 200_000
 
 
@@ -64,18 +66,18 @@ def test_labels_equal_the_unmodified_graphs_on_voc(engine: Engine, voc: Path) ->
     "shape",
     [(1, 1), (1, 513), (513, 1), (16, 16), (17, 64), (257, 333), (511, 513), (514, 300), (20, 1024), (777, 777)],
 )
-def test_every_size_works_on_both_canvases(engine: Engine, fit: Engine, shape: tuple[int, int]) -> None:
-    for one in (engine, fit):
-        assert one.run(np.full((*shape, 3), 128, np.uint8)).shape == shape
+def test_engine_accepts_every_image_size_on_both_canvases(engine: Engine, fit: Engine, shape: tuple[int, int]) -> None:
+    for either in (engine, fit):
+        assert either.run(np.full((*shape, 3), 128, np.uint8)).shape == shape
 
 
-def test_a_square_of_513_is_the_same_on_both_canvases(engine: Engine, fit: Engine) -> None:
+def test_engine_gives_equal_labels_on_both_canvases_for_square_of_513(engine: Engine, fit: Engine) -> None:
     image = np.asarray(Image.open(ASTRONAUT).resize((513, 513)))
     assert np.array_equal(engine.run(image), fit.run(image))
 
 
 @pytest.mark.parametrize(("size", "agreement"), [((513, 341), 0.97), ((333, 221), 0.93)])
-def test_a_fit_canvas_gives_nearly_the_fixed_ones_labels(
+def test_engine_on_fit_canvas_agrees_with_fixed_canvas_on_most_pixels(
     engine: Engine, fit: Engine, size: tuple[int, int], agreement: float
 ) -> None:
     image = np.asarray(Image.open(CHELSEA).resize(size))
@@ -83,13 +85,13 @@ def test_a_fit_canvas_gives_nearly_the_fixed_ones_labels(
 
 
 @pytest.mark.skipif(not computes_bfloat16(), reason="this CPU does not compute bfloat16")
-def test_bfloat16_gives_nearly_the_same_labels(engine: Engine) -> None:
+def test_engine_with_bfloat16_agrees_with_float32_on_most_pixels(engine: Engine) -> None:
     image = np.asarray(Image.open(CHELSEA))
-    half = Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas="fixed", precision="bfloat16"))
-    assert np.mean(half.run(image) == engine.run(image)) > 0.98
+    bfloat16 = Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas="fixed", precision="bfloat16"))
+    assert np.mean(bfloat16.run(image) == engine.run(image)) > 0.98
 
 
-def test_several_threads_at_once_get_their_own_labels(engine: Engine) -> None:
+def test_engine_used_by_several_threads_returns_each_thread_its_labels(engine: Engine) -> None:
     images = [np.asarray(Image.open(photo)) for photo in (ASTRONAUT, CHELSEA)]
     expected = [engine.run(image) for image in images]
     with ThreadPoolExecutor(4) as pool:
@@ -97,12 +99,12 @@ def test_several_threads_at_once_get_their_own_labels(engine: Engine) -> None:
             assert np.array_equal(seg_map, expected[number % 2])
 
 
-def test_a_graph_that_the_optimizer_does_not_know_is_run_as_it_is(
+def test_engine_with_unknown_structure_runs_the_unmodified_graph_and_warns(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A frozen graph of the right interface, with a class by brightness and nothing of DeepLab's inside."""
 
     def brightness() -> None:
+        """Add a graph with the input and output of DeepLab that labels dark pixels 0 and bright ones 1."""
         image = tf.compat.v1.placeholder(tf.uint8, [1, None, None, 3], name="ImageTensor")
         grey = tf.cast(image[..., :1], tf.float32)
         tf.identity(tf.argmax(tf.concat([255 - grey, grey], -1), -1), name="SemanticPredictions")
@@ -110,4 +112,4 @@ def test_a_graph_that_the_optimizer_does_not_know_is_run_as_it_is(
     graph = read_graph(write_graph(tmp_path / "brightness.pb", brightness))
     engine = Engine(graph, EngineOptions(threads=1))
     assert engine.run(np.array([[[0] * 3, [255] * 3]], np.uint8)).tolist() == [[0, 1]]
-    assert "expected a ResizeBilinear: the graph is run as it is" in caplog.text
+    assert "expected a ResizeBilinear: running the unmodified graph" in caplog.text

@@ -1,4 +1,4 @@
-"""Getting a graph, from a server that breaks off and lies, or from a file: whole and verified, or not at all."""
+"""Downloads from servers that fail in several ways, and copies from local files."""
 
 import errno
 import fcntl
@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 
-from core import fetch
 from core.errors import ModelError
-from core.weights.registry import MOBILE, MODELS, cached
+from core.weights import download
+from core.weights.download import CHUNK_BYTES, DownloadInterrupted, download_graph, install_graph
+from core.weights.registry import MOBILE, MODELS, cached_graph
 from tests.support.model_zoo import Zoo, zoo
 
 FULL = MODELS["full"]
-GRAPH = MOBILE.read_bytes()  # a real graph; the full one's bytes are not needed to move them
+GRAPH = MOBILE.read_bytes()  # stands for the full model's graph, which the tests do not run
 SHA512 = hashlib.sha512(GRAPH).hexdigest()
 PART = f"{FULL.archive}.part"
 
 
 def archive_of(graph: bytes) -> bytes:
-    """Return an archive in the zoo's layout: one folder, with the graph between the checkpoint's files."""
+    """Return an archive in the zoo's layout: a folder with the graph between the files of the checkpoint."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
         for name, content in (
@@ -42,92 +43,108 @@ ARCHIVE = archive_of(GRAPH)
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Zoo]:
-    monkeypatch.setattr(fetch, "WAITS", (0.01, 0.02))
+    monkeypatch.setattr(download, "RETRY_WAITS", (0.01, 0.02))
     with zoo(**{FULL.archive: ARCHIVE}) as running:
         yield running
 
 
-def get(server: Zoo, cache: Path, sha512: str = SHA512, reports: list[tuple[int, int]] | None = None) -> Path:
-    seen: list[tuple[int, int]] = [] if reports is None else reports
-    return fetch.fetch(FULL, cache, server.url + "/", sha512, lambda *report: seen.append(report))
+def get(server: Zoo, cache: Path, reports: list[tuple[int, int]] | None = None) -> Path:
+    """Download the graph from `server`; append the arguments of each progress report to `reports`."""
+    received: list[tuple[int, int]] = [] if reports is None else reports
+    return download_graph(FULL, cache, server.url + "/", SHA512, lambda *report: received.append(report))
 
 
-def test_the_graph_is_got_with_progress(server: Zoo, tmp_path: Path) -> None:
-    cache, reports = tmp_path / "made" / "cache", list[tuple[int, int]]()
-    assert get(server, cache, reports=reports) == cached(FULL, cache)
-    assert cached(FULL, cache).read_bytes() == GRAPH
-    assert list(cache.iterdir()) == [cached(FULL, cache)]
+def test_download_writes_graph_to_new_cache_folder(server: Zoo, tmp_path: Path) -> None:
+    cache = tmp_path / "new" / "cache"
+    assert get(server, cache) == cached_graph(FULL, cache)
+    assert cached_graph(FULL, cache).read_bytes() == GRAPH
+    assert list(cache.iterdir()) == [cached_graph(FULL, cache)]
+
+
+def test_download_reports_progress(server: Zoo, tmp_path: Path) -> None:
+    reports: list[tuple[int, int]] = []
+    get(server, tmp_path, reports)
     assert reports[-1] == (len(ARCHIVE), len(ARCHIVE))
     assert reports == sorted(reports)
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_cut_is_survived(server: Zoo, tmp_path: Path, ranges: bool) -> None:
-    server.cut, server.cuts, server.ranges = 40 * fetch.CHUNK, 2, ranges
+def test_download_after_lost_connections_continues(server: Zoo, tmp_path: Path, ranges: bool) -> None:
+    server.cut, server.cuts, server.ranges = 40 * CHUNK_BYTES, 2, ranges
     assert get(server, tmp_path).read_bytes() == GRAPH
-    assert server.asked == ["", f"bytes={40 * fetch.CHUNK}-", f"bytes={(80 if ranges else 40) * fetch.CHUNK}-"]
-    assert list(tmp_path.iterdir()) == [cached(FULL, tmp_path)]
+    assert server.asked == ["", f"bytes={40 * CHUNK_BYTES}-", f"bytes={(80 if ranges else 40) * CHUNK_BYTES}-"]
+    assert list(tmp_path.iterdir()) == [cached_graph(FULL, tmp_path)]
 
 
-def test_a_break_for_good_is_continued_from_by_the_next_call(server: Zoo, tmp_path: Path) -> None:
-    server.cut, server.cuts = fetch.CHUNK, 99
-    with pytest.raises(ModelError, match=r"can't be downloaded: .*The 196,608 bytes received so far are kept.*--from"):
+def test_download_after_last_attempt_raises_download_interrupted_and_keeps_the_part(
+    server: Zoo, tmp_path: Path
+) -> None:
+    server.cut, server.cuts = CHUNK_BYTES, 99
+    message = r"can't be downloaded: .*The 196,608 bytes received so far are kept.*--from"
+    with pytest.raises(DownloadInterrupted, match=message):
         get(server, tmp_path)
-    assert (tmp_path / PART).stat().st_size == 3 * fetch.CHUNK
-    server.cuts = 0
+    assert (tmp_path / PART).stat().st_size == 3 * CHUNK_BYTES
+
+
+def test_download_with_part_of_earlier_call_continues(server: Zoo, tmp_path: Path) -> None:
+    (tmp_path / PART).write_bytes(ARCHIVE[: 3 * CHUNK_BYTES])
     assert get(server, tmp_path).read_bytes() == GRAPH
-    assert server.asked[-1] == f"bytes={3 * fetch.CHUNK}-"
+    assert server.asked == [f"bytes={3 * CHUNK_BYTES}-"]
 
 
-def test_a_download_that_was_complete_is_only_unpacked(server: Zoo, tmp_path: Path) -> None:
+def test_download_with_complete_part_unpacks_it(server: Zoo, tmp_path: Path) -> None:
     (tmp_path / PART).write_bytes(ARCHIVE)
     assert get(server, tmp_path).read_bytes() == GRAPH
     assert server.asked == [f"bytes={len(ARCHIVE)}-"]
 
 
-def test_a_longer_part_of_another_archive_is_dropped(server: Zoo, tmp_path: Path) -> None:
+def test_download_with_part_longer_than_archive_starts_again(server: Zoo, tmp_path: Path) -> None:
     (tmp_path / PART).write_bytes(ARCHIVE + b"more")
     assert get(server, tmp_path).read_bytes() == GRAPH
+    assert server.asked == [f"bytes={len(ARCHIVE) + 4}-", ""]
 
 
-def test_servers_that_fail_for_a_moment_are_asked_again(server: Zoo, tmp_path: Path) -> None:
+def test_download_after_transient_statuses_retries(server: Zoo, tmp_path: Path) -> None:
     server.status = [503, 429]
     assert get(server, tmp_path).read_bytes() == GRAPH
 
 
-def test_a_mirror_without_the_archive(server: Zoo, tmp_path: Path) -> None:
+def test_download_of_missing_archive_raises_model_error_without_retry(server: Zoo, tmp_path: Path) -> None:
     server.files.clear()
-    with pytest.raises(ModelError, match=rf"{FULL.archive} answers 404 Not Found; see MODEL_MIRROR"):
+    with pytest.raises(ModelError, match=rf"{FULL.archive} answers 404 Not Found; check MODEL_MIRROR"):
         get(server, tmp_path)
     assert len(server.asked) == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_no_network(server: Zoo, tmp_path: Path) -> None:
+def test_download_without_network_names_url_and_option(server: Zoo, tmp_path: Path) -> None:
     server.url = "http://127.0.0.1:9"
-    with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:9/\S+ can't be downloaded: .*give the archive .*--from"):
+    message = r"http://127\.0\.0\.1:9/\S+ can't be downloaded: .*pass the archive or the graph with --from"
+    with pytest.raises(DownloadInterrupted, match=message):
         get(server, tmp_path)
 
 
-@pytest.mark.parametrize("where", [0, 0.1, 0.5, 0.9])
-def test_a_flipped_byte_is_refused_and_nothing_kept(server: Zoo, tmp_path: Path, where: float) -> None:
+@pytest.mark.parametrize("position", [0, 0.1, 0.5, 0.9])
+def test_download_of_archive_with_flipped_bit_raises_model_error_and_keeps_nothing(
+    server: Zoo, tmp_path: Path, position: float
+) -> None:
     content = bytearray(ARCHIVE)
-    content[int(len(content) * where)] ^= 1
+    content[int(len(content) * position)] ^= 1
     server.files[FULL.archive] = bytes(content)
     with pytest.raises(ModelError, match=r"is damaged|there is no|its sha512 is"):
         get(server, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_another_graph_is_refused_and_nothing_kept(server: Zoo, tmp_path: Path) -> None:
+def test_download_of_other_graph_raises_model_error_and_keeps_nothing(server: Zoo, tmp_path: Path) -> None:
     server.files[FULL.archive] = archive_of(GRAPH[:-1] + bytes([GRAPH[-1] ^ 1]))
-    message = rf"is not that of full: its sha512 is \w+, expected {SHA512}; nor is its archive"
+    message = rf"is not the graph of full: .* expected {SHA512}; the file is not the zoo's archive \(md5 \w{{32}}\)"
     with pytest.raises(ModelError, match=message):
         get(server, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_an_archive_without_a_graph_is_refused_and_nothing_kept(server: Zoo, tmp_path: Path) -> None:
+def test_download_of_archive_without_graph_raises_model_error_and_keeps_nothing(server: Zoo, tmp_path: Path) -> None:
     file = io.BytesIO()
     tarfile.open(fileobj=file, mode="w:gz").close()
     server.files[FULL.archive] = file.getvalue()
@@ -136,16 +153,18 @@ def test_an_archive_without_a_graph_is_refused_and_nothing_kept(server: Zoo, tmp
     assert not list(tmp_path.iterdir())
 
 
-def test_an_endless_archive_is_refused_and_nothing_kept(
+def test_download_of_too_large_archive_raises_model_error_and_keeps_nothing(
     server: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "MAX_ARCHIVE", 1_000_000)
+    monkeypatch.setattr(download, "MAX_ARCHIVE_BYTES", 1_000_000)
     with pytest.raises(ModelError, match="is larger than 1,000,000 bytes"):
         get(server, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_named_and_nothing_kept(server: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_to_full_disk_raises_model_error_and_keeps_nothing(
+    server: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def write_bytes(self: Path, data: bytes) -> int:
         self.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -156,13 +175,13 @@ def test_a_full_disk_is_named_and_nothing_kept(server: Zoo, tmp_path: Path, monk
     assert not list(tmp_path.iterdir())
 
 
-def test_a_cache_that_can_not_be_written_is_named(server: Zoo, tmp_path: Path) -> None:
+def test_download_to_folder_that_can_not_be_written_names_it(server: Zoo, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ModelError, match=r"MODEL_CACHE='.*/file/cache' can't be written: Not a directory"):
         get(server, tmp_path / "file" / "cache")
 
 
-def test_two_at_once_do_not_write_the_same_file(server: Zoo, tmp_path: Path) -> None:
+def test_download_during_another_download_raises_model_error(server: Zoo, tmp_path: Path) -> None:
     with (tmp_path / PART).open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(ModelError, match="is being downloaded by another process"):
@@ -170,24 +189,31 @@ def test_two_at_once_do_not_write_the_same_file(server: Zoo, tmp_path: Path) -> 
     assert (tmp_path / PART).exists()
 
 
-@pytest.mark.parametrize("content", [ARCHIVE, GRAPH], ids=["archive", "graph"])
-def test_a_file_can_be_given_instead(tmp_path: Path, content: bytes) -> None:
-    source, cache = tmp_path / "given", tmp_path / "cache"
-    source.write_bytes(content)
-    assert fetch.install(FULL, source, cache, SHA512).read_bytes() == GRAPH
-    assert source.read_bytes() == content
-    source.write_bytes(content[:-1])
-    with pytest.raises(ModelError):
-        fetch.install(FULL, source, tmp_path / "other", SHA512) if content is GRAPH else fetch.install(
-            FULL, source, cache, "0" * 128
-        )
-
-
-def test_a_key_press_keeps_what_was_received(server: Zoo, tmp_path: Path) -> None:
-    def stop(*_: Any) -> None:
+def test_download_interrupted_from_keyboard_keeps_the_part(server: Zoo, tmp_path: Path) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fetch.fetch(FULL, tmp_path, server.url, SHA512, stop)
+        download_graph(FULL, tmp_path, server.url, SHA512, interrupt)
     assert (tmp_path / PART).stat().st_size > 0
     assert get(server, tmp_path).read_bytes() == GRAPH
+
+
+@pytest.mark.parametrize("content", [ARCHIVE, GRAPH], ids=["archive", "graph"])
+def test_install_graph_from_file_writes_graph_and_keeps_the_file(tmp_path: Path, content: bytes) -> None:
+    source, cache = tmp_path / "source", tmp_path / "cache"
+    source.write_bytes(content)
+    assert install_graph(FULL, source, cache, SHA512).read_bytes() == GRAPH
+    assert source.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [ARCHIVE, GRAPH[:-1]], ids=["archive", "truncated graph"])
+def test_install_graph_with_other_checksum_raises_model_error_and_writes_nothing(
+    tmp_path: Path, content: bytes
+) -> None:
+    source, cache = tmp_path / "source", tmp_path / "cache"
+    source.write_bytes(content)
+    sha512 = "0" * 128 if content is ARCHIVE else SHA512
+    with pytest.raises(ModelError, match=rf"the graph in {source} is not the graph of full"):
+        install_graph(FULL, source, cache, sha512)
+    assert not cache.exists()

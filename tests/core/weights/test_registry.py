@@ -1,4 +1,4 @@
-"""Which graph is served: the bundled one, one in the cache folder, or the user's own; each the one it should be."""
+"""Known graphs, bundled or cached, and custom graphs: their verification and their class names."""
 
 import dataclasses
 import hashlib
@@ -10,76 +10,116 @@ from pathlib import Path
 
 import pytest
 
-from core import weights
 from core.errors import ModelError
 from core.labels import LABELS
-from core.weights.registry import MOBILE, MODELS, cached, find, own
+from core.weights.registry import MOBILE, MODELS, cached_graph, custom_weights, known_weights
 
 SHA512 = hashlib.sha512(MOBILE.read_bytes()).hexdigest()
 
 
-def test_the_bundled_graph_is_found_and_verified(tmp_path: Path) -> None:
-    found = find("mobile", tmp_path)
+def archive(path: Path, labels: bytes) -> Path:
+    """Write an archive with a labels.txt in a folder."""
+    with tarfile.open(path, "w:gz") as tar:
+        member = tarfile.TarInfo("folder/labels.txt")
+        member.size = len(labels)
+        tar.addfile(member, io.BytesIO(labels))
+    return path
+
+
+@pytest.fixture
+def labels_file(tmp_path: Path) -> Path:
+    path = tmp_path / "names.txt"
+    path.write_text("nothing\nroad\n")
+    return path
+
+
+def test_known_weights_of_bundled_graph_are_verified(tmp_path: Path) -> None:
+    found = known_weights("mobile", tmp_path)
     assert (found.path, found.labels, found.backbone) == (MOBILE, LABELS, "MobileNetV2")
     assert found.sha256 == hashlib.sha256(MOBILE.read_bytes()).hexdigest()
 
 
-def test_a_damaged_bundled_graph_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_weights_of_damaged_bundled_graph_raises_model_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(MODELS, "mobile", dataclasses.replace(MODELS["mobile"], sha512="0" * 128))
-    message = rf"damaged: its sha512 is {SHA512}, expected {'0' * 128}.*git checkout assets/"
+    message = (
+        rf"damaged: its sha512 is {SHA512}, expected {'0' * 128}; restore it with: "
+        rf"git checkout assets/{MOBILE.name}"
+    )
     with pytest.raises(ModelError, match=message):
-        find("mobile", tmp_path)
+        known_weights("mobile", tmp_path)
 
 
-def test_a_missing_graph_is_refused_with_the_command_that_gets_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=rf"not there: {tmp_path}/\S+\.pb; get it with: python cli\.py fetch full"):
-        find("full", tmp_path)
+def test_known_weights_of_missing_graph_names_the_command_that_downloads_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=rf"is missing: {tmp_path}/\S+\.pb; get it with: python cli\.py fetch full"):
+        known_weights("full", tmp_path)
 
 
-def test_a_cached_graph_is_verified_by_the_checksum_in_force(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = cached(MODELS["full"], tmp_path)
-    shutil.copy(MOBILE, path)
+def test_known_weights_of_cached_graph_with_other_checksum_raises_model_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(MOBILE, cached_graph(MODELS["full"], tmp_path))
     with pytest.raises(ModelError, match=f"its sha512 is {SHA512}, expected 6950b487.*python cli.py fetch full"):
-        find("full", tmp_path)
+        known_weights("full", tmp_path)
     assert not caplog.messages
+
+
+def test_known_weights_with_given_checksum_replaces_known_one_and_logs_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = cached_graph(MODELS["full"], tmp_path)
+    shutil.copy(MOBILE, path)
     with caplog.at_level(logging.WARNING):
-        assert find("full", tmp_path, SHA512).path == path
-    assert f"the graph of full is checked against MODEL_SHA512, {SHA512}, not against the zoo's own" in caplog.messages
+        assert known_weights("full", tmp_path, SHA512).path == path
+    assert caplog.messages == [
+        f"the graph of full is verified with MODEL_SHA512, {SHA512}, not with the zoo's checksum"
+    ]
 
 
-def test_an_unreadable_graph_is_refused(tmp_path: Path) -> None:
-    cached(MODELS["full"], tmp_path).mkdir()
+def test_known_weights_of_unreadable_graph_raises_model_error(tmp_path: Path) -> None:
+    cached_graph(MODELS["full"], tmp_path).mkdir()
     with pytest.raises(ModelError, match="can't be read: Is a directory"):
-        find("full", tmp_path)
+        known_weights("full", tmp_path)
+
+
+def test_custom_weights_of_missing_file_raises_model_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"gone\.pb can't be read: No such file"):
-        own(tmp_path / "gone.pb", None)
+        custom_weights(tmp_path / "gone.pb", None)
 
 
-def archive(path: Path, **files: bytes) -> Path:
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"folder/{name.replace('_DOT_', '.')}")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
+def test_custom_weights_without_labels_have_pascal_voc_labels() -> None:
+    assert custom_weights(MOBILE, None).labels == LABELS
 
 
-def test_ones_own_labels_come_from_the_file_the_archive_or_voc(tmp_path: Path) -> None:
-    assert own(MOBILE, None).labels == LABELS
-    file = tmp_path / "names.txt"
-    file.write_text("nothing\nroad\n")
-    assert own(MOBILE, file).labels == ("nothing", "road")
-    model = archive(tmp_path / "model.tar.gz", labels_DOT_txt=b"ground\nsky\ntree")
-    assert own(model, None).labels == ("ground", "sky", "tree")
-    assert own(model, file).labels == ("nothing", "road")
+def test_custom_weights_with_labels_file_have_its_labels(labels_file: Path) -> None:
+    assert custom_weights(MOBILE, labels_file).labels == ("nothing", "road")
+
+
+def test_custom_weights_of_archive_have_labels_in_archive(tmp_path: Path) -> None:
+    model = archive(tmp_path / "model.tar.gz", b"ground\nsky\ntree")
+    assert custom_weights(model, None).labels == ("ground", "sky", "tree")
+
+
+def test_custom_weights_of_archive_with_labels_file_have_labels_of_file(tmp_path: Path, labels_file: Path) -> None:
+    model = archive(tmp_path / "model.tar.gz", b"ground\nsky\ntree")
+    assert custom_weights(model, labels_file).labels == ("nothing", "road")
+
+
+def test_custom_weights_with_missing_labels_file_raises_model_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"MODEL_LABELS='.*gone' can't be read: No such file"):
-        own(MOBILE, tmp_path / "gone")
+        custom_weights(MOBILE, tmp_path / "gone")
 
 
-def test_the_checksums_are_written_where_people_look_for_them() -> None:
+def test_checksums_of_bundled_files_are_in_readme_of_assets() -> None:
     readme = (MOBILE.parent / "README.md").read_text()
     for file in MOBILE.parent.iterdir():
         if file.suffix in {".pb", ".jpg"}:
             assert f"`{file.name}`" in readme
             assert hashlib.sha256(file.read_bytes()).hexdigest() in readme
-    assert all(len(model.sha512) == 128 and len(model.archive_md5) == 32 for model in weights.MODELS.values())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_known_model_has_checksums_of_full_length(name: str) -> None:
+    assert len(MODELS[name].sha512) == 128
+    assert len(MODELS[name].archive_md5) == 32

@@ -1,4 +1,4 @@
-"""The passes that free the size, on tiny graphs: the same result, and one for other sizes too."""
+"""The passes for any input size, on small graphs: the same output, and one for other sizes too."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import sizes
+from core.graph.passes import dynamic_size
 from core.tensorflow import tf
-from tests.support.tiny_graphs import RANDOM, build, depthwise, full, normal, rewritten, run
+from tests.support.tiny_graphs import RANDOM, assert_same_output, build, depthwise, full, normal, rewritten, run
 
 
 def atrous(convolution: Callable[..., Any], kernel: Any, dilation: int, size: int) -> Callable[[Any], Any]:
-    """A dilated convolution as TensorFlow 1 wrote it, with constants for an input of `size` x `size`."""
-    reach = dilation * (int(kernel.shape[0]) - 1)
-    extra = -(size + reach) % dilation
-    before, after = reach // 2, reach - reach // 2 + extra
+    """Return a dilated convolution as TensorFlow 1 wrote it, with constants for an input of `size` x `size`."""
+    total = dilation * (int(kernel.shape[0]) - 1)
+    missing = -(size + total) % dilation
+    before, after = total // 2, total - total // 2 + missing
 
     def model(x: Any) -> Any:
-        scattered = tf.space_to_batch(x, [dilation, dilation], [[before, after], [before, after]])
-        return tf.batch_to_space(convolution(scattered, kernel), [dilation, dilation], [[0, extra], [0, extra]])
+        batches = tf.space_to_batch(x, [dilation, dilation], [[before, after], [before, after]])
+        return tf.batch_to_space(convolution(batches, kernel), [dilation, dilation], [[0, missing], [0, missing]])
 
     return model
 
@@ -29,33 +29,32 @@ def atrous(convolution: Callable[..., Any], kernel: Any, dilation: int, size: in
 @pytest.mark.parametrize(
     ("convolution", "kernel"), [(depthwise, (3, 3, 4, 2)), (full, (3, 3, 4, 5)), (full, (5, 5, 4, 2))]
 )
-def test_dilate(convolution: Callable[..., Any], kernel: tuple[int, ...], size: int, dilation: int) -> None:
+def test_dilate_makes_a_dilated_convolution_for_any_size(
+    convolution: Callable[..., Any], kernel: tuple[int, ...], size: int, dilation: int
+) -> None:
     before = build(atrous(convolution, normal(*kernel), dilation, size))
-    after, operations = rewritten(sizes.dilate, before)
+    after, operations = rewritten(dynamic_size.dilate, before)
     assert "SpaceToBatchND" not in operations
     assert "BatchToSpaceND" not in operations
-    image = RANDOM.normal(size=(1, size, size, 4))
-    np.testing.assert_allclose(run(after, image), run(before, image), atol=1e-5)
-    # The constants held for one size; the dilated convolution takes any.
+    assert_same_output(after, before, size, rtol=1e-7)
     assert run(after, RANDOM.normal(size=(1, 7, 9, 4))).shape[1:3] == (7, 9)
 
 
-def test_dilate_leaves_other_paddings_alone() -> None:
-    def cropped_in_front(x: Any) -> Any:
-        scattered = tf.space_to_batch(x, [2, 2], [[3, 2], [3, 2]])
-        return tf.batch_to_space(depthwise(scattered, normal(3, 3, 4, 1)), [2, 2], [[1, 0], [1, 0]])
+def test_dilate_with_other_paddings_keeps_space_to_batch() -> None:
+    def cropped_on_top_and_left(x: Any) -> Any:
+        batches = tf.space_to_batch(x, [2, 2], [[3, 2], [3, 2]])
+        return tf.batch_to_space(depthwise(batches, normal(3, 3, 4, 1)), [2, 2], [[1, 0], [1, 0]])
 
-    _, operations = rewritten(sizes.dilate, build(cropped_in_front))
+    _, operations = rewritten(dynamic_size.dilate, build(cropped_on_top_and_left))
     assert "SpaceToBatchND" in operations
 
 
-def test_dilate_keeps_large_dilations_apart_and_frees_their_size() -> None:
+def test_dilate_with_large_dilation_keeps_space_to_batch_for_any_size() -> None:
     kernel = normal(3, 3, 4, 1)
     before = build(atrous(depthwise, kernel, 12, 17))
-    after, operations = rewritten(sizes.dilate, before)
+    after, operations = rewritten(dynamic_size.dilate, before)
     assert operations.count("SpaceToBatchND") == 1
-    image = RANDOM.normal(size=(1, 17, 17, 4))
-    np.testing.assert_allclose(run(after, image), run(before, image), atol=1e-5)
+    assert_same_output(after, before, 17, rtol=1e-7)
     for height, width in ((9, 33), (1, 1), (24, 25)):
         other = RANDOM.normal(size=(1, height, width, 4))
         expected = tf.nn.depthwise_conv2d(other.astype(np.float32), kernel, [1, 1, 1, 1], "SAME", dilations=[12, 12])
@@ -64,40 +63,37 @@ def test_dilate_keeps_large_dilations_apart_and_frees_their_size() -> None:
 
 @pytest.mark.parametrize("size", [9, 33])
 @pytest.mark.parametrize(("before", "after", "absorbed"), [(1, 1, True), (0, 2, False)])
-def test_absorb_pads(size: int, before: int, after: int, absorbed: bool) -> None:
+def test_absorb_pads_removes_only_pads_equal_on_both_sides(size: int, before: int, after: int, absorbed: bool) -> None:
     kernel = normal(3, 3, 4, 5)
 
     def model(x: Any) -> Any:
-        around = [before, after]
-        return tf.nn.conv2d(tf.pad(x, [[0, 0], around, around, [0, 0]]), kernel, 2, "VALID")
+        padding = [before, after]
+        return tf.nn.conv2d(tf.pad(x, [[0, 0], padding, padding, [0, 0]]), kernel, 2, "VALID")
 
     graph_def = build(model)
-    simplified, operations = rewritten(sizes.absorb_pads, graph_def)
+    simplified, operations = rewritten(dynamic_size.absorb_pads, graph_def)
     assert ("Pad" in operations) != absorbed
-    image = RANDOM.normal(size=(1, size, size, 4))
-    np.testing.assert_allclose(run(simplified, image), run(graph_def, image), atol=1e-5)
+    assert_same_output(simplified, graph_def, size, rtol=1e-7)
 
 
-def test_follow_low_level_size() -> None:
+def test_resize_to_skip_features_follows_the_input_size() -> None:
     def decoder(x: Any) -> Any:
         coarse = tf.nn.avg_pool2d(x, 1, 2, "SAME")
-        finer = tf.compat.v1.image.resize_bilinear(coarse, [9, 9], align_corners=True)
-        return tf.concat([finer, tf.nn.relu(x)], 3)
+        upsampled = tf.compat.v1.image.resize_bilinear(coarse, [9, 9], align_corners=True)
+        return tf.concat([upsampled, tf.nn.relu(x)], 3)
 
     before = build(decoder)
-    after, _ = rewritten(sizes.resize_to_skip_features, before)
-    image = RANDOM.normal(size=(1, 9, 9, 4))
-    np.testing.assert_array_equal(run(after, image), run(before, image))
+    after, _ = rewritten(dynamic_size.resize_to_skip_features, before)
+    assert_same_output(after, before, 9, rtol=0, atol=0)
     assert run(after, RANDOM.normal(size=(1, 5, 17, 4))).shape == (1, 5, 17, 8)
 
 
-def test_gather_late() -> None:
-    scattered = atrous(depthwise, normal(3, 3, 4, 1), 6, 13)
+def test_move_batch_to_space_down_passes_pixelwise_operations() -> None:
+    convolution = atrous(depthwise, normal(3, 3, 4, 1), 6, 13)
     scale, shift = normal(4), normal(4)
-    before = build(lambda x: tf.nn.relu(tf.nn.bias_add(scattered(x) * scale, shift)) * 2.0)
-    after, operations = rewritten(sizes.move_batch_to_space_down, before)
+    before = build(lambda x: tf.nn.relu(tf.nn.bias_add(convolution(x) * scale, shift)) * 2.0)
+    after, operations = rewritten(dynamic_size.move_batch_to_space_down, before)
     assert operations.count("BatchToSpaceND") == 1
-    [gather] = (node for node in after.node if node.op == "BatchToSpaceND")
-    assert gather.input[0] == "Relu"  # the last multiplication is by a scalar, which is no vector of channels
-    image = RANDOM.normal(size=(1, 13, 13, 4))
-    np.testing.assert_allclose(run(after, image), run(before, image), atol=1e-5)
+    [batch_to_space] = (node for node in after.node if node.op == "BatchToSpaceND")
+    assert batch_to_space.input[0] == "Relu"  # the next operation multiplies by a scalar, not by one number per channel
+    assert_same_output(after, before, 13, rtol=1e-7)

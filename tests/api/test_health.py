@@ -1,0 +1,32 @@
+"""The probes /health/live and /health/ready."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from core.model import ModelWrapper
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_of_ready_model_returns_ok(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.get_json()) == (200, {"status": "ok"})
+
+
+def test_health_of_loading_model_is_live_and_not_ready(loading_app: Flask) -> None:
+    client = loading_app.test_client()
+    assert client.get("/health/live").status_code == 200
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.get_json() == {"message": "the model is still loading"}
+
+
+def test_health_of_broken_session_is_live_and_says_why_it_is_not_ready(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ModelWrapper, "broken", "the session fails at every image")
+    assert client.get("/health/live").status_code == 200
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.get_json() == {"message": "the session fails at every image"}

@@ -1,0 +1,32 @@
+"""GET /model/metadata and GET /model/labels."""
+
+import hashlib
+
+from flask.testing import FlaskClient
+
+from core.labels import LABELS
+from core.weights.registry import MOBILE
+
+
+def test_metadata_has_description_of_original_service_and_what_is_served(client: FlaskClient) -> None:
+    assert client.get("/model/metadata").get_json() == {
+        "id": "max-image-segmenter",
+        "name": "MAX Image Segmenter",
+        "description": "DeepLab TensorFlow model for semantic image segmentation, trained on VOCO 2012",
+        "type": "Object Detection",
+        "license": "Apache v2",
+        "source": "https://developer.ibm.com/exchanges/models/all/max-image-segmenter",
+        "serving": {
+            "model_type": "mobile",
+            "backbone": "MobileNetV2",
+            "image_size": 513,
+            "canvas": "fit",
+            "precision": "float32",
+            "num_classes": 21,
+            "graph_sha256": hashlib.sha256(MOBILE.read_bytes()).hexdigest(),
+        },
+    }
+
+
+def test_labels_are_classes_of_model_by_id(client: FlaskClient) -> None:
+    assert client.get("/model/labels").get_json() == [{"id": id_, "name": name} for id_, name in enumerate(LABELS)]

@@ -1,0 +1,78 @@
+"""The Swagger description, and that it agrees with the responses."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api import schemas
+from tests.support.application import predict
+
+
+@pytest.fixture(scope="module")
+def spec(app: Flask) -> dict[str, Any]:
+    """The document /swagger.json."""
+    document: dict[str, Any] = app.test_client().get("/swagger.json").get_json()
+    return document
+
+
+def test_swagger_ui_loads_files_of_this_service_only(client: FlaskClient) -> None:
+    page = client.get("/").get_data(as_text=True)
+    assert "MAX Image Segmenter" in page
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert links
+    for link in links:
+        assert link.startswith("/swaggerui/"), link
+        with client.get(link) as response:
+            assert response.status_code == 200
+
+
+def test_swagger_documents_every_route(spec: dict[str, Any]) -> None:
+    assert spec["info"]["title"] == "MAX Image Segmenter"
+    assert set(spec["paths"]) == {
+        "/model/predict",
+        "/model/metadata",
+        "/model/labels",
+        "/health/live",
+        "/health/ready",
+    }
+
+
+def test_swagger_documents_every_parameter_and_status_of_predict(spec: dict[str, Any]) -> None:
+    post = spec["paths"]["/model/predict"]["post"]
+    parameters = {parameter["name"]: parameter for parameter in post["parameters"]}
+    assert set(parameters) == {*schemas.PARAMETERS, "image"}
+    assert parameters["image"]["type"] == "file"
+    assert parameters["image"]["required"]
+    assert parameters["output"]["enum"] == ["map", "objects", "mask", "overlay", "cutout"]
+    assert parameters["size"]["enum"] == ["model", "original"]
+    assert post["produces"] == ["application/json", "image/png", "image/jpeg"]
+    assert parameters["output"]["in"] == "query"
+    assert post["consumes"] == ["multipart/form-data"]
+    assert set(post["responses"]) == {"200", "400", "408", "413", "414", "415", "503"}
+
+
+def test_swagger_parameter_classes_lists_classes_of_model(app: Flask, spec: dict[str, Any]) -> None:
+    parameters = spec["paths"]["/model/predict"]["post"]["parameters"]
+    [classes] = [parameter for parameter in parameters if parameter["name"] == "classes"]
+    assert classes["description"].endswith(f"The classes: {', '.join(app.extensions['model'].labels)}")
+
+
+def test_swagger_model_serving_has_keys_of_model_serving(app: Flask) -> None:
+    assert list(schemas.serving) == list(app.extensions["model"].serving)
+
+
+@pytest.mark.parametrize("path", ["/model/metadata", "/model/labels", "/nope"])
+def test_swagger_model_has_keys_of_response(client: FlaskClient, path: str) -> None:
+    model = {"/model/metadata": schemas.metadata, "/model/labels": schemas.label, "/nope": schemas.error}[path]
+    body = client.get(path).get_json()
+    assert set(body[0] if isinstance(body, list) else body) == set(model)
+
+
+def test_swagger_model_segmentation_has_keys_of_both_json_outputs(client: FlaskClient) -> None:
+    map_, objects = (predict(client, f"?output={output}").get_json() for output in ("map", "objects"))
+    assert set(map_) | set(objects) == set(schemas.segmentation)
+    assert set(objects["objects"][0]) == set(schemas.segmented_object)
+    assert set(objects["objects"][0]["rle"]) == set(schemas.run_lengths)

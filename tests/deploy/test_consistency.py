@@ -1,0 +1,88 @@
+"""The files of deploy/ agree with each other."""
+
+import json
+
+import pytest
+import yaml
+
+from config import Settings
+from tests.support.manifests import DEPLOY, FOLDERS, KSERVE, KSERVE_FIELDS, compose, container, find, pod, rendered
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
+def test_selectors_match_only_pods_of_their_model(folder: str) -> None:
+    labels = find("Deployment", folder)["spec"]["template"]["metadata"]["labels"]
+    assert labels["app.kubernetes.io/instance"] == ("full" if folder == "overlays/full" else "mobile")
+    [spread] = pod(folder)["topologySpreadConstraints"]
+    selectors = [
+        find("Deployment", folder)["spec"]["selector"]["matchLabels"],
+        find("Service", folder)["spec"]["selector"],
+        find("PodDisruptionBudget", folder)["spec"]["selector"]["matchLabels"],
+        find("NetworkPolicy", folder)["spec"]["podSelector"]["matchLabels"],
+        spread["labelSelector"]["matchLabels"],
+    ]
+    assert selectors == [labels] * 5
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
+def test_autoscaler_scales_the_deployment(folder: str) -> None:
+    target = find("HorizontalPodAutoscaler", folder)["spec"]["scaleTargetRef"]
+    assert target["name"] == find("Deployment", folder)["metadata"]["name"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_container_reads_config_map_of_its_folder(folder: str) -> None:
+    [source] = container(folder)["envFrom"]
+    names = {manifest["metadata"]["name"] for manifest in rendered(folder) if manifest["kind"] == "ConfigMap"}
+    assert source["configMapRef"]["name"] in names
+
+
+def test_kserve_pod_equals_pod_of_base() -> None:
+    expected = {name: value for name, value in pod().items() if name != "topologySpreadConstraints"}
+    expected["containers"] = [container() | {"name": "kserve-container"}]
+    assert pod(KSERVE) == expected
+
+
+def test_kserve_updates_and_scales_like_base() -> None:
+    predictor = find("InferenceService", KSERVE)["spec"]["predictor"]
+    scaler = find("HorizontalPodAutoscaler")["spec"]
+    [metric] = scaler["metrics"]
+    assert {name: predictor[name] for name in KSERVE_FIELDS} == {
+        "minReplicas": scaler["minReplicas"],
+        "maxReplicas": scaler["maxReplicas"],
+        "scaleMetric": metric["resource"]["name"],
+        "scaleTarget": metric["resource"]["target"]["averageUtilization"],
+        "deploymentStrategy": find("Deployment")["spec"]["strategy"],
+    }
+
+
+@pytest.mark.parametrize("folder", ["overlays/monitoring", "overlays/full"])
+def test_service_monitor_selects_service(folder: str) -> None:
+    monitor = find("ServiceMonitor", "overlays/monitoring")["spec"]
+    service = find("Service", folder)
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert [endpoint["port"] for endpoint in monitor["endpoints"]] == [service["spec"]["ports"][0]["name"]]
+
+
+def test_prometheus_of_compose_scrapes_the_service() -> None:
+    [job] = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]
+    [target] = job["static_configs"][0]["targets"]
+    assert target == f"segmenter:{Settings().port}"
+    assert target.split(":")[0] in compose()["services"]
+
+
+def test_grafana_of_compose_reads_prometheus_and_loads_the_dashboard() -> None:
+    services = compose()["services"]
+    [source] = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yaml").read_text())["datasources"]
+    assert source["url"].startswith("http://prometheus:")
+    assert "prometheus" in services
+    [provider] = yaml.safe_load((DEPLOY / "grafana/provisioning/dashboards/segmenter.yaml").read_text())["providers"]
+    mounts = {path: host for host, path, _ in (v.split(":") for v in services["grafana"]["volumes"] if v[0] == ".")}
+    assert mounts[f"{provider['options']['path']}/segmenter.json"] == "./grafana/dashboard.json"
+    for host in mounts.values():
+        assert (DEPLOY / host).exists()
+
+
+def test_grafana_config_map_holds_the_dashboard() -> None:
+    data = find("ConfigMap", "../grafana")["data"]
+    assert json.loads(data["dashboard.json"])["title"] == "Segmenter"

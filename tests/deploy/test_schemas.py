@@ -1,0 +1,91 @@
+"""The files of deploy/ are valid for Kubernetes and Compose, and its documents name existing files."""
+
+import re
+import shutil
+from pathlib import Path
+
+import compose_spec
+import jsonschema
+import pytest
+import yaml
+
+from segmenter import __version__
+from tests.support.manifests import (
+    DEPLOY,
+    FOLDERS,
+    KSERVE,
+    KUBERNETES,
+    VERSIONS,
+    compose,
+    container,
+    find,
+    render,
+    rendered,
+    validate,
+)
+from tests.support.paths import ROOT
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_manifests_are_valid_for_kubernetes(folder: str, version: str) -> None:
+    for manifest in rendered(folder):
+        validate(manifest, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_namespace_is_valid_and_used_by_all_manifests(version: str) -> None:
+    namespace = yaml.safe_load((KUBERNETES / "namespace.yaml").read_text())
+    validate(namespace, version)
+    for folder in FOLDERS:
+        names = {m["metadata"].get("namespace") for m in rendered(folder)}
+        assert names == {namespace["metadata"]["name"]}, folder
+
+
+def test_manifest_folders_are_all_tested() -> None:
+    found = {str(file.parent.relative_to(KUBERNETES)) for file in KUBERNETES.rglob("kustomization.yaml")}
+    assert found - {"settings"} == set(FOLDERS)
+
+
+@pytest.mark.parametrize(("kind", "folder"), [("Deployment", "base"), ("InferenceService", KSERVE)])
+def test_validation_of_misspelt_pod_field_fails(kind: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(container(folder)["readinessProbe"], "perodSeconds", 5)
+    with pytest.raises(jsonschema.ValidationError, match="perodSeconds"):
+        validate(find(kind, folder), VERSIONS[-1])
+
+
+def test_validation_of_misspelt_service_monitor_field_fails() -> None:
+    monitor = find("ServiceMonitor", "overlays/monitoring")
+    misspelt = monitor | {"spec": monitor["spec"] | {"endpoint": []}}
+    with pytest.raises(jsonschema.ValidationError, match="endpoint"):
+        validate(misspelt, VERSIONS[-1])
+
+
+def test_compose_file_is_valid() -> None:
+    assert set(compose()["services"]) == {"segmenter", "prometheus", "grafana"}
+
+
+def test_validation_of_misspelt_compose_field_fails() -> None:
+    misspelt = (DEPLOY / "compose.yaml").read_text().replace("read_only:", "readonly:")
+    with pytest.raises(ValueError, match="readonly"):
+        compose_spec.PyOptions(apply_merge=True).from_yaml(misspelt)
+
+
+def test_kustomization_of_readme_sets_image(tmp_path: Path) -> None:
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+    [example] = re.findall(r"```yaml\n(.*?)```", (KUBERNETES / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "kustomization.yaml").write_text(example)
+    [deployment] = [m for m in render(tmp_path) if m["kind"] == "Deployment"]
+    [only] = deployment["spec"]["template"]["spec"]["containers"]
+    assert only["image"] == f"registry.example.com/max-image-segmenter:{__version__}"
+
+
+@pytest.mark.parametrize("readme", [DEPLOY / "README.md", KUBERNETES / "README.md"], ids=["deploy", "kubernetes"])
+def test_readme_names_existing_files_and_make_targets(readme: Path) -> None:
+    text = readme.read_text()
+    for path in re.findall(r"\bdeploy/[\w./-]*\w", text):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"\]\(([\w./-]+)\)", text):
+        assert (readme.parent / path).exists(), path
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([\w-]+)", text)) <= targets

@@ -1,0 +1,168 @@
+"""The import rule of docs/architecture.md, as functions that find violations in a tree of modules.
+
+Each module imports only modules below it, and only its own third-party packages. The rule holds for every import
+statement, also in functions and under TYPE_CHECKING: a type that a lower module needs belongs into a lower module.
+"""
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+
+from tests.support.imports import Tree
+from tests.support.paths import ROOT
+
+PRODUCT_NAMES = ("app", "server", "api", "segmenter", "config", "core", "commands", "cli")
+# Importable folders that are no part of the product.
+DEVELOPMENT_NAMES = ("assets", "benchmarks", "docs", "fuzz", "tests")
+PRODUCT = Tree(ROOT, PRODUCT_NAMES)
+ALL = Tree(ROOT, PRODUCT_NAMES + DEVELOPMENT_NAMES)
+
+# What each top-level module or package may import of the product.
+ALLOWED = {
+    "core": {"core"},
+    "config": {"core"},
+    "segmenter": {"core", "config"},
+    "api": {"core", "config", "segmenter", "api"},
+    "server": {"core", "config", "segmenter", "api", "server"},
+    "app": {"core", "config", "segmenter", "api", "server"},
+    "commands": {"core", "config", "segmenter", "commands"},
+    "cli": {"commands"},
+}
+# The modules and packages of core, from bottom to top. A module imports only from lower groups and from its own
+# package; the modules of the lowest and of the highest group may import each other, without cycles.
+CORE = [
+    {"errors", "types", "labels", "tensorflow"},
+    {"image"},
+    {"weights"},
+    {"graph"},
+    {"runtime"},
+    {"output"},
+    {"model", "evaluation"},
+]
+# The only modules and packages that may import a third-party package.
+IMPORTERS = {
+    "tensorflow": {"core.tensorflow"},
+    "flask": {"api", "server", "app"},
+    "flask_restx": {"api"},
+    "flask_cors": {"api"},
+    "werkzeug": {"api", "server"},
+    "prometheus_client": {"api"},
+    # api.errors returns 400 and 413 for the parse errors that gunicorn raises when Flask reads a request body.
+    "gunicorn": {"server", "api.errors"},
+    "click": {"commands", "cli"},
+    "ray": {"commands.batch"},
+    "pyarrow": {"commands.batch"},
+    "fsspec": {"commands.batch"},
+}
+# The modules that may use the environment. config reads the settings. TensorFlow and Ray have options that exist only
+# as environment variables, which must be set before the import of TensorFlow and the start of Ray.
+ENVIRONMENT = {"config", "core.tensorflow", "commands.batch.cluster"}
+# Names with an underscore that are documented as public: os._exit() and the methods of named tuples.
+PUBLIC_UNDERSCORE = {"_exit", "_asdict", "_fields", "_make", "_replace"}
+# gunicorn has no public name for the value with which a thread hands an idle connection back to the main loop.
+PRIVATE = {("server.run", "gthread._DEFER")}
+
+
+def layer_violations(tree: Tree) -> Iterator[str]:
+    """Yield a line for each import of a top-level module or package that the importer may not import."""
+    for found in tree.imports:
+        allowed = ALLOWED[found.importer.partition(".")[0]]
+        if found.package in DEVELOPMENT_NAMES:
+            yield f"{found}; rule: the product imports none of {', '.join(DEVELOPMENT_NAMES)}"
+        elif found.package in ALLOWED and found.package not in allowed:
+            yield f"{found}; rule: {found.importer} imports only {', '.join(sorted(allowed))}"
+
+
+def core_violations(tree: Tree) -> Iterator[str]:
+    """Yield a line for each import in core that does not lead to a lower group or into the same package."""
+    rank = {name: number for number, names in enumerate(CORE) for name in names}
+    single = CORE[0] | CORE[-1]
+    for found in tree.imports:
+        if found.importer.startswith("core.") and found.imported.startswith("core."):
+            importer, imported = found.importer.split(".")[1], found.imported.split(".")[1]
+            same = importer == imported or (rank[importer] == rank[imported] and {importer, imported} <= single)
+            if rank[imported] >= rank[importer] and not same:
+                order = " < ".join("/".join(sorted(names)) for names in CORE)
+                yield f"{found}; rule: core.{importer} imports only lower packages of {order}"
+
+
+def third_party_violations(tree: Tree) -> Iterator[str]:
+    """Yield a line for each import of a third-party package by a module that may not import it."""
+    for found in tree.imports:
+        importers = IMPORTERS.get(found.package)
+        if importers is not None and found.imported not in tree.modules and not is_in(found.importer, importers):
+            yield f"{found}; rule: only {', '.join(sorted(importers))} may import {found.package}"
+
+
+def environment_violations(tree: Tree) -> Iterator[str]:
+    """Yield a line for each use of os.environ, os.getenv() and so on in a module that may not use the environment."""
+    names = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+    rule = f"rule: only {', '.join(sorted(ENVIRONMENT))} use the environment"
+    for module, file in tree.modules.items():
+        if module in ENVIRONMENT:
+            continue
+        for node in ast.walk(tree.parse(file)):
+            if isinstance(node, ast.Attribute) and node.attr in names and first_name(node.value) == "os":
+                yield f"{file}:{node.lineno}: {module} uses os.{node.attr}; {rule}"
+    for found in tree.imports:
+        if found.imported == "os" and found.name in names and found.importer not in ENVIRONMENT:
+            yield f"{found}.{found.name}; {rule}"
+
+
+def development_violations(tree: Tree) -> Iterator[str]:
+    """Yield a line for each import of a test module by benchmarks, fuzzers, documents, assets or tests.support."""
+    for found in tree.imports:
+        outside = not is_in(found.importer, {"tests"}) or is_in(found.importer, {"tests.support"})
+        if outside and found.package == "tests" and not is_in(found.imported, {"tests.support"}):
+            yield f"{found}; rule: only tests import tests; tests.support is for benchmarks and fuzzers, too"
+
+
+def private_violations(tree: Tree) -> Iterator[str]:
+    """Yield a line for each imported name, and each attribute of something imported, that starts with an underscore."""
+    rule = "rule: names that start with an underscore belong to their module"
+    for found in tree.imports:
+        parts = [*found.imported.split("."), found.name]
+        if any(is_private(part) for part in parts) and found.imported != "__future__":
+            yield f"{found} {found.name}; {rule}"
+    for module, file in tree.modules.items():
+        imported = {found.variable for found in tree.imports if found.importer == module}
+        for node in ast.walk(tree.parse(file)):
+            if isinstance(node, ast.Attribute) and is_private(node.attr) and first_name(node.value) in imported:
+                used = ast.unparse(node)
+                if (module, used) not in PRIVATE:
+                    yield f"{file}:{node.lineno}: {module} uses {used}; {rule}"
+
+
+def cycle_violations(tree: Tree) -> Iterator[str]:
+    """Yield a line that names the modules of an import cycle, if there is one."""
+    if cycle := tree.cycle():
+        for importer, imported in pairwise(cycle):
+            found = next(i for i in tree.imports if (i.importer, i.imported) == (importer, imported))
+            yield f"{found}; rule: no import cycles, and this is one: {' -> '.join(cycle)}"
+
+
+def is_in(module: str, packages: Iterable[str]) -> bool:
+    """Return whether `module` is one of `packages`, or inside one."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__") and name not in PUBLIC_UNDERSCORE
+
+
+def first_name(node: ast.expr) -> str:
+    """Return the first name of a chain of attributes such as `a.b.c`; "" for other expressions."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+Check = Callable[[Tree], Iterator[str]]
+CHECKS: list[Check] = [
+    layer_violations,
+    core_violations,
+    third_party_violations,
+    environment_violations,
+    private_violations,
+    cycle_violations,
+]
