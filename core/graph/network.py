@@ -18,7 +18,7 @@ class Network:
     `graph_def` has two parts. The backbone maps the node `canvas`, float32 [1, 8 h + 1, 8 w + 1, 3], to the node
     `features`, float32 [1, h + 1, w + 1, channels], and to the nodes `skip_inputs`: further tensors that the head
     reads, such as a decoder's skip features and their size. The head maps these and the input `pooled`, float32
-    [1, 1, 1, channels], the mean of the features, to the node `logits`, float32 [1, rows, columns, classes].
+    [1, 1, 1, channels], the image pooling, to the node `logits`, float32 [1, rows, columns, classes].
 
     The canvas holds a pixel value x in 0..255 as x * `scale` + `offset`, and padding as `padding`. The graph was
     exported for a square canvas of `side` pixels a side. `pointwise_head` tells whether all convolutions of the head

@@ -19,7 +19,7 @@ from core.graph.passes import PASSES
 from core.graph.passes.pointwise import pointwise_kernel
 from core.tensorflow import tf
 
-# Operations that a constant can bind to one size of the canvas. The passes must have made each size a computed one.
+# Operations that a constant can bind to one canvas size. After the passes, their sizes must be computed.
 SIZE_BOUND = ("SpaceToBatchND", "BatchToSpaceND", "ResizeBilinear", "AvgPool", "Placeholder")
 
 

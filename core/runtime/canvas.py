@@ -41,7 +41,7 @@ def segment(
 
 
 def count_cells(pixels: Tensor, stride: int = OUTPUT_STRIDE) -> Tensor:
-    """Return how many cells cover `pixels` pixels: one at every `stride`-th pixel, and one at or after the last."""
+    """Return how many cells cover `pixels` pixels: one every `stride` pixels, the last at or after the last pixel."""
     return (pixels + stride - 2) // stride + 1
 
 

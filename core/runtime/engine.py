@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 class Engine:
     """Segments images with `graph`. Several threads may use one engine at once; they share its CPU threads.
 
-    If the optimizer does not know the structure of the graph, or without `optimized`, the engine runs the unmodified
-    graph; of `options` only `threads` counts then. TensorFlow has one pool of CPU threads for all sessions of a
+    The engine runs the unmodified graph if `optimized` is false, or if the optimizer does not know the structure of the
+    graph. Of `options`, only `threads` counts then. TensorFlow has one pool of CPU threads for all sessions of a
     process; the first session sets its size.
     """
 
@@ -77,9 +77,7 @@ def _optimize(graph: Graph, config: Any) -> Network | None:
     try:
         return optimize(graph, config)
     except UnknownStructure as error:
-        logger.warning(
-            "%s: running the unmodified graph, which is slower and takes no image larger than its own canvas", error
-        )
+        logger.warning("%s: running the unmodified graph, slower and only up to its own canvas size", error)
         return None
 
 

@@ -1,194 +1,196 @@
-"""How the server treats clients that are slow, silent, gone or that never close, and what it says of itself."""
+"""The server with many, slow, silent and disconnected clients, with malformed requests, and its end."""
 
 import re
+import select
 import socket
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
-from io import BytesIO
+from contextlib import ExitStack, suppress
+from http import HTTPStatus
+from http.client import BadStatusLine
 from pathlib import Path
 
-import numpy as np
 import pytest
 import requests
-from PIL import Image
 
 from server.deadlines import LINGER
-from tests.support.http_client import exchange, form, post, send_raw
-from tests.support.paths import ASTRONAUT, CHELSEA
-from tests.support.service import ServiceProcess, running_service
+from server.run import SPARE_THREADS
+from tests.server.test_admission import damaged_heads
+from tests.support.bad_input import REQUESTS
+from tests.support.blockable_service import BlockableService, blockable_service
+from tests.support.http_client import connect, exchange, form, get, post, received, send_raw
+from tests.support.paths import CHELSEA
+from tests.support.service import TIMEOUT, ServiceProcess, wait_for
 
-TIMEOUT = 2
-
-
-@pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """A service that waits for nobody longer than two seconds."""
-    with running_service(log=tmp_path_factory.mktemp("hasty") / "log", REQUEST_TIMEOUT=str(TIMEOUT)) as service:
-        yield service
-        assert service.stop() == 0
-
-
-def connect(service: ServiceProcess) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", service.port), timeout=30)
+PHOTO = CHELSEA.read_bytes()
+# The settings QUEUE_SIZE of the service and THREADS // 2, at least 2.
+QUEUE_SIZE, WORKERS = 8, 2
+GONE = 'segmenter_requests_total{method="POST",path="/model/predict",status="499"}'
 
 
-def until_closed(connection: socket.socket) -> tuple[bytes, float]:
-    """Return all that comes on `connection`, and the seconds until the other side closes it."""
-    began, answer = time.monotonic(), b""
-    while data := connection.recv(65536):
-        answer += data
-    return answer, time.monotonic() - began
+def is_open(connection: socket.socket) -> bool:
+    """Return whether the service has neither closed the connection nor sent anything on it."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return not poll.poll(0)
 
 
-def metric(service: ServiceProcess, name: str) -> float:
-    """Return the sum of the series of `name`, which may have labels."""
-    text = requests.get(f"{service.url}/metrics", timeout=10).text
-    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+def fill_queue(service: ServiceProcess, connections: ExitStack, count: int = QUEUE_SIZE) -> list[socket.socket]:
+    """Send `count` predict requests to a blocked service, and return their connections when all have been admitted."""
+    filled = [connections.enter_context(connect(service)) for _ in range(count)]
+    for connection in filled:
+        connection.sendall(post(form(PHOTO), "/model/predict", "Connection: close"))
+    wait_for(lambda: service.metric("segmenter_queue_requests") == count)
+    return filled
 
 
-def test_a_head_that_does_not_come_is_not_waited_for(hasty: ServiceProcess) -> None:
-    with closing(connect(hasty)) as connection:
-        connection.sendall(b"POST /model/predict HTTP/1.1\r\nHost")
-        answer, seconds = until_closed(connection)
-    assert answer == b""
-    assert TIMEOUT - 0.5 < seconds < TIMEOUT + LINGER + 2
-
-
-def test_a_body_that_does_not_come_is_408(hasty: ServiceProcess) -> None:
-    with closing(connect(hasty)) as connection:
-        connection.sendall(post(form(CHELSEA.read_bytes())[:1000], length=40_000))
-        answer, seconds = until_closed(connection)
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b'{"message":"the request did not come whole within REQUEST_TIMEOUT' in answer
-    assert TIMEOUT - 0.5 < seconds < TIMEOUT + LINGER + 2
-
-
-def test_a_byte_now_and_then_does_not_extend_the_time(hasty: ServiceProcess) -> None:
-    with closing(connect(hasty)) as connection:
-        began = time.monotonic()
-        connection.sendall(b"GET /health/live HTTP/1.1\r\nA: ")
-        with suppress(ConnectionError):
-            while time.monotonic() < began + 30:
-                connection.sendall(b"a")
-                time.sleep(0.1)
-        assert time.monotonic() < began + TIMEOUT + LINGER + 2
-
-
-def test_a_body_that_ends_early_is_400(hasty: ServiceProcess) -> None:
-    answer = send_raw(hasty, b"Content-Type: text/plain\r\nContent-Length: 50\r\n\r\nshort")
-    assert answer.status_code == 400
-    assert "ended early" in answer.json()["message"] or "'image' is missing" in answer.json()["message"]
-
-
-def test_an_answer_that_is_not_read_is_given_up(tmp_path: Path) -> None:
-    with running_service(log=tmp_path / "log", REQUEST_TIMEOUT="8") as service:
-        noise = np.random.default_rng(1).integers(0, 256, (1500, 2000, 3), np.uint8)
-        file = BytesIO()
-        Image.fromarray(noise).save(file, "JPEG")
-        with closing(connect(service)) as connection:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.sendall(post(form(file.getvalue()), "/model/predict?output=overlay&size=original"))
-            began = time.monotonic()
-            while metric(service, "segmenter_held_bytes") < 5_000_000:
-                assert time.monotonic() < began + 20
-                time.sleep(0.01)
-            while metric(service, "segmenter_held_bytes") > 0:
-                assert time.monotonic() < began + 30
-                time.sleep(0.1)
-        assert service.stop() == 0
-    assert "Traceback" not in (tmp_path / "log").read_text()
-
-
-def test_clients_that_never_close_keep_nobody_waiting(hasty: ServiceProcess) -> None:
-    with ExitStack() as open_:
-        for _ in range(30):
-            connection = open_.enter_context(closing(connect(hasty)))
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        time.sleep(0.2)
-        began = time.monotonic()
-        assert requests.get(f"{hasty.url}/health/live", timeout=30).ok
-        assert time.monotonic() - began < 0.5
-
-
-def test_silent_clients_keep_nobody_waiting(hasty: ServiceProcess) -> None:
-    with ExitStack() as open_:
-        for _ in range(900):
-            open_.enter_context(closing(connect(hasty)))
-        began = time.monotonic()
-        assert hasty.predict(CHELSEA.read_bytes()).ok
-        assert time.monotonic() - began < 2
-
-
-def test_many_slow_clients_keep_nobody_waiting(hasty: ServiceProcess) -> None:
-    with ExitStack() as open_:
-        for _ in range(200):
-            connection = open_.enter_context(closing(connect(hasty)))
-            connection.sendall(post(form(CHELSEA.read_bytes())[:20_000], length=40_000))
-        began = time.monotonic()
-        assert hasty.predict(CHELSEA.read_bytes()).ok
-        assert time.monotonic() - began < 2
-
-
-def test_an_unread_body_does_not_spoil_the_connection(hasty: ServiceProcess) -> None:
-    body = bytes(1_000_000)
-    with closing(connect(hasty)) as connection:
+def test_connection_is_kept_alive(small_service: BlockableService) -> None:
+    with connect(small_service) as connection:
         for _ in range(3):
-            answer = exchange(connection, post(body, "/nope"))
-            assert (answer.status_code, answer.headers["Connection"]) == (404, "keep-alive")
+            response = exchange(connection, get("/health/live"))
+            assert (response.status_code, response.headers["Connection"]) == (200, "keep-alive")
 
 
-def test_the_answer_to_a_far_too_large_upload_arrives(hasty: ServiceProcess) -> None:
-    with closing(connect(hasty)) as connection:
-        connection.sendall(post(b"", length=60_000_000) + bytes(60_000_000))
-        answer, _ = until_closed(connection)
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"\r\nConnection: close\r\n" in answer
+def test_predict_with_full_queue_returns_503_while_health_answers(small_service: BlockableService) -> None:
+    with ExitStack() as connections:
+        with small_service.blocked():
+            admitted = fill_queue(small_service, connections)
+            for _ in range(3):
+                response = small_service.predict(PHOTO)
+                assert response.status_code == 503
+                assert int(response.headers["Retry-After"]) > 0
+                assert "QUEUE_SIZE" in response.json()["message"]
+                for path in ("/health/live", "/health/ready"):
+                    assert requests.get(f"{small_service.url}{path}", timeout=TIMEOUT).status_code == 200
+            assert small_service.metric("segmenter_queue_waiting") == QUEUE_SIZE - WORKERS
+            assert all(is_open(connection) for connection in admitted)
+        for connection in admitted:
+            assert received(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_who_has_gone_is_not_served(service: ServiceProcess) -> None:
-    before = metric(service, 'segmenter_requests_total{method="POST",path="/model/predict",status="499"}')
-    with ExitStack() as open_:
-        for _ in range(12):  # so that there is a queue
-            connection = open_.enter_context(closing(connect(service)))
-            connection.sendall(post(form(ASTRONAUT.read_bytes())))
-        time.sleep(0.1)
-    assert service.predict(CHELSEA.read_bytes()).ok
-    after = metric(service, 'segmenter_requests_total{method="POST",path="/model/predict",status="499"}')
-    assert after > before + 5
+def test_hostile_requests_to_full_service_get_errors_and_do_no_harm(small_service: BlockableService) -> None:
+    workers = small_service.workers
+    with ExitStack() as connections, small_service.log.open() as log:
+        log.seek(0, 2)
+        with small_service.blocked():
+            admitted = fill_queue(small_service, connections)
+            for send, status, _ in REQUESTS.values():
+                assert send(small_service).status_code in {status, 503}
+            rejected = 0
+            for data in damaged_heads(500):
+                # The server may close the connection without a response to bytes that are not a request.
+                with suppress(BadStatusLine, ConnectionResetError):
+                    status = send_raw(small_service, b"", data).status_code
+                    assert status in {400, 404, 405, 408, 413, 414, 415, 431, 503, 505}
+                    rejected += status == HTTPStatus.SERVICE_UNAVAILABLE
+        for connection in admitted:
+            assert received(connection).startswith(b"HTTP/1.1 200 ")
+        assert rejected > 50
+        assert "Traceback" not in log.read()
+    assert small_service.workers == workers
+    assert small_service.predict(PHOTO).status_code == 200
 
 
-def test_no_header_of_a_clients_says_where_the_service_is(hasty: ServiceProcess) -> None:
+def test_predict_of_disconnected_client_is_never_begun(small_service: BlockableService) -> None:
+    before = small_service.metric(GONE)
+    with small_service.blocked(), ExitStack() as connections:
+        fill_queue(small_service, connections)
+    # The workers had taken the first requests already.
+    wait_for(lambda: small_service.metric(GONE) == before + QUEUE_SIZE - WORKERS)
+    assert small_service.predict(PHOTO).status_code == 200
+    assert small_service.metric(GONE) == before + QUEUE_SIZE - WORKERS
+
+
+def test_clients_that_never_close_do_not_delay_others(small_service: BlockableService) -> None:
+    clients = 2 * int(TIMEOUT / LINGER)  # more than TIMEOUT, if the server lingered for one after the other
+    with ExitStack() as connections:
+        for _ in range(clients):
+            connection = connections.enter_context(connect(small_service))
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert requests.get(f"{small_service.url}/health/live", timeout=TIMEOUT).status_code == 200
+
+
+def test_more_silent_clients_than_threads_do_not_delay_others(small_service: BlockableService) -> None:
+    with ExitStack() as connections:
+        silent = [connections.enter_context(connect(small_service)) for _ in range(SPARE_THREADS + 2 * QUEUE_SIZE)]
+        assert small_service.predict(PHOTO).status_code == 200
+        assert all(is_open(connection) for connection in silent)
+
+
+def test_slow_uploads_do_not_delay_others(small_service: BlockableService) -> None:
+    with ExitStack() as connections:
+        slow = [connections.enter_context(connect(small_service)) for _ in range(200)]
+        for connection in slow:
+            connection.sendall(post(form(PHOTO)[:20_000], length=40_000))
+        wait_for(lambda: small_service.metric("segmenter_held_bytes") > 200 * 15_000)
+        assert small_service.predict(PHOTO).status_code == 200
+        assert all(is_open(connection) for connection in slow)
+
+
+def test_body_that_ends_early_returns_400(small_service: BlockableService) -> None:
+    response = send_raw(small_service, b"Content-Type: text/plain\r\nContent-Length: 50\r\n\r\nshort")
+    assert response.status_code == 400
+    assert "ended early" in response.json()["message"] or "'image' is missing" in response.json()["message"]
+
+
+def test_connection_after_response_to_unread_body_serves_next_request(small_service: BlockableService) -> None:
+    with connect(small_service) as connection:
+        for _ in range(3):
+            response = exchange(connection, post(bytes(1_000_000), "/nope"))
+            assert (response.status_code, response.headers["Connection"]) == (404, "keep-alive")
+
+
+def test_response_to_upload_far_over_limit_arrives(small_service: BlockableService) -> None:
+    size = 20_000_000
+    with connect(small_service) as connection:
+        connection.sendall(post(b"", length=size) + bytes(size))
+        response = received(connection)
+    assert response.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nConnection: close\r\n" in response
+
+
+def test_headers_of_client_do_not_change_path_of_service(small_service: BlockableService) -> None:
     headers = {"SCRIPT_NAME": "/elsewhere", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/x"}
-    assert requests.get(f"{hasty.url}/health/live", headers=headers, timeout=10).status_code == 200
+    response = requests.get(f"{small_service.url}/health/live", headers=headers, timeout=TIMEOUT)
+    assert response.status_code == 200
 
 
-def test_errors_before_the_application_look_like_its_own(hasty: ServiceProcess) -> None:
-    for start in (b"nonsense\r\n\r\n", b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n"):
-        answer = send_raw(hasty, b"", start)
-        assert answer.status_code == 400
-        assert list(answer.json()) == ["message"]
-        assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-ID"])
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert "Server" not in answer.headers or not re.search(r"\d", answer.headers["Server"])
+@pytest.mark.parametrize("start", [b"nonsense\r\n\r\n", b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n"])
+def test_malformed_request_returns_400_in_the_form_of_the_application(
+    small_service: BlockableService, start: bytes
+) -> None:
+    response = send_raw(small_service, b"", start)
+    assert response.status_code == 400
+    assert list(response.json()) == ["message"]
+    assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert not re.search(r"\d", response.headers.get("Server", ""))
 
 
-def test_what_was_accepted_before_sigterm_is_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with running_service(log=tmp_path_factory.mktemp("stopped") / "log") as service:
-        with ExitStack() as open_:
-            open_.enter_context(closing(connect(service)))  # never says a word
-            time.sleep(0.2)
-            connections = [open_.enter_context(closing(connect(service))) for _ in range(10)]
-            for connection in connections[:5]:
-                connection.sendall(post(form(CHELSEA.read_bytes()), "/model/predict", "Connection: close"))
-            service.process.terminate()
-            time.sleep(0.3)
-            # Accepted already, and only now they ask.
-            for connection in connections[5:]:
-                connection.sendall(post(form(CHELSEA.read_bytes()), "/model/predict", "Connection: close"))
-            for connection in connections:
-                answer, _ = until_closed(connection)
-                assert answer.startswith(b"HTTP/1.1 200 ")
-        began = time.monotonic()
-        assert service.process.wait(timeout=60) == 0
-        assert time.monotonic() - began < 10
+def refuses_connections(service: ServiceProcess) -> bool:
+    """Return whether the service has closed its listening socket."""
+    try:
+        connect(service).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionError:
+        return False  # accepted by the system, and reset when the socket was closed
+    return False
+
+
+def test_sigterm_with_accepted_clients_answers_all_and_exits_with_0(tmp_path: Path) -> None:
+    with blockable_service(tmp_path, IMAGE_SIZE="65", REQUEST_TIMEOUT=str(TIMEOUT)) as service:
+        with ExitStack() as connections:
+            connections.enter_context(connect(service))  # sends no request; must not keep the service from ending
+            with service.blocked():
+                clients = fill_queue(service, connections, count=4)
+                accepted = [connections.enter_context(connect(service)) for _ in range(5)]
+                service.process.terminate()
+                wait_for(lambda: refuses_connections(service))
+                for connection in accepted:
+                    connection.sendall(post(form(PHOTO), "/model/predict", "Connection: close"))
+            for connection in clients + accepted:
+                assert received(connection).startswith(b"HTTP/1.1 200 ")
+            assert service.process.wait(TIMEOUT) == 0
+        lines = service.log.read_text().splitlines()
+    assert sum("INFO 127.0.0.1 POST /model/predict 200" in line for line in lines) == len(clients + accepted)
+    # No line is TensorFlow's, and none is a warning.
+    assert [line for line in lines if not re.match(r"\[\d{4}-\d\d-\d\d [\d:]{8} \+0000\] INFO ", line)] == []

@@ -154,6 +154,6 @@ def test_fetch_takes_a_file_and_knows_what_is_bundled(tmp_path: Path) -> None:
     assert Path(got.stdout.strip()).read_bytes() == MOBILE.read_bytes()
     wrong = fetch("full", "--from", str(ASTRONAUT), **settings)
     assert wrong.returncode == 1
-    assert "is not that of full" in wrong.stderr
+    assert "is not the graph of full" in wrong.stderr
     bad = fetch("full", **settings | {"MODEL_SHA512": "full=abc"})
     assert "MODEL_SHA512='full=abc' can't be used; allowed: full=SHA512, of 128 hexadecimal digits" in bad.stderr

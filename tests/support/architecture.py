@@ -47,7 +47,7 @@ IMPORTERS = {
     "flask_cors": {"api"},
     "werkzeug": {"api", "server"},
     "prometheus_client": {"api"},
-    # api.errors returns 400 and 413 for the parse errors that gunicorn raises when Flask reads a request body.
+    # api.errors returns 400 for the ParseException that gunicorn raises if the chunks of a request body are invalid.
     "gunicorn": {"server", "api.errors"},
     "click": {"commands", "cli"},
     "ray": {"commands.batch"},

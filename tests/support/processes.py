@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,15 +11,18 @@ from typing import Any
 
 from tests.support.paths import ROOT
 
+# A killed process can take seconds to release gigabytes of memory.
+SECONDS_TO_DIE = 30
+
 
 @contextmanager
 def process_group(
     command: Sequence[str | Path], *, cwd: Path = ROOT, seconds_to_end: float = 60, **options: Any
 ) -> Iterator["subprocess.Popen[str]"]:
-    """Run `command` in a new process group, and end the whole group afterwards.
+    """Run `command` in a new session, and end all processes of the session after the block.
 
-    The group gets SIGTERM, and SIGKILL when the command has ended or after `seconds_to_end`. `options` are those of
-    subprocess.Popen.
+    The process group of the command gets SIGTERM. When the command has ended, or after `seconds_to_end`, all processes
+    of the session get SIGKILL; Ray's are in other process groups of it. `options` are those of subprocess.Popen.
     """
     with subprocess.Popen(command, cwd=cwd, text=True, start_new_session=True, **options) as process:
         try:
@@ -30,13 +34,17 @@ def process_group(
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(seconds_to_end)
             finally:
-                kill_group(process.pid)
+                kill_session(process.pid)
 
 
-def kill_group(pid: int) -> None:
-    """Send SIGKILL to all processes of the group that `pid` leads, if any is left."""
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+def kill_session(leader: int) -> None:
+    """Send SIGKILL to all processes of the session that `leader` started; return when they have ended."""
+    deadline = time.monotonic() + SECONDS_TO_DIE
+    while (members := _session(leader)) and time.monotonic() < deadline:
+        for pid in members:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def memory_megabytes(pid: int, field: str = "VmRSS") -> float:
@@ -88,10 +96,20 @@ def _pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
+def _status() -> dict[int, list[str]]:
+    """Return the fields of /proc/PID/stat that follow the command's name: state, parent, group, session, ..."""
+    status = {pid: _read(pid, "stat").rpartition(")")[2].split() for pid in _pids()}
+    return {pid: fields for pid, fields in status.items() if fields}
+
+
 def _parents() -> dict[int, int]:
     """Return the parent of each process."""
-    status = {pid: _read(pid, "stat").rpartition(")")[2].split() for pid in _pids()}
-    return {pid: int(fields[1]) for pid, fields in status.items() if fields}
+    return {pid: int(fields[1]) for pid, fields in _status().items()}
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of the session that `leader` started, except those that have ended and wait for reaping."""
+    return [pid for pid, fields in _status().items() if int(fields[3]) == leader and fields[0] not in "ZX"]
 
 
 def _read(pid: int, name: str) -> str:

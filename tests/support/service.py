@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from tests.support.processes import children, cpu_seconds, kill_group, memory_megabytes, process_group
+from tests.support.processes import children, cpu_seconds, kill_session, memory_megabytes, process_group
 
 APP = (sys.executable, "app.py")
 # Seconds for a start, a response or a shutdown on a slow or busy machine. A healthy service needs a few.
@@ -94,7 +94,7 @@ class ServiceProcess:
 
     def kill(self) -> None:
         """Send SIGKILL to all processes of the server."""
-        kill_group(self.process.pid)
+        kill_session(self.process.pid)
         self.process.wait()
 
     def memory_megabytes(self, field: str = "VmRSS") -> float:

@@ -1,0 +1,86 @@
+"""The manifest: when its files are written, and what a later run reads from them."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from commands.batch import manifest
+from commands.batch.manifest import SCHEMA, Manifest
+from commands.batch.storage import Storage
+from core.errors import SegmenterError
+
+
+def add(to: Manifest, *numbers: int) -> None:
+    """Add a table with one row for each of `numbers`."""
+    to.add(pa.Table.from_pylist([{"path": f"{number}.jpg"} for number in numbers], SCHEMA))
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted((folder / "manifest").iterdir()) if (folder / "manifest").exists() else []
+
+
+def test_manifest_writes_a_file_after_enough_rows_and_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "ROWS", 3)
+    monkeypatch.setattr(manifest, "SECONDS", 10**6)
+    with Manifest(Storage(str(tmp_path)), {}) as kept:
+        add(kept, 0, 1)
+        assert len(files(tmp_path)) == 0
+        add(kept, 2)
+        assert len(files(tmp_path)) == 1
+        add(kept, 3)
+        assert len(files(tmp_path)) == 1
+    assert len(files(tmp_path)) == 2
+
+
+def test_manifest_writes_a_file_after_enough_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "SECONDS", 0.0)
+    with Manifest(Storage(str(tmp_path)), {}) as kept:
+        add(kept, 0)
+        assert len(files(tmp_path)) == 1
+        add(kept, 1)
+        assert len(files(tmp_path)) == 2
+
+
+def test_manifest_without_rows_writes_no_file(tmp_path: Path) -> None:
+    with Manifest(Storage(str(tmp_path)), {}):
+        pass
+    assert files(tmp_path) == []
+
+
+def test_manifest_writes_its_rows_when_the_run_is_interrupted(tmp_path: Path) -> None:
+    def run() -> None:
+        with Manifest(Storage(str(tmp_path)), {}) as kept:
+            add(kept, 0)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert len(files(tmp_path)) == 1
+
+
+def test_done_returns_the_paths_of_all_earlier_runs(tmp_path: Path) -> None:
+    target = Storage(str(tmp_path))
+    for numbers in ((0, 1), (2,)):
+        with Manifest(target, {"--output": "mask"}) as kept:
+            add(kept, *numbers)
+    done = Manifest(target, {"--output": "mask"}).done()
+    assert done.column_names == ["path"]
+    assert sorted(done["path"].to_pylist()) == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+def test_done_of_new_manifest_is_empty(tmp_path: Path) -> None:
+    assert Manifest(Storage(str(tmp_path)), {}).done().num_rows == 0
+
+
+def test_manifest_of_another_identity_raises_segmenter_error(tmp_path: Path) -> None:
+    target = Storage(str(tmp_path))
+    with Manifest(target, {"--output": "mask"}) as kept:
+        add(kept, 0)
+    with pytest.raises(SegmenterError) as caught:
+        Manifest(target, {"--output": "overlay"})
+    assert str(caught.value) == (
+        f"file://{tmp_path} was made with --output='mask', not 'overlay'; use the same value, or another folder"
+    )

@@ -1,0 +1,221 @@
+"""`cli.py batch` with real Ray: each photo is processed once, also after interrupted and killed runs.
+
+The tests block a worker at a named pipe in place of a photo, so that a run is in a known state when it is interrupted.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.dataset
+import pytest
+from PIL import Image
+
+from commands.batch.driver import TASK_SIZE
+from core.errors import SegmenterError
+from core.image.decode import read_image
+from core.model import ModelWrapper
+from core.output.encode import encode_mask
+from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
+from tests.support.processes import command_line, descendants, process_group, with_variable
+from tests.support.service import TIMEOUT, wait_for
+
+pytestmark = pytest.mark.slow
+
+BATCH = (sys.executable, str(ROOT / "cli.py"), "batch")
+# The same command, which writes the rows of each task to the manifest at once.
+BATCH_WITHOUT_DELAY = (
+    sys.executable,
+    "-c",
+    "from cli import cli; from commands.batch import manifest; manifest.SECONDS = 0; cli()",
+    "batch",
+)
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """The environment of a run, with a folder for Ray's files. Afterwards, wait until all processes of Ray have ended.
+
+    pytest's temporary folders have longer paths than Ray's sockets may have.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield os.environ | {"IMAGE_SIZE": "65", "TMPDIR": folder}
+        # Some processes of Ray end a minute after their driver was killed.
+        wait_for(lambda: not with_variable("TMPDIR", folder))
+
+
+@contextmanager
+def started(
+    *arguments: object, cwd: Path, environment: dict[str, str], command: tuple[str, ...] = BATCH
+) -> Iterator["subprocess.Popen[str]"]:
+    pipe = subprocess.PIPE
+    with process_group([*command, *map(str, arguments)], cwd=cwd, env=environment, stdout=pipe, stderr=pipe) as process:
+        yield process
+
+
+def finish(process: "subprocess.Popen[str]", status: int = 0) -> str:
+    """Wait until `process` ends with `status`, and return its standard output."""
+    output, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == status, errors
+    return output
+
+
+def manifest(out: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of the manifest by the paths of the photos. Each photo must have one row."""
+    rows = pyarrow.dataset.dataset(out / "manifest").to_table().to_pylist()
+    assert max(Counter(row["path"] for row in rows).values()) == 1
+    return {row["path"]: row for row in rows}
+
+
+def files(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return the inode and the time of each file, which change if the file is written again."""
+    found = (path for path in folder.rglob("*") if path.is_file() or path.suffix == ".part")
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+
+def test_batch_processes_each_photo_once_and_later_runs_only_new_ones(
+    tmp_path: Path, environment: dict[str, str], small_model: ModelWrapper
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "photos" / "out"
+    (photos / "more").mkdir(parents=True)
+    shutil.copy(ASTRONAUT, photos / "astronaut.jpg")
+    shutil.copy(CHELSEA, photos / "more" / "cat.JPG")
+    (photos / "loop").symlink_to(photos)
+    (photos / "truncated.png").write_bytes(CHELSEA.read_bytes()[:5000])
+    (photos / "empty.jpg").touch()
+    (photos / "notes.txt").write_text("not a photo, by its name")
+    # Ray's workers must import the module app of the project, not this file in the current folder of the command.
+    (tmp_path / "app.py").write_text("raise SystemExit")
+
+    def batch(*arguments: object) -> str:
+        with started(*arguments, cwd=tmp_path, environment=environment) as process:
+            return finish(process)
+
+    assert batch("photos", "photos/out").startswith("2 done, 0 skipped, 2 broken, 0 left in ")
+    rows = manifest(out)
+    assert set(rows) == {"astronaut.jpg", "more/cat.JPG", "truncated.png", "empty.jpg"}
+    for name in ("truncated.png", "empty.jpg"):
+        with pytest.raises(SegmenterError) as caught:
+            read_image((photos / name).read_bytes(), 10**9, 65)
+        assert rows[name] == dict.fromkeys(rows[name]) | {"path": name, "error": str(caught.value)}
+    cat = rows["more/cat.JPG"]
+    assert (cat["size"], cat["mask"], cat["error"]) == ([65, 43], "mask/more/cat.JPG.mask.png", None)
+    with Image.open(out / cat["mask"]) as mask:
+        assert cat["areas"][cat["objects"].index("cat")] == np.count_nonzero(np.asarray(mask) == 8)
+    written = files(out)
+    assert len(written) == 3
+
+    # The masks are in a subfolder of the photos' folder, and are not taken for photos.
+    assert batch(photos, out).startswith("0 done, 4 skipped, 0 broken, 0 left in ")
+    assert files(out) == written
+
+    shutil.copy(CHELSEA, photos / "new.tif")
+    assert batch(f"file://{photos}", f"file://{out}").startswith("1 done, 4 skipped, 0 broken, 0 left in ")
+    assert manifest(out).keys() - rows.keys() == {"new.tif"}
+    assert files(out).items() > written.items()
+    assert (out / "mask" / "new.tif.mask.png").read_bytes() == small_model.segment(
+        CHELSEA.read_bytes(), encode_mask
+    ).content
+
+
+class Archive:
+    """A folder of photos 000.jpg, 001.jpg, ..., and the results of runs over it. The file `broken` is no photo."""
+
+    def __init__(self, folder: Path, length: int, broken: int) -> None:
+        self.photos, self.out = folder / "photos", folder / "out"
+        self.photos.mkdir()
+        self.names = [f"{number:03}.jpg" for number in range(length)]
+        self.broken = self.names[broken]
+        for name in self.names:
+            if name == self.broken:
+                (self.photos / name).write_bytes(b"no photo")
+            else:
+                (self.photos / name).symlink_to(CHELSEA)
+
+    def block(self, number: int) -> None:
+        """Replace a photo by a named pipe. A worker that opens it for reading waits for a writer."""
+        (self.photos / self.names[number]).unlink()
+        os.mkfifo(self.photos / self.names[number])
+
+    def unblock(self, number: int) -> None:
+        """Restore a photo. A worker that waits already goes on waiting."""
+        (self.photos / self.names[number]).unlink()
+        (self.photos / self.names[number]).symlink_to(CHELSEA)
+
+    def recorded(self) -> int:
+        """Return the number of rows in the manifest."""
+        return len(manifest(self.out)) if (self.out / "manifest").exists() else 0
+
+    def masks(self) -> set[str]:
+        """Return the names of the photos that have a mask."""
+        return {path.name.removesuffix(".mask.png") for path in (self.out / "mask").glob("*.png")}
+
+    @contextmanager
+    def run_until_blocked(self, at: int, environment: dict[str, str]) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+        """Start a run that has recorded all tasks but the one with the photo `at`, whose other photos are done.
+
+        Yield the process of the command, and the process id of its worker, which waits for the photo `at`.
+        """
+        self.block(at)
+        before = self.recorded()
+        end = at - (at - before) % TASK_SIZE + TASK_SIZE
+        expected = set(self.names[:end]) - {self.names[at], self.broken}
+        arguments = [str(self.photos), str(self.out), "--workers", "1"]
+        with started(*arguments, cwd=ROOT, environment=environment, command=BATCH_WITHOUT_DELAY) as process:
+
+            def blocked() -> bool:
+                assert process.poll() is None, process.communicate()
+                return self.masks() >= expected and self.recorded() == end - TASK_SIZE
+
+            wait_for(blocked)
+            # Ray's API of its state needs Ray's dashboard, which `batch` does not start.
+            [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::MapWorker"))
+            yield process, worker
+        self.unblock(at)
+
+
+def is_running(pid: int) -> bool:
+    # A process that has ended and that its parent has not waited for has no executable file.
+    return Path(f"/proc/{pid}/exe").exists()
+
+
+def test_batch_after_interrupt_kill_and_lost_worker_processes_each_photo_once(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    archive = Archive(tmp_path, length=132, broken=120)
+    with archive.run_until_blocked(40, environment) as (process, _):
+        below = descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert finish(process, status=130).startswith("32 done, 0 skipped, 0 broken, 100 left in ")
+        wait_for(lambda: not any(map(is_running, below)))
+    interrupted = manifest(archive.out)
+    assert set(interrupted) == set(archive.names[:32])
+
+    with archive.run_until_blocked(70, environment) as (process, worker):
+        process.kill()
+        finish(process, status=-signal.SIGKILL)
+        wait_for(lambda: not is_running(worker))
+    killed = manifest(archive.out)
+    assert set(killed) == set(archive.names[:64])
+    assert interrupted.items() <= killed.items()
+
+    with archive.run_until_blocked(100, environment) as (process, worker):
+        archive.unblock(100)
+        os.kill(worker, signal.SIGKILL)
+        assert finish(process).startswith("67 done, 64 skipped, 1 broken, 0 left in ")
+    rows = manifest(archive.out)
+    assert set(rows) == set(archive.names)
+    assert killed.items() <= rows.items()
+    assert [name for name, row in rows.items() if row["error"]] == [archive.broken]
+    expected = {archive.out / row["mask"] for row in rows.values() if row["mask"]}
+    assert set(files(archive.out / "mask")) == expected
+    assert len({path.read_bytes() for path in expected}) == 1

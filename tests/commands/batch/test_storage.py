@@ -1,0 +1,89 @@
+"""Folders of local disks, archives and buckets: listing, reading and writing."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from commands.batch.storage import Storage
+from core.errors import SegmenterError
+from tests.support.paths import CHELSEA
+
+
+def photos(source: Storage, target: Storage) -> list[str]:
+    """Return the sorted paths of the photos in `source` that are not in `target`."""
+    return sorted(path for paths in source.photos(without=target) for path in paths.to_pylist())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with photos, results, a link to itself and the part of a file."""
+    folder = tmp_path / "in"
+    for name in ("a.jpg", "b.TIFF", "sub/c.webp", "sub/a.mask.png", "out/d.png", "notes.txt", ".e.png.part"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "sub" / "loop").symlink_to(folder)
+    return folder
+
+
+def test_photos_of_folder_leave_out_results_links_and_target(folder: Path) -> None:
+    source, target = Storage(str(folder)), Storage(str(folder / "out"))
+    assert photos(source, target) == ["a.jpg", "b.TIFF", "sub/c.webp"]
+
+
+def test_photos_of_folder_that_is_its_own_target_are_all_found(folder: Path) -> None:
+    source = Storage(str(folder))
+    assert photos(source, source) == ["a.jpg", "b.TIFF", "out/d.png", "sub/c.webp"]
+
+
+def test_photos_of_folder_in_zip_archive_are_found_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.write(CHELSEA, "photos/cat.jpg")
+        archive.write(CHELSEA, "other/cat.jpg")
+    monkeypatch.chdir(tmp_path)
+    zipped = Storage("zip://photos::in.zip")
+    assert zipped.url == f"zip://photos::file://{tmp_path}/in.zip"
+    assert zipped.is_folder()
+    assert photos(zipped, Storage(str(tmp_path))) == ["cat.jpg"]
+    with zipped.open("cat.jpg") as file:
+        assert file.read() == CHELSEA.read_bytes()
+
+
+def test_url_of_relative_path_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Storage("in").url == f"file://{tmp_path}/in"
+
+
+def test_url_of_unknown_protocol_raises_segmenter_error() -> None:
+    with pytest.raises(SegmenterError, match="nosuch://bucket can't be opened: Protocol not known: nosuch"):
+        Storage("nosuch://bucket")
+
+
+def test_is_folder_of_missing_folder_is_false(tmp_path: Path) -> None:
+    assert Storage(str(tmp_path)).is_folder()
+    assert not Storage(str(tmp_path / "missing")).is_folder()
+
+
+def test_write_replaces_file_and_part_of_a_killed_process(tmp_path: Path) -> None:
+    target = Storage(str(tmp_path))
+    (tmp_path / ".x.png.part").write_bytes(b"the first bytes of a file, written by a killed process")
+    for content in (b"one", b"two"):
+        target.write("x.png", content)
+        target.write("sub/y.png", content)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == ["sub/y.png", "x.png"]
+    assert (tmp_path / "x.png").read_bytes() == b"two"
+
+
+def test_write_to_bucket_stores_content() -> None:
+    bucket = Storage("memory://bucket/out")
+    bucket.write("mask/x.png", b"content")
+    with bucket.open("mask/x.png") as file:
+        assert file.read() == b"content"
+
+
+def test_files_of_folder_have_the_suffix(tmp_path: Path) -> None:
+    target = Storage(str(tmp_path))
+    for name in ("sub/b.png", "sub/a.png", "sub/c.txt"):
+        target.write(name, b"")
+    assert target.files("sub", ".png") == ["sub/a.png", "sub/b.png"]
+    assert target.files("missing", ".png") == []

@@ -1,0 +1,109 @@
+"""The worker of `batch` without Ray: the files that it writes, and its rows for good, bad and missing photos."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from commands.batch.job import Job
+from commands.batch.storage import Storage
+from commands.batch.worker import TRANSIENT_ERROR, Worker
+from config import Settings
+from core.labels import LABELS
+from tests.support.paths import CHELSEA, ROOT
+
+
+@pytest.fixture(scope="module")
+def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Worker:
+    """A worker with a model for images of 65 pixels, which writes cut-outs of cats in the size of the photo."""
+    folder = f"file://{tmp_path_factory.mktemp('worker')}"
+    settings = Settings(max_upload_mb=1, image_size=65)
+    return Worker(
+        Job(source=folder, target=folder, output="cutout", size="original", classes=(8,), threads=2, settings=settings)
+    )
+
+
+@pytest.fixture
+def worker(shared_worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    """The shared worker, which reads from the folder tmp_path/in and writes to tmp_path/out."""
+    (tmp_path / "in").mkdir()
+    for name in ("astronaut.jpg", "chelsea.jpg"):
+        shutil.copy(ROOT / "assets" / name, tmp_path / "in")
+    monkeypatch.setattr(shared_worker, "source", Storage(str(tmp_path / "in")))
+    monkeypatch.setattr(shared_worker, "target", Storage(str(tmp_path / "out")))
+    return shared_worker
+
+
+def process(worker: Worker, *names: str) -> list[dict[str, Any]]:
+    """Return the rows of the photos `names`."""
+    rows: list[dict[str, Any]] = worker(pa.table({"path": list(names)})).to_pylist()
+    assert [row["path"] for row in rows] == list(names)
+    return rows
+
+
+def test_worker_writes_result_and_returns_its_size_and_classes(worker: Worker, tmp_path: Path) -> None:
+    [row] = process(worker, "chelsea.jpg")
+    assert (row["objects"], row["size"], row["mask"]) == (["cat"], [451, 300], "cutout/chelsea.jpg.cutout.png")
+    assert (row["error"], row[TRANSIENT_ERROR]) == (None, None)
+    with Image.open(tmp_path / "out" / row["mask"]) as picture:
+        assert (picture.mode, picture.size) == ("RGBA", (451, 300))
+
+
+def test_worker_returns_areas_of_classes_largest_first(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "job", replace(worker.job, output="mask", classes=()))
+    for row in process(worker, "astronaut.jpg", "chelsea.jpg"):
+        mask = np.asarray(Image.open(tmp_path / "out" / row["mask"]))
+        assert row["areas"] == sorted(row["areas"], reverse=True)
+        areas = {LABELS[class_]: np.count_nonzero(mask == class_) for class_ in np.unique(mask) if class_}
+        assert dict(zip(row["objects"], row["areas"], strict=True)) == areas
+
+
+def test_worker_returns_no_classes_for_photo_without_the_kept_ones(worker: Worker) -> None:
+    [row] = process(worker, "astronaut.jpg")
+    assert (row["objects"], row["areas"], row["size"]) == ([], [], [512, 512])
+
+
+def test_worker_returns_error_for_file_larger_than_limit(worker: Worker, tmp_path: Path) -> None:
+    (tmp_path / "in" / "large.bmp").write_bytes(bytes(1_000_001))
+    [row] = process(worker, "large.bmp")
+    assert row["error"] == "the file is larger than 1 MB, the limit (MAX_UPLOAD_MB); save a smaller image"
+    assert (row["mask"], row[TRANSIENT_ERROR]) == (None, None)
+
+
+def test_worker_returns_error_for_damaged_photo(worker: Worker, tmp_path: Path) -> None:
+    (tmp_path / "in" / "cut.jpg").write_bytes(CHELSEA.read_bytes()[:5000])
+    [row] = process(worker, "cut.jpg")
+    assert "damaged" in row["error"]
+    assert (row["mask"], row[TRANSIENT_ERROR]) == (None, None)
+
+
+def test_worker_returns_transient_error_for_missing_photo_and_segments_the_others(worker: Worker) -> None:
+    missing, cat = process(worker, "missing.jpg", "chelsea.jpg")
+    assert missing["error"] is None
+    assert missing[TRANSIENT_ERROR].startswith("FileNotFoundError: ")
+    assert (cat["objects"], cat[TRANSIENT_ERROR]) == (["cat"], None)
+
+
+def test_worker_returns_transient_error_if_result_can_not_be_written(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "target", Storage("/proc/missing"))
+    [row] = process(worker, "chelsea.jpg")
+    assert (row["mask"], row["error"]) == (None, None)
+    assert row[TRANSIENT_ERROR]
+
+
+def test_worker_with_output_none_returns_classes_and_writes_no_file(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "job", replace(worker.job, output="none"))
+    [row] = process(worker, "chelsea.jpg")
+    assert (row["objects"], row["mask"], row["error"], row[TRANSIENT_ERROR]) == (["cat"], None, None, None)
+    assert not (tmp_path / "out").exists()
