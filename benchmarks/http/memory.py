@@ -12,22 +12,23 @@ import sys
 from PIL import Image
 
 from benchmarks.options import argument_parser
-from tests.support.http_client import Client, form, post
+from tests.support.http_client import form, post
 from tests.support.images import encode
+from tests.support.load_generator import Client
 from tests.support.paths import ASTRONAUT
 from tests.support.service import running_service
 
 CLIENTS, REQUESTS = 16, 32
 
 
-def measure(model_type: str, image_size: int, request: bytes) -> list[float]:
+async def measure(model_type: str, image_size: int, request: bytes) -> list[float]:
     """Return the peaks while loading and while working, and the memory at rest, in MB."""
     with running_service(MODEL_TYPE=model_type, IMAGE_SIZE=str(image_size), REQUEST_TIMEOUT="600") as service:
         loading = service.memory_megabytes("VmHWM")
-        client = Client(service.port, timeout=900)
-        asyncio.run(client.closed_loop(itertools.repeat(request, REQUESTS), CLIENTS))
+        async with Client(service.port, timeout=900) as client:
+            await client.closed_loop(itertools.repeat(request, REQUESTS), CLIENTS)
         if set(client.answers.statuses) != {200}:
-            sys.exit(f"error: expected only answers with status 200, got {dict(client.answers.statuses)}")
+            sys.exit(f"error: expected only answers 200, got {dict(client.answers.statuses)}")
         return [loading, service.memory_megabytes("VmHWM"), service.memory_megabytes()]
 
 
@@ -42,7 +43,7 @@ def main() -> None:
     print("| `MODEL_TYPE` | `IMAGE_SIZE` | peak, loading | peak, working | at rest |\n| --- | --- | --- | --- | --- |")
     for model_type in arguments.models:
         for image_size in arguments.sizes:
-            found = measure(model_type, image_size, request)
+            found = asyncio.run(measure(model_type, image_size, request))
             print(f"| `{model_type}` | {image_size} | " + " | ".join(f"{value:.0f} MB" for value in found) + " |")
 
 

@@ -16,8 +16,9 @@ from functools import partial
 from PIL import Image
 
 from benchmarks.options import argument_parser
-from tests.support.http_client import GZIP, Client, form, post
+from tests.support.http_client import GZIP, form, post
 from tests.support.images import encode
+from tests.support.load_generator import Client
 from tests.support.paths import ASTRONAUT
 from tests.support.service import ServiceProcess, running_service
 

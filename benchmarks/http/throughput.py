@@ -20,8 +20,9 @@ from PIL import Image, ImageOps
 from benchmarks.measure import Spread, ratio
 from benchmarks.options import argument_parser
 from core.runtime.cpu import computes_bfloat16
-from tests.support.http_client import Answers, Client, form, post
+from tests.support.http_client import form, post
 from tests.support.images import encode
+from tests.support.load_generator import Answers, Client
 from tests.support.paths import ASTRONAUT
 from tests.support.service import ServiceProcess, running_service
 
@@ -52,10 +53,13 @@ class LoadResult:
 
     def apply(self, service: ServiceProcess, request: bytes, clients: int, seconds: float) -> None:
         """Let `clients` send `request` to `service` for `seconds`, and add the result."""
-        client = Client(service.port, self.answers)
-        self.throughputs.append(asyncio.run(client.closed_loop(itertools.repeat(request), clients, seconds)))
+        self.throughputs.append(asyncio.run(self._rate(service.port, request, clients, seconds)))
         if not set(self.answers.statuses) <= {200, 503}:
             raise RuntimeError(f"expected only answers 200 and 503, got {dict(self.answers.statuses)}")
+
+    async def _rate(self, port: int, request: bytes, clients: int, seconds: float) -> float:
+        async with Client(port, self.answers) as client:
+            return await client.closed_loop(itertools.repeat(request), clients, seconds)
 
     def percentile(self, percent: int) -> float:
         """Return the milliseconds within which `percent` of the answers 200 came."""

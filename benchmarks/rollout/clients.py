@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self
 
-from tests.support.http_client import Client, Response, form, post
+from tests.support.http_client import Response, form, post
+from tests.support.load_generator import Client
 from tests.support.paths import CHELSEA
 
 CLIENTS = 8
@@ -46,7 +47,7 @@ class PhotoClients:
         self._mask = b""
 
     def __enter__(self) -> Self:
-        response = asyncio.run(Client(self._port).ask(REQUEST))
+        response = asyncio.run(self._ask_once())
         if response.status_code != HTTPStatus.OK:
             raise RuntimeError(f"the first request got {response}")
         self._mask = response.content
@@ -57,20 +58,23 @@ class PhotoClients:
         self._over.set()
         self._thread.join()
 
+    async def _ask_once(self) -> Response:
+        async with Client(self._port) as client:
+            return await client.ask(REQUEST)
+
     async def _post_all(self) -> None:
         await asyncio.gather(*(self._post(longest_pause) for longest_pause in self._pauses))
 
     async def _post(self, longest_pause: float) -> None:
-        client = Client(self._port, timeout=90)
-        while not self._over.is_set():
-            sent = time.monotonic()
-            response = await client.ask(REQUEST)
-            ended, outcome = time.monotonic(), self._outcome(response)
-            self.requests.append(Request(sent, ended, response.headers.get("X-Replica", ""), outcome))
-            pause = 1 if outcome != "answered" else random.uniform(0, longest_pause)  # noqa: S311 - not a secret
-            while not self._over.is_set() and time.monotonic() < ended + pause:
-                await asyncio.sleep(0.02)
-        client.close()
+        async with Client(self._port, timeout=90) as client:
+            while not self._over.is_set():
+                sent = time.monotonic()
+                response = await client.ask(REQUEST)
+                ended, outcome = time.monotonic(), self._outcome(response)
+                self.requests.append(Request(sent, ended, response.headers.get("X-Replica", ""), outcome))
+                pause = 1 if outcome != "answered" else random.uniform(0, longest_pause)  # noqa: S311 - not a secret
+                while not self._over.is_set() and time.monotonic() < ended + pause:
+                    await asyncio.sleep(0.02)
 
     def _outcome(self, response: Response) -> str:
         if response.status_code == HTTPStatus.OK:

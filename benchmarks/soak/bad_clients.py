@@ -5,7 +5,8 @@ import contextlib
 import time
 
 from benchmarks.soak.checks import Check, photos
-from tests.support.http_client import Client, get
+from tests.support.http_client import get
+from tests.support.load_generator import Client
 from tests.support.service import running_service
 
 

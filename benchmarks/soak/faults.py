@@ -12,8 +12,8 @@ from PIL import Image
 
 from benchmarks.soak.checks import Check, photos, predict_request
 from core.weights.registry import MOBILE
-from tests.support.http_client import Client
 from tests.support.images import encode
+from tests.support.load_generator import Client
 from tests.support.service import ServiceProcess, refused_start, running_service, started_service
 
 FAULTY_SERVER = (sys.executable, "-m", "benchmarks.soak.faulty_server")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from PIL import Image
 
 from benchmarks.soak.checks import OVERLOAD_STATUSES, REST, Check, memory_at_rest, predict_request
-from tests.support.http_client import Client
 from tests.support.images import encode
+from tests.support.load_generator import Client
 from tests.support.paths import ASTRONAUT
 from tests.support.service import ServiceProcess
 

@@ -11,7 +11,8 @@ from itertools import pairwise, repeat
 
 from benchmarks.soak.checks import OVERLOAD_STATUSES, REST, Check, memory_at_rest, photos
 from core.runtime.cpu import usable_cores
-from tests.support.http_client import Client, get
+from tests.support.http_client import get
+from tests.support.load_generator import Client
 from tests.support.service import ServiceProcess
 
 HEALTH = ("/health/live", "/health/ready")
@@ -21,9 +22,8 @@ PHASE = 10
 
 async def single_request_seconds(port: int, count: int) -> float:
     """Return the median duration of `count` requests for the same photo, sent one after the other."""
-    client = Client(port)
-    await client.closed_loop(repeat(next(photos()), count), clients=1)
-    client.close()
+    async with Client(port) as client:
+        await client.closed_loop(repeat(next(photos()), count), clients=1)
     return statistics.median(client.answers.seconds[200])
 
 

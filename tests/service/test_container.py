@@ -1,4 +1,4 @@
-"""The image: built from the Dockerfile, run as it will be, and asked over HTTP.
+"""The Docker image: built from the Dockerfile, run, and tested over HTTP.
 
 IMAGE_TOOL names a program with the verbs `build TAG`, `run TAG -e NAME=VALUE`, `inspect TAG` and `size TAG`; the
 container shares the host's network.
@@ -20,12 +20,15 @@ from tests.support.model_zoo import Zoo, sha512_of
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.service import TIMEOUT, ServiceProcess, free_port, running_service
 
+# Building the image takes minutes.
+pytestmark = pytest.mark.slow
+
 TAG, FULL_TAG = "segmenter-test:mobile", "segmenter-test:full"
 
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    """The tool, with the image built."""
+    """The program IMAGE_TOOL, after it has built the image."""
     tool = os.environ.get("IMAGE_TOOL")
     if not tool:
         pytest.skip("IMAGE_TOOL does not name a program that builds and runs images")
@@ -36,14 +39,14 @@ def image() -> str:
 
 @pytest.fixture(scope="module")
 def container(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """The image, running with IMAGE_SIZE=333."""
+    """A container of the image, with IMAGE_SIZE=333 and MAX_UPLOAD_MB=1."""
     with running(image, TAG, tmp_path_factory.mktemp("container") / "log", IMAGE_SIZE=333, MAX_UPLOAD_MB=1) as service:
         yield service
 
 
 @contextmanager
 def running(image: str, tag: str, log: Path, **settings: object) -> Iterator[ServiceProcess]:
-    """Run the image `tag` until the end of the block."""
+    """Run a container of the image `tag` until the end of the block."""
     port = free_port()
     options = [option for name, value in ({"PORT": port} | settings).items() for option in ("-e", f"{name}={value}")]
     with running_service([image, "run", tag, *options], log=log, PORT=str(port)) as service:
@@ -56,7 +59,7 @@ def inspected(image: str) -> str:
     return subprocess.run([image, "inspect", TAG], capture_output=True, text=True, check=True).stdout
 
 
-def test_the_images_configuration(image: str) -> None:
+def test_image_has_user_port_command_and_health_check(image: str) -> None:
     config = json.loads(inspected(image))
     assert config["User"] == "10001:0"
     assert list(config["ExposedPorts"]) == ["5000/tcp"]
@@ -67,21 +70,21 @@ def test_the_images_configuration(image: str) -> None:
     assert float(gigabytes) < 1.3
 
 
-def test_the_container_answers_good_and_bad_requests(container: ServiceProcess) -> None:
+def test_container_answers_good_and_bad_requests(container: ServiceProcess) -> None:
     body = container.predict(CHELSEA.read_bytes()).json()
     assert body["image_size"] == [333, 221]
     assert sum(row.count(8) for row in body["seg_map"]) > 0.7 * 333 * 221
-    assert requests.get(f"{container.url}/model/metadata", timeout=10).json()["serving"]["image_size"] == 333
-    assert requests.get(f"{container.url}/", timeout=10).status_code == 200
+    assert requests.get(f"{container.url}/model/metadata", timeout=TIMEOUT).json()["serving"]["image_size"] == 333
+    assert requests.get(f"{container.url}/", timeout=TIMEOUT).status_code == 200
     assert container.predict(b"text").status_code == 400
     assert container.predict(b"").status_code == 400
     assert container.predict(b"\0\0\0\x18ftypheic").status_code == 415
     assert container.predict(bytes(1_100_000)).status_code == 413
-    assert requests.get(f"{container.url}/nope", timeout=10).status_code == 404
-    assert requests.get(f"{container.url}/model/predict", timeout=10).status_code == 405
+    assert requests.get(f"{container.url}/nope", timeout=TIMEOUT).status_code == 404
+    assert requests.get(f"{container.url}/model/predict", timeout=TIMEOUT).status_code == 405
 
 
-def test_the_container_does_not_run_as_root(container: ServiceProcess) -> None:
+def test_container_does_not_run_as_root(container: ServiceProcess) -> None:
     users = set()
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -96,7 +99,7 @@ def test_the_container_does_not_run_as_root(container: ServiceProcess) -> None:
     assert users == {10001}
 
 
-def test_the_health_check_passes_in_the_container(container: ServiceProcess, image: str) -> None:
+def test_health_check_succeeds_only_if_the_service_answers(container: ServiceProcess, image: str) -> None:
     output = subprocess.run([image, "inspect", TAG], capture_output=True, text=True, check=True).stdout
     [_, *command] = json.loads(output)["Healthcheck"]["Test"]
     for port, status in ((container.port, 0), (free_port(), 1)):
@@ -106,7 +109,7 @@ def test_the_health_check_passes_in_the_container(container: ServiceProcess, ima
         assert (run.returncode == 0) == (status == 0)
 
 
-def test_a_bad_setting_ends_the_container(image: str) -> None:
+def test_container_with_bad_setting_ends_with_error(image: str) -> None:
     run = subprocess.run(
         [image, "run", TAG, "-e", "MODEL_TYPE=huge"], capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
@@ -114,23 +117,23 @@ def test_a_bad_setting_ends_the_container(image: str) -> None:
     assert "error: MODEL_TYPE='huge' can't be used; allowed: mobile" in run.stderr
 
 
-def test_the_full_model_without_its_graph_ends_the_container_with_the_command(image: str) -> None:
+def test_container_of_full_model_without_its_graph_ends_with_the_command_to_fetch_it(image: str) -> None:
     run = subprocess.run(
         [image, "run", TAG, "-e", "MODEL_TYPE=full"], capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
     assert run.returncode != 0
-    assert "error: the graph of MODEL_TYPE=full is not there: /models/" in run.stderr
+    assert "error: the graph of MODEL_TYPE=full is missing: /models/" in run.stderr
     assert "python cli.py fetch full" in run.stderr
 
 
-def test_the_full_model_can_be_baked_in(image: str, full_zoo: tuple[Zoo, Path], tmp_path: Path) -> None:
+def test_image_built_with_full_model_serves_it(image: str, full_zoo: tuple[Zoo, Path], tmp_path: Path) -> None:
     server, graph = full_zoo
     arguments = {"MODEL_TYPE": "full", "MODEL_MIRROR": server.url, "MODEL_SHA512": f"full={sha512_of(graph)}"}
     options = [option for name, value in arguments.items() for option in ("--build-arg", f"{name}={value}")]
     build = subprocess.run([image, "build", FULL_TAG, *options], cwd=ROOT, capture_output=True, text=True, check=False)
     assert build.returncode == 0, build.stderr[-3000:]
     with running(image, FULL_TAG, tmp_path / "log") as service:
-        serving = requests.get(f"{service.url}/model/metadata", timeout=10).json()["serving"]
+        serving = requests.get(f"{service.url}/model/metadata", timeout=TIMEOUT).json()["serving"]
         assert (serving["model_type"], serving["backbone"]) == ("full", "Xception-65")
         seg_map = service.predict(CHELSEA.read_bytes()).json()["seg_map"]
         assert sum(row.count(8) for row in seg_map) > 0.7 * 513 * 341
@@ -152,7 +155,7 @@ def file_system(tag: str) -> Iterator[str]:
         output("rm", name)
 
 
-def test_any_user_may_run_it_read_only_and_without_capabilities(image: str, tmp_path: Path) -> None:
+def test_container_with_any_user_read_only_files_and_no_capabilities_answers(image: str, tmp_path: Path) -> None:
     uid, port, log = "54321", free_port(), tmp_path / "log"
     environment = [f"PORT={port}", *json.loads(inspected(image))["Env"]]
     with file_system(TAG) as root:

@@ -7,7 +7,6 @@ system releases the lock of a process that ends.
 import fcntl
 import os
 from pathlib import Path
-from typing import Any
 
 import app
 import core.model
@@ -16,13 +15,13 @@ from core.image.decode import Photo, read_image
 VARIABLE = "LOCK_FILE"
 
 
-def read_image_after_lock(*arguments: Any) -> Photo:
+def read_image_after_lock(data: bytes, max_pixels: int, min_long_side: int | None = None) -> Photo:
     """Wait for the lock, then call read_image()."""
     with Path(os.environ[VARIABLE]).open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-    return read_image(*arguments)
+    return read_image(data, max_pixels, min_long_side)
 
 
 if __name__ == "__main__":
-    core.model.read_image = read_image_after_lock  # type: ignore[attr-defined]
+    core.model.read_image = read_image_after_lock
     app.main()

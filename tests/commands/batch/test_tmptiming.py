@@ -176,7 +176,13 @@ class Archive:
                 assert process.poll() is None, process.communicate()
                 return self.masks() >= expected and self.recorded() == end - TASK_SIZE
 
-            wait_for(blocked)
+            try:
+                wait_for(blocked, 150)
+            except TimeoutError:
+                print("STATE", self.recorded(), sorted(expected - self.masks()), sorted(self.masks()-expected))
+                for pid in sorted(descendants(process.pid)): print(pid, command_line(pid)[:60])
+                os.system(f"cp -r {environment['TMPDIR']} /tmp/raydump; ls -laR {self.out} | head -30; free -g")
+                raise
             # Ray's API of its state needs Ray's dashboard, which `batch` does not start.
             [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::MapWorker"))
             yield process, worker
