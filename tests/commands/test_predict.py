@@ -34,8 +34,6 @@ def predict(small_model: ModelWrapper, tmp_path: Path, monkeypatch: pytest.Monke
 def test_predict_in_own_process_prints_response_of_service(client: FlaskClient, tmp_path: Path) -> None:
     options = ["--output", "objects", "--size", "original", "-o", "-"]
     command = [sys.executable, str(ROOT / "cli.py"), "predict", str(CHELSEA), *options]
-    # The module app of the project must not be hidden by a file in the current folder.
-    (tmp_path / "app.py").write_text("raise SystemExit")
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=TIMEOUT)
     assert (run.returncode, run.stderr) == (0, b"")
     response = client.post("/model/predict?output=objects&size=original", **upload(CHELSEA.read_bytes()))

@@ -107,7 +107,10 @@ def test_curl_command_gets_the_documented_response(command: str, service: Servic
 
 
 PYTHON = [
-    pytest.param(document, code, id=title(document)) for document in DOCUMENTS for code in blocks(document, "python")
+    # Examples outside the README load a model of their own.
+    pytest.param(document, code, id=title(document), marks=[] if document == README else [pytest.mark.slow])
+    for document in DOCUMENTS
+    for code in blocks(document, "python")
 ]
 
 

@@ -20,7 +20,7 @@ def read_notebook() -> nbformat.NotebookNode:
     return notebook
 
 
-@pytest.mark.parametrize("folder", ["docs", "."])
+@pytest.mark.parametrize("folder", ["docs", pytest.param(".", marks=pytest.mark.slow)])
 def test_notebook_run_in_folder_shows_the_service_responses(
     folder: str, service: ServiceProcess, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """Responses that are written before Flask: equal to Flask's, and only to requests that Flask would reject too."""
 
-import random
 import re
 import socket
 from collections.abc import Iterator
@@ -15,8 +14,9 @@ from gunicorn.http.parser import RequestParser
 from api.metrics import Metrics
 from server.admission import Admission, parse_head, reject_malformed
 from server.deadlines import HEAD
-from tests.server.conftest import Pair
 from tests.support.application import application, occupied, predict
+from tests.support.bad_input import damaged_heads
+from tests.support.connection_pair import Pair
 from tests.support.http_client import FORM_TYPE, form
 from tests.support.paths import CHELSEA
 
@@ -154,19 +154,6 @@ def test_rejection_of_last_request_closes_connection(
     pair.client.close()
     while pair.connection.skip():
         pass
-
-
-def damaged_heads(count: int) -> Iterator[bytes]:
-    """Yield `count` heads with random changes, the same ones each time."""
-    original = request_bytes(RIGHT_KEY, "Connection: close", "X-Request-ID: mine").partition(b"\r\n\r\n")[0]
-    chance = random.Random(0)  # noqa: S311
-    pieces = [bytes([code]) for code in range(256)] + original.split(b"\r\n") + [b"\r\n", b": ", b"Content-Length: 1"]
-    for _ in range(count):
-        data = original
-        for _ in range(chance.randint(1, 3)):
-            at = chance.randrange(len(data))
-            data = data[:at] + chance.choice(pieces) + data[at + chance.randint(0, 3) :]
-        yield data + b"\r\n\r\n"
 
 
 def test_parse_head_of_any_head_that_it_accepts_agrees_with_gunicorn() -> None:

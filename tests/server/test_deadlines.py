@@ -9,7 +9,7 @@ import pytest
 
 from server import deadlines
 from server.deadlines import HEAD, LINGER_BYTES, linger
-from tests.server.conftest import Pair
+from tests.support.connection_pair import Pair
 from tests.support.http_client import connect, form, post, received
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT, ServiceProcess, running_service, wait_for

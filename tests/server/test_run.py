@@ -13,8 +13,7 @@ import requests
 
 from server.deadlines import LINGER
 from server.run import SPARE_THREADS
-from tests.server.test_admission import damaged_heads
-from tests.support.bad_input import REQUESTS
+from tests.support.bad_input import REQUESTS, damaged_heads
 from tests.support.blockable_service import BlockableService, blockable_service
 from tests.support.http_client import connect, exchange, form, get, post, received, send_raw
 from tests.support.paths import CHELSEA

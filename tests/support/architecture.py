@@ -101,7 +101,7 @@ def environment_violations(tree: Tree) -> Iterator[str]:
     for module, file in tree.modules.items():
         if module in ENVIRONMENT:
             continue
-        for node in ast.walk(tree.parse(file)):
+        for node in ast.walk(tree.syntax[module]):
             if isinstance(node, ast.Attribute) and node.attr in names and first_name(node.value) == "os":
                 yield f"{file}:{node.lineno}: {module} uses os.{node.attr}; {rule}"
     for found in tree.imports:
@@ -122,14 +122,14 @@ def private_violations(tree: Tree) -> Iterator[str]:
     rule = "rule: names that start with an underscore belong to their module"
     for found in tree.imports:
         parts = [*found.imported.split("."), found.name]
-        if any(is_private(part) for part in parts) and found.imported != "__future__":
+        if any(is_private(part) for part in parts):
             yield f"{found} {found.name}; {rule}"
+    variables = {(found.importer, found.variable) for found in tree.imports}
     for module, file in tree.modules.items():
-        imported = {found.variable for found in tree.imports if found.importer == module}
-        for node in ast.walk(tree.parse(file)):
-            if isinstance(node, ast.Attribute) and is_private(node.attr) and first_name(node.value) in imported:
+        for node in ast.walk(tree.syntax[module]):
+            if isinstance(node, ast.Attribute) and is_private(node.attr):
                 used = ast.unparse(node)
-                if (module, used) not in PRIVATE:
+                if (module, first_name(node.value)) in variables and (module, used) not in PRIVATE:
                     yield f"{file}:{node.lineno}: {module} uses {used}; {rule}"
 
 

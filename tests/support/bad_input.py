@@ -1,13 +1,14 @@
 """Bad images and bad requests, with the status and the message that the service must answer."""
 
+import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import requests
 from PIL import Image
 
-from tests.support.http_client import FORM_TYPE, IMAGE_HEAD, Response, send_raw
+from tests.support.http_client import FORM_TYPE, IMAGE_HEAD, Response, form, post, send_raw
 from tests.support.images import encode, gif, png, tiled
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT, ServiceProcess
@@ -135,3 +136,17 @@ REQUESTS: dict[str, tuple[Callable[[ServiceProcess], Answer], int, str]] = {
     "two lengths": (lambda s: send_raw(s, b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"), 400, ""),
     "not HTTP": (lambda s: send_raw(s, b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"), 400, ""),
 }
+
+
+def damaged_heads(count: int) -> Iterator[bytes]:
+    """Yield `count` heads of a predict request with random changes, the same ones each time."""
+    request = post(form(JPEG), "/model/predict", "X-API-Key: a key", "Connection: close", "X-Request-ID: mine")
+    original = request.partition(b"\r\n\r\n")[0]
+    chance = random.Random(0)  # noqa: S311
+    pieces = [bytes([code]) for code in range(256)] + original.split(b"\r\n") + [b"\r\n", b": ", b"Content-Length: 1"]
+    for _ in range(count):
+        data = original
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(data))
+            data = data[:at] + chance.choice(pieces) + data[at + chance.randint(0, 3) :]
+        yield data + b"\r\n\r\n"

@@ -23,5 +23,5 @@ def read_image_after_lock(data: bytes, max_pixels: int, min_long_side: int | Non
 
 
 if __name__ == "__main__":
-    core.model.read_image = read_image_after_lock
+    core.model.read_image = read_image_after_lock  # type: ignore[attr-defined]
     app.main()

@@ -52,13 +52,14 @@ class Tree:
         return [
             found
             for module, file in self.modules.items()
-            for node in ast.walk(self.parse(file))
+            for node in ast.walk(self.syntax[module])
             for found in self._imports_of(node, module, file)
         ]
 
-    def parse(self, file: Path) -> ast.Module:
-        """Return the syntax tree of `file`, a path relative to `root`."""
-        return ast.parse((self.root / file).read_text(), str(file))
+    @cached_property
+    def syntax(self) -> dict[str, ast.Module]:
+        """The syntax tree of each module, by the module's name."""
+        return {module: ast.parse((self.root / file).read_text(), str(file)) for module, file in self.modules.items()}
 
     def cycle(self) -> list[str]:
         """Return the modules of one import cycle, in order, with the first module at the end too; [] if there is none.

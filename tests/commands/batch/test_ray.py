@@ -20,7 +20,6 @@ import pyarrow.dataset
 import pytest
 from PIL import Image
 
-from commands.batch.driver import TASK_SIZE
 from core.errors import SegmenterError
 from core.image.decode import read_image
 from core.model import ModelWrapper
@@ -32,11 +31,13 @@ from tests.support.service import TIMEOUT, wait_for
 pytestmark = pytest.mark.slow
 
 BATCH = (sys.executable, str(ROOT / "cli.py"), "batch")
-# The same command, which writes the rows of each task to the manifest at once.
-BATCH_WITHOUT_DELAY = (
+# The same command with small tasks, whose rows it writes to the manifest at once.
+TASK_SIZE = 8
+BATCH_IN_SMALL_TASKS = (
     sys.executable,
     "-c",
-    "from cli import cli; from commands.batch import manifest; manifest.SECONDS = 0; cli()",
+    "from cli import cli; from commands.batch import driver, manifest; "
+    f"driver.TASK_SIZE = {TASK_SIZE}; manifest.SECONDS = 0; cli()",
     "batch",
 )
 
@@ -93,8 +94,9 @@ def test_batch_processes_each_photo_once_and_later_runs_only_new_ones(
     (photos / "truncated.png").write_bytes(CHELSEA.read_bytes()[:5000])
     (photos / "empty.jpg").touch()
     (photos / "notes.txt").write_text("not a photo, by its name")
-    # Ray's workers must import the module app of the project, not this file in the current folder of the command.
-    (tmp_path / "app.py").write_text("raise SystemExit")
+    # Ray's workers must import the modules of the project, not these files in the current folder of the command.
+    for module in ("config", "segmenter"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit")
 
     def batch(*arguments: object) -> str:
         with started(*arguments, cwd=tmp_path, environment=environment) as process:
@@ -122,65 +124,60 @@ def test_batch_processes_each_photo_once_and_later_runs_only_new_ones(
     assert batch(f"file://{photos}", f"file://{out}").startswith("1 done, 4 skipped, 0 broken, 0 left in ")
     assert manifest(out).keys() - rows.keys() == {"new.tif"}
     assert files(out).items() > written.items()
-    assert (out / "mask" / "new.tif.mask.png").read_bytes() == small_model.segment(
-        CHELSEA.read_bytes(), encode_mask
-    ).content
+    encoded = small_model.segment(CHELSEA.read_bytes(), encode_mask)
+    assert (out / "mask" / "new.tif.mask.png").read_bytes() == encoded.content
 
 
 class Archive:
-    """A folder of photos 000.jpg, 001.jpg, ..., and the results of runs over it. The file `broken` is no photo."""
+    """A folder of photos 000.jpg, 001.jpg, ..., and the results of runs over it. The last file is no photo."""
 
-    def __init__(self, folder: Path, length: int, broken: int) -> None:
+    def __init__(self, folder: Path, tasks: int) -> None:
         self.photos, self.out = folder / "photos", folder / "out"
         self.photos.mkdir()
-        self.names = [f"{number:03}.jpg" for number in range(length)]
-        self.broken = self.names[broken]
-        for name in self.names:
-            if name == self.broken:
-                (self.photos / name).write_bytes(b"no photo")
-            else:
-                (self.photos / name).symlink_to(CHELSEA)
+        *names, self.broken = (f"{number:03}.jpg" for number in range(tasks * TASK_SIZE))
+        for name in names:
+            (self.photos / name).symlink_to(CHELSEA)
+        (self.photos / self.broken).write_bytes(b"no photo")
+        self.names = [*names, self.broken]
 
-    def block(self, number: int) -> None:
-        """Replace a photo by a named pipe. A worker that opens it for reading waits for a writer."""
-        (self.photos / self.names[number]).unlink()
-        os.mkfifo(self.photos / self.names[number])
-
-    def unblock(self, number: int) -> None:
-        """Restore a photo. A worker that waits already goes on waiting."""
-        (self.photos / self.names[number]).unlink()
-        (self.photos / self.names[number]).symlink_to(CHELSEA)
-
-    def recorded(self) -> int:
-        """Return the number of rows in the manifest."""
-        return len(manifest(self.out)) if (self.out / "manifest").exists() else 0
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Return the rows of the manifest; none before its first file."""
+        return manifest(self.out) if (self.out / "manifest").exists() else {}
 
     def masks(self) -> set[str]:
         """Return the names of the photos that have a mask."""
         return {path.name.removesuffix(".mask.png") for path in (self.out / "mask").glob("*.png")}
 
     @contextmanager
-    def run_until_blocked(self, at: int, environment: dict[str, str]) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-        """Start a run that has recorded all tasks but the one with the photo `at`, whose other photos are done.
+    def blocked_run(self, environment: dict[str, str]) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+        """Start a run that can't finish, because its worker waits at a photo of the fifth task that is left.
 
-        Yield the process of the command, and the process id of its worker, which waits for the photo `at`.
+        Yield the process of the command, and the process id of its worker, when the manifest has rows of this run. Ray
+        may start the tasks in another order, but at most four at a time: the first that ends is one before the fifth.
         """
-        self.block(at)
-        before = self.recorded()
-        end = at - (at - before) % TASK_SIZE + TASK_SIZE
-        expected = set(self.names[:end]) - {self.names[at], self.broken}
-        arguments = [str(self.photos), str(self.out), "--workers", "1"]
-        with started(*arguments, cwd=ROOT, environment=environment, command=BATCH_WITHOUT_DELAY) as process:
+        before = self.rows()
+        left = [name for name in self.names if name not in before]
+        blocking, *others = left[4 * TASK_SIZE : 5 * TASK_SIZE]
+        # A process that opens a named pipe for reading waits for a writer.
+        (self.photos / blocking).unlink()
+        os.mkfifo(self.photos / blocking)
+        # An interrupted run may have left masks of photos that have no row.
+        for name in others:
+            (self.out / "mask" / f"{name}.mask.png").unlink(missing_ok=True)
+        arguments = [self.photos, self.out, "--workers", 1]
+        with started(*arguments, cwd=ROOT, environment=environment, command=BATCH_IN_SMALL_TASKS) as process:
 
-            def blocked() -> bool:
+            def is_blocked() -> bool:
                 assert process.poll() is None, process.communicate()
-                return self.masks() >= expected and self.recorded() == end - TASK_SIZE
+                return len(self.rows()) > len(before) and self.masks().issuperset(others)
 
-            wait_for(blocked)
+            wait_for(is_blocked)
             # Ray's API of its state needs Ray's dashboard, which `batch` does not start.
             [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::MapWorker"))
+            # A worker that waits already goes on waiting; the next one reads the photo.
+            (self.photos / blocking).unlink()
+            (self.photos / blocking).symlink_to(CHELSEA)
             yield process, worker
-        self.unblock(at)
 
 
 def is_running(pid: int) -> bool:
@@ -191,30 +188,36 @@ def is_running(pid: int) -> bool:
 def test_batch_after_interrupt_kill_and_lost_worker_processes_each_photo_once(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    archive = Archive(tmp_path, length=132, broken=120)
-    with archive.run_until_blocked(40, environment) as (process, _):
+    archive = Archive(tmp_path, tasks=20)
+
+    with archive.blocked_run(environment) as (process, _):
+        before = archive.rows()
         below = descendants(process.pid)
         process.send_signal(signal.SIGINT)
-        assert finish(process, status=130).startswith("32 done, 0 skipped, 0 broken, 100 left in ")
+        output = finish(process, status=130)
         wait_for(lambda: not any(map(is_running, below)))
-    interrupted = manifest(archive.out)
-    assert set(interrupted) == set(archive.names[:32])
+    interrupted = archive.rows()
+    assert before.items() <= interrupted.items()
+    left = len(archive.names) - len(interrupted)
+    assert output.startswith(f"{len(interrupted)} done, 0 skipped, 0 broken, {left} left in ")
 
-    with archive.run_until_blocked(70, environment) as (process, worker):
+    with archive.blocked_run(environment) as (process, worker):
+        before = archive.rows()
         process.kill()
         finish(process, status=-signal.SIGKILL)
         wait_for(lambda: not is_running(worker))
-    killed = manifest(archive.out)
-    assert set(killed) == set(archive.names[:64])
-    assert interrupted.items() <= killed.items()
+    killed = archive.rows()
+    assert interrupted.items() < before.items() <= killed.items()
 
-    with archive.run_until_blocked(100, environment) as (process, worker):
-        archive.unblock(100)
+    with archive.blocked_run(environment) as (process, worker):
+        before = archive.rows()
         os.kill(worker, signal.SIGKILL)
-        assert finish(process).startswith("67 done, 64 skipped, 1 broken, 0 left in ")
-    rows = manifest(archive.out)
+        output = finish(process)
+    rows = archive.rows()
+    assert killed.items() < before.items() <= rows.items()
+    done = len(archive.names) - len(killed) - 1
+    assert output.startswith(f"{done} done, {len(killed)} skipped, 1 broken, 0 left in ")
     assert set(rows) == set(archive.names)
-    assert killed.items() <= rows.items()
     assert [name for name, row in rows.items() if row["error"]] == [archive.broken]
     expected = {archive.out / row["mask"] for row in rows.values() if row["mask"]}
     assert set(files(archive.out / "mask")) == expected

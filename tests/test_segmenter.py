@@ -1,0 +1,84 @@
+"""The model of the settings: which weights and options it gets."""
+
+import re
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+import segmenter
+from config import Settings
+from core.errors import ModelError
+from core.labels import LABELS
+from core.output.encode import encode_map
+from core.types import EngineOptions, Stage
+from core.weights.registry import MOBILE, Weights
+from segmenter import __version__, create_model, find_weights
+from tests.support.paths import CHELSEA
+from tests.support.service import TIMEOUT
+
+
+def test_version_is_a_semantic_version() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+
+
+def test_find_weights_of_default_settings_returns_bundled_graph() -> None:
+    weights = find_weights(Settings())
+    assert (weights.model_type, weights.path, weights.labels) == ("mobile", MOBILE, LABELS)
+
+
+def test_find_weights_with_model_path_returns_custom_graph_with_its_labels(tmp_path: Path) -> None:
+    graph, labels = tmp_path / "graph.pb", tmp_path / "labels.txt"
+    graph.write_bytes(b"graph")
+    labels.write_text("background\nroof\n")
+    weights = find_weights(Settings(model_type="full", model_path=graph, model_labels=labels))
+    assert (weights.path, weights.labels) == (graph, ("background", "roof"))
+
+
+def test_find_weights_of_missing_graph_raises_error_with_command(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=rf"missing: {tmp_path}/\S+\.pb; get it with: python cli\.py fetch full"):
+        find_weights(Settings(model_type="full", model_cache=tmp_path))
+
+
+def test_find_weights_compares_graph_with_checksum_of_settings() -> None:
+    with pytest.raises(ModelError, match=f"expected {'a' * 128}"):
+        find_weights(Settings(model_sha512={"mobile": "a" * 128}))
+
+
+def test_create_model_of_missing_graph_raises_model_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"python cli\.py fetch full"):
+        create_model(Settings(model_type="full", model_cache=tmp_path))
+
+
+def test_create_model_passes_settings_to_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Mock()
+    monkeypatch.setattr(segmenter, "ModelWrapper", model)
+    settings = Settings(
+        image_size=33, canvas="fixed", precision="bfloat16", threads=6, queue_size=5, request_timeout=7.0
+    )
+    assert create_model(settings) is model.return_value
+    weights, options, queue = model.call_args.args
+    assert weights == find_weights(settings)
+    assert options == EngineOptions(threads=6, canvas="fixed", precision="bfloat16")
+    assert (queue.workers, queue.size, queue.timeout) == (settings.concurrency, 5, 7.0)
+    assert model.call_args.kwargs == {"image_size": 33, "max_pixels": settings.max_image_pixels}
+
+
+def test_create_model_with_weights_does_not_search_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Mock()
+    monkeypatch.setattr(segmenter, "ModelWrapper", model)
+    weights = Weights("own", "unknown", Path("graph.pb"), "0" * 64)
+    create_model(Settings(model_path=Path("missing.pb")), weights)
+    assert model.call_args.args[0] is weights
+
+
+def test_model_of_small_image_size_segments_photo_and_observes_each_stage() -> None:
+    durations: dict[Stage, float] = {}
+    settings = Settings(image_size=33, threads=1, request_timeout=TIMEOUT)
+    model = create_model(settings, observe=durations.__setitem__)
+    model.loading.result(TIMEOUT)
+    encoded = model.segment(CHELSEA.read_bytes(), encode_map)
+    assert encoded.image_size == (33, 21)
+    assert encoded.seg_map.shape == (21, 33)
+    assert set(durations) == {"queue", "decode", "inference", "encode"}
+    assert all(seconds >= 0 for seconds in durations.values())
