@@ -1,5 +1,6 @@
 """`cli.py predict`: the files that it writes, and its messages."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def predict(small_model: ModelWrapper, tmp_path: Path, monkeypatch: pytest.Monke
 def test_predict_in_own_process_prints_response_of_service(client: FlaskClient, tmp_path: Path) -> None:
     options = ["--output", "objects", "--size", "original", "-o", "-"]
     command = [sys.executable, str(ROOT / "cli.py"), "predict", str(CHELSEA), *options]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=TIMEOUT)
+    environment = os.environ | {"REQUEST_TIMEOUT": str(TIMEOUT)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=TIMEOUT)
     assert (run.returncode, run.stderr) == (0, b"")
     response = client.post("/model/predict?output=objects&size=original", **upload(CHELSEA.read_bytes()))
     assert run.stdout == response.data
