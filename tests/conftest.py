@@ -27,8 +27,9 @@ SECONDS_TO_END = 60
 
 
 def pytest_configure() -> None:
-    """Mark the processes that this session starts."""
+    """Mark the processes that this session starts, and end them if SIGTERM ends the session, as Ctrl-C does."""
     os.environ[MARKER] = SESSION
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
