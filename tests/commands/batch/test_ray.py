@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,8 +72,9 @@ def finish(process: "subprocess.Popen[str]", status: int = 0) -> str:
 def manifest(out: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of the manifest by the paths of the photos. Each photo must have one row."""
     rows = pyarrow.dataset.dataset(out / "manifest").to_table().to_pylist()
-    assert max(Counter(row["path"] for row in rows).values()) == 1
-    return {row["path"]: row for row in rows}
+    by_path = {row["path"]: row for row in rows}
+    assert len(by_path) == len(rows)
+    return by_path
 
 
 def files(folder: Path) -> dict[Path, tuple[int, int]]:
