@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from core.runtime.cpu import computes_bfloat16
 from core.types import EngineOptions, UInt8Array
 
 Labels = npt.NDArray[Any]
@@ -139,21 +140,26 @@ def load_matrix_product(_models: Path, threads: int, precision: str) -> Run:
 STOCK = "TensorFlow, stock graph"
 QUANTIZED = "OpenVINO, int8 by NNCF"
 ONNX_RUNTIME, LITERT = "ONNX Runtime", "LiteRT (XNNPACK)"
+# A CPU that does not compute bfloat16 in hardware has no kernels for it, or emulates it.
+PRECISIONS = ("float32", "bfloat16") if computes_bfloat16() else ("float32",)
+OPENVINO_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 OURS = {
     f"ours, {canvas} canvas, {precision}": partial(load_ours, canvas=canvas, precision=precision)
-    for precision in ("float32", "bfloat16")
+    for precision in PRECISIONS
     for canvas in ("fixed", "fit")
 }
 ENGINES: dict[str, Load] = {
     STOCK: load_stock,
     **OURS,
     ONNX_RUNTIME: load_onnxruntime,
-    "OpenVINO, float32": partial(load_openvino, precision="f32"),
-    "OpenVINO, bfloat16": partial(load_openvino, precision="bf16"),
+    **{
+        f"OpenVINO, {precision}": partial(load_openvino, precision=OPENVINO_PRECISIONS[precision])
+        for precision in PRECISIONS
+    },
     # The operations that are not quantized run in float32, which is faster here than bfloat16, and as accurate.
     QUANTIZED: partial(load_openvino, precision="f32", quantized=True),
     LITERT: load_litert,
 }
 MATRIX_PRODUCTS: dict[str, Load] = {
-    precision: partial(load_matrix_product, precision=precision) for precision in ("float32", "bfloat16")
+    precision: partial(load_matrix_product, precision=precision) for precision in PRECISIONS
 }
