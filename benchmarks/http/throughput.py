@@ -81,7 +81,7 @@ def agreement(services: dict[str, ServiceProcess], jpeg: bytes) -> dict[str, flo
 def report(results: dict[int, dict[str, LoadResult]], equal: dict[str, float], rounds: int) -> Iterator[str]:
     """Yield the lines of the report in Markdown."""
     yield f"Ratios to the original in the same round; throughput: median (quartiles) of {rounds} rounds.\n"
-    yield "| clients | server | requests/s | p50 | p99 | refused | labels equal |"
+    yield "| clients | server | requests/s | p50 | p99 | rejected | labels equal |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for clients, servers in results.items():
         original = servers[ORIGINAL]

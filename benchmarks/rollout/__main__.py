@@ -4,7 +4,7 @@ Each part starts replicas, `python app.py` on ports of 127.0.0.1, and starts, pr
 manifests in deploy/kubernetes say. The benchmark does the work of Kubernetes: it removes a replica from HAProxy
 2 seconds after the request to end it, waits for its preStop, sends SIGTERM, and waits for the grace period. Clients
 post a photo, half of them without pauses, and check each answer. A request counts as `answered` with the right mask,
-`refused` with a 503 of the service, or `lost`. Exits with 1 if a request was lost that no killed replica held.
+`rejected` with a 503 of the service, or `lost`. Exits with 1 if a request was lost that no killed replica held.
 """
 
 import sys
@@ -16,7 +16,7 @@ from benchmarks.rollout.haproxy import installed
 from benchmarks.rollout.manifests import Rollout
 from benchmarks.rollout.scenarios import kill_replica, rolling_update, throughput
 
-COLUMNS = "sent | answered | refused | lost | p50, ms | p99, ms |\n| --- | --- | --- | --- | --- | --- | --- |"
+COLUMNS = "sent | answered | rejected | lost | p50, ms | p99, ms |\n| --- | --- | --- | --- | --- | --- | --- |"
 PARTS = ["roll", "kill", "throughput"]
 
 

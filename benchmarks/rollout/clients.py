@@ -22,7 +22,7 @@ REQUEST = post(form(CHELSEA.read_bytes()), "/model/predict?output=mask")
 class Request:
     """A request: when it was sent and when it ended, in seconds of time.monotonic(), and the replica that had it.
 
-    `outcome` is "answered", "refused", or a description of the error. `replica` is empty if HAProxy named none.
+    `outcome` is "answered", "rejected", or a description of the error. `replica` is empty if HAProxy named none.
     """
 
     sent: float
@@ -81,7 +81,7 @@ class PhotoClients:
             return "answered" if response.content == self._mask else "another mask"
         # HAProxy also answers 503, in HTML, if it has no replica. That counts as lost.
         if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and response.content.startswith(b"{"):
-            return "refused"
+            return "rejected"
         return response.error or f"status {response.status_code}"
 
 
@@ -91,7 +91,7 @@ class Count:
 
     sent: int
     answered: int
-    refused: int
+    rejected: int
     lost: list[Request]
     p50: float
     p99: float
@@ -104,13 +104,13 @@ class Count:
         return cls(
             sent=len(requests),
             answered=outcomes.count("answered"),
-            refused=outcomes.count("refused"),
-            lost=[request for request in requests if request.outcome not in ("answered", "refused")],
+            rejected=outcomes.count("rejected"),
+            lost=[request for request in requests if request.outcome not in ("answered", "rejected")],
             p50=percentiles[49],
             p99=percentiles[98],
         )
 
     def __str__(self) -> str:
         return (
-            f"| {self.sent} | {self.answered} | {self.refused} | {len(self.lost)} | {self.p50:.0f} | {self.p99:.0f} |"
+            f"| {self.sent} | {self.answered} | {self.rejected} | {len(self.lost)} | {self.p50:.0f} | {self.p99:.0f} |"
         )

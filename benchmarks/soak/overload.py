@@ -101,7 +101,7 @@ async def check_overload(service: ServiceProcess, seconds: float, rest: float = 
     after = await memory_at_rest(service, rest)
 
     statuses = overload.answers.statuses
-    accepted, refused = overload.answers.percentile(0.99), overload.answers.percentile(0.99, 503)
+    accepted, rejected = overload.answers.percentile(0.99), overload.answers.percentile(0.99, 503)
     ratios = ratios_to_neighbours([rate.per_core for rate in overloads], [rate.per_core for rate in calms])
     rates = [rate.per_second for rate in calms]
     raw = statistics.median(ratios_to_neighbours([rate.per_second for rate in overloads], rates))
@@ -109,7 +109,7 @@ async def check_overload(service: ServiceProcess, seconds: float, rest: float = 
     checks = [
         Check("4 x load: every request gets 200 or 503", str(dict(statuses)), set(statuses) <= OVERLOAD_STATUSES),
         Check("accepted: 99 % within 30 s (REQUEST_TIMEOUT)", f"{accepted:.2f} s", accepted < 30),
-        Check("refused: 99 % within 0.1 s", f"{refused:.3f} s", refused < 0.1, judged_short=False),
+        Check("rejected: 99 % within 0.1 s", f"{rejected:.3f} s", rejected < 0.1, judged_short=False),
         Check(
             "throughput per core that the clients leave: over 95 % of that without overload",
             f"{throughput:.1%}, {min(ratios):.1%} to {max(ratios):.1%}; "

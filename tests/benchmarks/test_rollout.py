@@ -16,7 +16,7 @@ def test_rolling_update_of_one_of_two_replicas_loses_no_request() -> None:
     count = rolling_update(Rollout.read(), replicas=2, replaced=1)
     assert count.lost == []
     assert count.answered > 0
-    assert count.answered + count.refused == count.sent
+    assert count.answered + count.rejected == count.sent
 
 
 def test_kill_of_one_of_two_replicas_loses_only_its_pending_requests() -> None:
