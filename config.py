@@ -58,9 +58,24 @@ def parse_checksums(text: str) -> dict[str, str]:
     return dict(pairs)
 
 
+def parse_path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~ without a home directory
+        raise ValueError from error
+
+
+def default_cache() -> Path:
+    """Return the folder of downloaded graphs in the user's home directory. Raises ConfigError if there is none."""
+    try:
+        return Path("~/.cache/max-image-segmenter").expanduser()
+    except RuntimeError:
+        raise ConfigError("MODEL_CACHE is not set, and this user has no home directory; set it to a folder") from None
+
+
 TEXT = Kind(str, "text")
 BOOLEAN = Kind(lambda text: {"true": True, "false": False}[text.lower()], "true or false")
-PATH = Kind(lambda text: Path(text).expanduser(), "a path")
+PATH = Kind(parse_path, "a path")
 URL = Kind(parse_url, "a URL with http:// or https://")
 CHECKSUMS = Kind(parse_checksums, "full=SHA512, with 128 hexadecimal digits")
 ORIGINS = Kind(parse_origins, "*, or origins such as https://example.com separated by commas")
@@ -96,7 +111,7 @@ class Settings:
     model_labels: Path | None = setting(PATH, None, "class names of the custom graph, a text file, one name per line")
     model_cache: Path = setting(
         PATH,
-        lambda: Path("~/.cache/max-image-segmenter").expanduser(),
+        default_cache,
         "folder of downloaded graphs; default: ~/.cache/max-image-segmenter, in the Docker image /models",
     )
     model_mirror: str = setting(URL, ZOO, "base URL from which archives are downloaded")

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from api import demo, health, metadata, metrics, predict, request_id, schemas, security, uploads  # noqa: F401 - routes
+from api import demo, health, metadata, metrics, predict, request_id, schemas, security, swagger, uploads  # noqa: F401 - routes
 from api.budget import MemoryBudget
 from api.errors import JsonErrorApi
 from api.extensions import namespace
@@ -18,7 +18,6 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
     budget = MemoryBudget(settings.queue_size * settings.max_upload_bytes)
     app.extensions.update(model=model, metrics=counters, budget=budget)
     app.config.update(
-        SWAGGER_UI_DOC_EXPANSION="list",  # show the operations, not only their groups
         RESTX_MASK_SWAGGER=False,  # no field masks: the responses are not marshalled
         ERROR_INCLUDE_MESSAGE=False,  # api.errors writes the message
     )
@@ -38,4 +37,5 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
     )
     api.add_namespace(namespace)
     api.add_namespace(health.namespace)
+    swagger.init_api(api)
     demo.init_app(app)

@@ -1,13 +1,10 @@
 """GET /demo: a web page that calls this API, in one HTML file, and its sample photos."""
 
-import base64
-import hashlib
-import re
 from pathlib import Path
 
 from flask import Flask, Response, send_from_directory
 
-from api.security import page_policy
+from api.security import inline_hash, page_policy
 
 PAGE = Path(__file__).with_name("demo.html").read_text(encoding="utf-8")
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -30,11 +27,5 @@ def init_app(app: Flask) -> None:
 def content_security_policy(page: str) -> str:
     """Return the policy that lets `page` connect to its own service only, and run only its inline code."""
     return page_policy(
-        "img-src 'self' data:", f"script-src {_hash(page, 'script')}", f"style-src {_hash(page, 'style')}"
+        "img-src 'self' data:", f"script-src {inline_hash(page, 'script')}", f"style-src {inline_hash(page, 'style')}"
     )
-
-
-def _hash(page: str, tag: str) -> str:
-    """Return the source expression that allows the one inline `tag` of `page`."""
-    [content] = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

@@ -46,8 +46,8 @@ STATUS: dict[type[SegmenterError], int] = {
 class JsonErrorApi(Api):
     """Flask-RESTX's Api with one form of error for all paths, and the served classes in its Swagger description.
 
-    Both overridden members are in Flask-RESTX's API reference. The alternatives to the first, @api.errorhandler and
-    @app.errorhandler, cover only a part of the paths each, and log a traceback for every 503.
+    Flask-RESTX documents both overridden members, but offers no hook for them: @api.errorhandler and @app.errorhandler
+    cover only a part of the paths each, and the first logs a traceback for every 503.
     """
 
     def error_router(self, _original_handler: Any, error: Exception) -> Response:

@@ -80,9 +80,10 @@ class Handler(logging.StreamHandler[Any]):
 
 
 def configure(format_: LogFormat) -> None:
-    """Send log records to standard error, and access records to standard output, in `format_`."""
+    """Send log records and Python's warnings to standard error, and access records to standard output, in `format_`."""
     # No formatter uses these fields (logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.captureWarnings(True)
     logging.basicConfig(level=logging.INFO, handlers=[Handler(format_, sys.stderr)], force=True)
     access.handlers, access.propagate = [Handler(format_, sys.stdout)], False
 

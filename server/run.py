@@ -62,6 +62,8 @@ class Server(BaseApplication):
         options = {
             "bind": f"{settings.host}:{settings.port}",
             "worker_class": Worker,
+            # gunicorn's default is the value of WEB_CONCURRENCY.
+            "workers": 1,
             "threads": threads,
             "worker_connections": _max_connections(),
             # Proxies keep idle connections for 60 seconds. A longer time here leaves it to them to close one.

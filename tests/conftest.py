@@ -73,9 +73,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
 def small_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockableService]:
     """A service with small images, uploads and queue and with a long deadline, shared by all tests that do not stop it.
 
-    A test can block its workers.
+    A test can block its workers. WEB_CONCURRENCY is no setting of the service; other servers read it.
     """
-    settings = {"IMAGE_SIZE": "65", "MAX_UPLOAD_MB": "2", "QUEUE_SIZE": "8", "LOG_FORMAT": "json"}
+    settings = {
+        "IMAGE_SIZE": "65",
+        "MAX_UPLOAD_MB": "2",
+        "QUEUE_SIZE": "8",
+        "LOG_FORMAT": "json",
+        "WEB_CONCURRENCY": "3",
+    }
     folder = tmp_path_factory.mktemp("small_service")
     with blockable_service(folder, REQUEST_TIMEOUT=str(TIMEOUT), **settings) as service:
         yield service

@@ -119,3 +119,20 @@ def test_start_with_bad_setting_prints_one_line_and_does_not_import_tensorflow(n
     assert run.returncode == 1
     assert line.startswith(f"error: {name}={value!r}")
     assert "tensorflow" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, "MODEL_CACHE is not set, and this user has no home directory; set it to a folder"),
+        ({"MODEL_CACHE": "~/graphs"}, "MODEL_CACHE='~/graphs' can't be used; allowed: a path"),
+    ],
+    ids=["default", "tilde"],
+)
+def test_model_cache_without_home_directory_raises_config_error(
+    environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for a user id without an entry in /etc/passwd
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment(environment)
+    assert str(caught.value) == message

@@ -10,12 +10,16 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Response, Route, expect, sync_playwright
+from werkzeug.serving import make_server
 
 from core.types import UInt8Array
 from tests.support.images import encode
@@ -279,6 +283,35 @@ def test_page_has_policy_without_unsafe_sources_title_and_language(page: Page) -
     assert "unsafe" not in policy
     assert page.title()
     assert page.locator("html").get_attribute("lang") == "en"
+
+
+@pytest.fixture(scope="module")
+def prefixed_url(app: Flask) -> Iterator[str]:
+    """The URL of the application behind a proxy that serves it below /segment and removes this prefix."""
+
+    def proxy(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/segment")
+        return app(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, proxy, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}/segment/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_swagger_ui_below_path_prefix_gets_response_to_request(browser: Browser, prefixed_url: str) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(BROWSER_TIMEOUT)
+    page.goto(prefixed_url)
+    page.get_by_text("/model/labels").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table .microlight").first).to_contain_text("tvmonitor")
+    expect(page.locator(".request-url")).to_contain_text(f"{prefixed_url}model/labels")
+    page.close()
 
 
 def test_swagger_ui_shows_overlay_of_uploaded_photo(page: Page, service: ServiceProcess, pictures: Path) -> None:

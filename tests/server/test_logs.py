@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 import requests
@@ -9,7 +11,7 @@ import requests
 from server.logs import AccessRecord, JsonFormatter, TextFormatter
 from tests.support.blockable_service import BlockableService
 from tests.support.http_client import send_raw
-from tests.support.paths import CHELSEA
+from tests.support.paths import CHELSEA, ROOT
 from tests.support.service import TIMEOUT, wait_for
 
 
@@ -59,3 +61,11 @@ def test_text_formatter_appends_request_id() -> None:
     assert TextFormatter().format(record).endswith("ERROR the message")
     record.request_id = "7f3b"
     assert TextFormatter().format(record).endswith("ERROR the message [7f3b]")
+
+
+def test_configure_makes_python_warnings_json_lines() -> None:
+    code = "import warnings; from server import logs; logs.configure('json'); warnings.warn('careful', stacklevel=1)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    line = json.loads(run.stderr)
+    assert line["level"] == "warning"
+    assert "UserWarning: careful" in line["message"]

@@ -48,6 +48,10 @@ def fill_queue(service: ServiceProcess, connections: ExitStack, count: int = QUE
     return filled
 
 
+def test_service_with_variable_of_another_server_has_one_worker(small_service: BlockableService) -> None:
+    assert len(small_service.workers) == 1
+
+
 def test_connection_is_kept_alive(small_service: BlockableService) -> None:
     with connect(small_service) as connection:
         for _ in range(3):
