@@ -1,10 +1,14 @@
 """Fixtures of the tests of api."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from threading import Event
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from config import Settings
 from core.model import ModelWrapper
@@ -12,6 +16,8 @@ from core.runtime.queue import RequestQueue
 from core.types import EngineOptions
 from segmenter import find_weights
 from tests.support.application import application
+from tests.support.browser import BROWSER_TIMEOUT, opened
+from tests.support.service import ServiceProcess
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +30,31 @@ def loading_app() -> Iterator[Flask]:
     yield application(model)
     model.loading.cancel()
     release.set()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, without a window."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not chromium:
+        pytest.skip("there is no chromium on this machine")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        yield playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=BROWSER_TIMEOUT)
+
+
+@pytest.fixture
+def page(browser: Browser, service: ServiceProcess) -> Iterator[Page]:
+    """An empty page; after the test, there must have been no error in it, and no request but to the service."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = opened(context)
+    wrong: list[str] = []
+    hosts = set()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.extend([line.text] if line.type == "error" else []))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    yield page
+    context.close()
+    # The browser writes this line for each response with an error's status. It is not an error of the page.
+    assert not [line for line in wrong if not line.startswith("Failed to load resource")]
+    assert hosts - {""} == {urlsplit(service.url).netloc}

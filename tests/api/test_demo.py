@@ -1,69 +1,30 @@
-"""The page /demo and Swagger UI, in a real browser, on the real service."""
+"""The page /demo, in a real browser, on the real service."""
 
 import base64
 import io
 import json
-import os
 import re
 import shlex
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
-from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from flask import Flask
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Response, Route, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, FilePayload, Page, Response, Route, expect
 
 from core.types import UInt8Array
+from tests.support.browser import opened
 from tests.support.images import encode
 from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.service import ServiceProcess, running_service
 
-# Milliseconds that the browser waits for a result; a service on a quiet machine needs less than a second.
-BROWSER_TIMEOUT = 300_000
-expect.set_options(timeout=BROWSER_TIMEOUT)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not chromium:
-        pytest.skip("there is no chromium on this machine")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        yield playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=BROWSER_TIMEOUT)
-
 
 @pytest.fixture
-def page(browser: Browser, service: ServiceProcess) -> Iterator[Page]:
-    """The open page; after the test, there must have been no error in it, and no request to another host."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = opened(context)
-    wrong: list[str] = []
-    hosts = set()
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda line: wrong.extend([line.text] if line.type == "error" else []))
-    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+def page(page: Page, service: ServiceProcess) -> Page:
+    """The page /demo of the service, open."""
     page.goto(f"{service.url}/demo")
-    yield page
-    context.close()
-    # The browser writes this line for each response with an error's status. It is not an error of the page.
-    assert not [line for line in wrong if not line.startswith("Failed to load resource")]
-    assert hosts - {""} == {urlsplit(service.url).netloc}
-
-
-def opened(context: BrowserContext) -> Page:
-    """Return a new page that waits as long as a slow machine needs."""
-    context.set_default_timeout(BROWSER_TIMEOUT)
-    return context.new_page()
+    return page
 
 
 def pixels(page: Page) -> UInt8Array:
@@ -283,43 +244,3 @@ def test_page_has_policy_without_unsafe_sources_title_and_language(page: Page) -
     assert "unsafe" not in policy
     assert page.title()
     assert page.locator("html").get_attribute("lang") == "en"
-
-
-@pytest.fixture(scope="module")
-def prefixed_url(app: Flask) -> Iterator[str]:
-    """The URL of the application behind a proxy that serves it below /segment and removes this prefix."""
-
-    def proxy(environ: dict[str, Any], start_response: Any) -> Any:
-        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/segment")
-        return app(environ, start_response)
-
-    server = make_server("127.0.0.1", 0, proxy, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/segment/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_swagger_ui_below_path_prefix_gets_response_to_request(browser: Browser, prefixed_url: str) -> None:
-    page = browser.new_page()
-    page.set_default_timeout(BROWSER_TIMEOUT)
-    page.goto(prefixed_url)
-    page.get_by_text("/model/labels").click()
-    page.get_by_role("button", name="Try it out").click()
-    page.get_by_role("button", name="Execute").click()
-    expect(page.locator(".live-responses-table .microlight").first).to_contain_text("tvmonitor")
-    expect(page.locator(".request-url")).to_contain_text(f"{prefixed_url}model/labels")
-    page.close()
-
-
-def test_swagger_ui_shows_overlay_of_uploaded_photo(page: Page, service: ServiceProcess, pictures: Path) -> None:
-    page.goto(f"{service.url}/")
-    page.get_by_text("/model/predict").click()
-    page.get_by_role("button", name="Try it out").click()
-    page.locator("select").first.select_option("overlay")
-    page.locator("input[type=file]").set_input_files(CHELSEA)
-    page.get_by_role("button", name="Execute").click()
-    expect(page.locator(".live-responses-table img")).to_be_visible()
-    page.screenshot(path=pictures / "swagger.png", full_page=True)

@@ -1,9 +1,15 @@
 """Fixtures of the tests of core."""
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from PIL import Image
+
+import core.model
+from core.image.decode import Photo, read_image
+from tests.support.fake_engine import FakeEngine
 
 PIXEL_LIMIT = Image.MAX_IMAGE_PIXELS
 
@@ -13,3 +19,24 @@ def _restored_pixel_limit() -> Iterator[None]:
     """Restore Pillow's pixel limit after each test: decoding sets it for the whole process."""
     yield
     Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """The engine of the models that new_model() returns."""
+    engine = FakeEngine()
+    monkeypatch.setattr("core.runtime.engine.Engine", lambda graph, options: engine)
+    return engine
+
+
+@pytest.fixture
+def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the threads that have decoded an image, one for each decoding."""
+    threads: list[str] = []
+
+    def counted(*arguments: Any, **options: Any) -> Photo:
+        threads.append(threading.current_thread().name)
+        return read_image(*arguments, **options)
+
+    monkeypatch.setattr(core.model, "read_image", counted)
+    return threads
