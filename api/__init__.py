@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from api import demo, health, metadata, metrics, predict, request_id, schemas, security, swagger, uploads  # noqa: F401 - routes
+from api import demo, health, metadata, metrics, predict, request_id, security, swagger, uploads  # noqa: F401 - routes
 from api.budget import MemoryBudget
 from api.errors import JsonErrorApi
 from api.extensions import namespace
@@ -19,7 +19,6 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
     app.extensions.update(model=model, metrics=counters, budget=budget)
     app.config.update(
         RESTX_MASK_SWAGGER=False,  # no field masks: the responses are not marshalled
-        ERROR_INCLUDE_MESSAGE=False,  # api.errors writes the message
     )
     uploads.init_app(app, settings)
     request_id.init_app(app)

@@ -1,7 +1,6 @@
 """A fake engine, models with small images, and helpers that occupy the workers of a queue."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Prediction, UInt8Array
 from core.weights.registry import MOBILE, custom_weights
+from tests.support.service import wait_for
 
 # A deadline, in seconds, that no request of these tests exceeds, even on a slow machine.
 NEVER = 3600
@@ -60,5 +60,4 @@ def blocked(queue: RequestQueue) -> Iterator[threading.Event]:
 
 def wait_until_waiting(queue: RequestQueue, requests: int) -> None:
     """Wait until `requests` requests wait in `queue`."""
-    while queue.waiting != requests:
-        time.sleep(0.001)
+    wait_for(lambda: queue.waiting == requests)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +12,7 @@ import pytest
 
 from core.errors import ClientGone, DeadlineExceeded, QueueFull
 from core.runtime.queue import RequestQueue
+from tests.support.service import wait_for
 
 # A deadline, in seconds, that no request of these tests exceeds, even on a slow machine.
 NEVER = 3600
@@ -35,11 +36,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        time.sleep(0.001)
-
-
 @contextmanager
 def occupied(queue: RequestQueue, requests: int) -> Iterator[None]:
     """Fill `queue` with `requests` that run or wait until the context ends."""
@@ -47,7 +43,7 @@ def occupied(queue: RequestQueue, requests: int) -> Iterator[None]:
     with ThreadPoolExecutor(requests) as clients:
         futures = [clients.submit(queue.run, release.wait) for _ in range(requests)]
         try:
-            wait_until(lambda: queue.admitted == requests and queue.waiting == max(0, requests - queue.workers))
+            wait_for(lambda: queue.admitted == requests and queue.waiting == max(0, requests - queue.workers))
             yield
         finally:
             release.set()
@@ -179,7 +175,7 @@ def test_queue_run_checks_connection_when_a_worker_takes_the_request() -> None:
     queue.submit(release.wait)
     with ThreadPoolExecutor(1) as client:
         result = client.submit(queue.run, pow, 2, 3, is_connected=is_connected)
-        wait_until(lambda: queue.waiting == 1)
+        wait_for(lambda: queue.waiting == 1)
         release.set()
         assert result.result() == 8
     assert checked_after_release == [True]
