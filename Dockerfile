@@ -34,14 +34,13 @@ COPY --from=build /service /service
 WORKDIR /service
 ARG MODEL_TYPE=mobile
 ARG MODEL_SHA512
-# gunicorn writes a heartbeat file, and TensorFlow needs a temporary folder. /dev/shm is writable even if the file system
-# is read-only.
+# TensorFlow needs a temporary folder. /dev/shm is writable even if the file system is read-only.
 ENV TMPDIR=/dev/shm \
     PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     MODEL_TYPE=$MODEL_TYPE MODEL_SHA512=$MODEL_SHA512 MODEL_CACHE=/models
 # A numeric user lets Kubernetes verify that it is not root. Group 0 is that of OpenShift's random users.
 USER 10001:0
 EXPOSE 5000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=10s --start-period=600s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '5000') + '/health/ready')"]
 CMD ["python", "app.py"]

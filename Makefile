@@ -49,7 +49,7 @@ bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--qui
 	$(BENCH)/bin/python -m benchmarks.engines $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
 	$(BENCH)/bin/python -m benchmarks.http.throughput $(ARGS)
 
-soak: $(VENV)/test  ## stress test, 10 minutes or more; ARGS=--short
+soak: $(VENV)/test  ## stress test, 15 minutes or more; ARGS=--short
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 archive: $(VENV)/test  ## test `cli.py batch` with thousands of files; VOC_VAL=FOLDER

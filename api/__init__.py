@@ -2,8 +2,7 @@
 
 from flask import Flask
 
-from api import demo, health, metadata, metrics, predict, request_id, security, swagger, uploads  # noqa: F401 - routes
-from api.budget import MemoryBudget
+from api import demo, health, metadata, metrics, predict, security, swagger, uploads  # noqa: F401 - routes
 from api.errors import JsonErrorApi
 from api.extensions import namespace
 from config import Settings
@@ -15,14 +14,12 @@ DESCRIPTION = """The class of every pixel of a photo, by DeepLabV3 trained on PA
 
 def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metrics.Metrics) -> None:
     """Add the whole HTTP interface to `app`; `model` segments, and `counters` collect the metrics."""
-    budget = MemoryBudget(settings.queue_size * settings.max_upload_bytes)
-    app.extensions.update(model=model, metrics=counters, budget=budget)
+    app.extensions.update(model=model, metrics=counters)
     app.config.update(
         RESTX_MASK_SWAGGER=False,  # no field masks: the responses are not marshalled
     )
     uploads.init_app(app, settings)
-    request_id.init_app(app)
-    counters.watch(model, budget)
+    counters.watch_model(model)
     metrics.init_app(app, counters)
     security.init_app(app, settings)
     api = JsonErrorApi(

@@ -1,16 +1,15 @@
 """Errors become responses: JSON with one `message`, and a status, on every path."""
 
-from collections.abc import Mapping
+import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import current_app, jsonify, request
+import orjson
+from flask import current_app, request
 from flask_restx import Api
-from gunicorn.http.errors import ParseException
 from werkzeug import Response
 from werkzeug.exceptions import (
     BadRequest,
-    ClientDisconnected,
     HTTPException,
     MethodNotAllowed,
     NotFound,
@@ -29,6 +28,9 @@ from core.errors import (
     Unavailable,
     UnsupportedImage,
 )
+from core.output.encode import JSON
+
+logger = logging.getLogger(__name__)
 
 # A status of nginx, for logs and metrics only: the client has gone.
 CLIENT_CLOSED_REQUEST = 499
@@ -52,23 +54,9 @@ class JsonErrorApi(Api):
 
     def error_router(self, _original_handler: Any, error: Exception) -> Response:
         """Return the response to `error`, an exception that any route or Flask itself raised."""
-        # gunicorn's deadline for the body (server.deadlines) reaches Werkzeug as an exception within its own.
-        if isinstance(error, ClientDisconnected) and isinstance(error.__context__, TimeoutError):
-            error = RequestTimeout()
-        if isinstance(error, ParseException):
-            error = BadRequest("the body is not valid chunked transfer coding (RFC 9112, 7.1); send valid chunks")
         if isinstance(error, HTTPException):
             return _http_error_response(error)
-        for kind, status in STATUS.items():
-            if isinstance(error, kind):
-                response = error_response(status, str(error))
-                if isinstance(error, Unavailable):
-                    response.headers["Retry-After"] = str(error.retry_after)
-                return response
-        current_app.logger.error("unexpected error", exc_info=error)
-        return error_response(
-            HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed at this request; its log has the reason"
-        )
+        return error_response(error)
 
     @property
     def __schema__(self) -> dict[str, Any]:
@@ -81,11 +69,43 @@ class JsonErrorApi(Api):
         return schema
 
 
-def error_response(status: int, message: str) -> Response:
-    """Return the response to an error."""
-    response = jsonify(message=message)
-    response.status_code = status
-    return response
+def error_response(error: Exception) -> Response:
+    """Return the response to `error`. Logs an exception that is neither a SegmenterError nor an HTTPException."""
+    if isinstance(error, HTTPException):
+        return _json(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, error.description or error.name)
+    for kind, status in STATUS.items():
+        if isinstance(error, kind):
+            response = _json(status, str(error))
+            if isinstance(error, Unavailable):
+                response.headers["Retry-After"] = str(error.retry_after)
+            return response
+    logger.error("unexpected error", exc_info=error)
+    return _json(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed at this request; its log has the reason")
+
+
+def _json(status: int, message: str) -> Response:
+    body = orjson.dumps({"message": message}, option=orjson.OPT_APPEND_NEWLINE)
+    return Response(body, int(status), content_type=JSON)
+
+
+def too_large(max_bytes: int) -> RequestEntityTooLarge:
+    """Return the error of a request whose body has more than `max_bytes`."""
+    return RequestEntityTooLarge(
+        f"the upload is larger than {max_bytes / 1e6:g} MB, the limit (MAX_UPLOAD_MB); send a smaller image"
+    )
+
+
+def incomplete() -> BadRequest:
+    """Return the error of a request whose body ends early, or whose chunks are not valid."""
+    return BadRequest(
+        "the request body ended early, or its chunks are not valid (RFC 9112, 7.1); send as many bytes as "
+        "Content-Length says, or valid chunks"
+    )
+
+
+def too_slow() -> RequestTimeout:
+    """Return the error of a request whose body was not received in time."""
+    return RequestTimeout("the request body was not received within REQUEST_TIMEOUT; send a smaller image")
 
 
 def _message(error: HTTPException) -> str:
@@ -94,30 +114,21 @@ def _message(error: HTTPException) -> str:
             return f"{request.path} does not exist; / lists the addresses that do"
         case MethodNotAllowed():
             return f"{request.method} is not allowed at {request.path}; allowed: {', '.join(error.valid_methods or ())}"
-        case RequestTimeout():
-            return "the request body was not received within REQUEST_TIMEOUT; send a smaller image"
-        case ClientDisconnected():
-            return "the request body ended early; send as many bytes as its Content-Length says"
         case RequestEntityTooLarge():
-            return _too_large(current_app.config)
+            limit = current_app.config["MAX_CONTENT_LENGTH"]
+            if (request.content_length or 0) > limit:
+                return too_large(limit).description or ""
+            return (
+                f"the form has more than {current_app.config['MAX_FORM_PARTS']} parts, or a text field of more than "
+                f"{current_app.config['MAX_FORM_MEMORY_SIZE']:,} bytes; send only the photo, in the file field 'image'"
+            )
     return error.description or error.name
-
-
-def _too_large(config: Mapping[str, Any]) -> str:
-    if (request.content_length or 0) > config["MAX_CONTENT_LENGTH"]:
-        megabytes = config["MAX_CONTENT_LENGTH"] / 1e6
-        return f"the upload is larger than {megabytes:g} MB, the limit (MAX_UPLOAD_MB); send a smaller image"
-    return (
-        f"the form has more than {config['MAX_FORM_PARTS']} parts, or a text field of more than "
-        f"{config['MAX_FORM_MEMORY_SIZE']:,} bytes; send only the photo, in the file field 'image'"
-    )
 
 
 def _http_error_response(error: HTTPException) -> Response:
     """Return the response to an error of Flask or Werkzeug, with its headers: a 405's Allow, a redirect's Location."""
     response = error.get_response()
     if response.status_code >= HTTPStatus.BAD_REQUEST:
-        body = error_response(response.status_code, _message(error))
-        response.set_data(body.get_data())
-        response.content_type = body.content_type
+        response.set_data(_json(response.status_code, _message(error)).get_data())
+        response.content_type = JSON
     return response

@@ -5,7 +5,6 @@ from typing import cast
 from flask import current_app
 from flask_restx import Namespace
 
-from api.budget import MemoryBudget
 from api.metrics import Metrics
 from core.model import ModelWrapper
 
@@ -20,8 +19,3 @@ def current_model() -> ModelWrapper:
 def current_metrics() -> Metrics:
     """Return the metrics of the current application."""
     return cast(Metrics, current_app.extensions["metrics"])
-
-
-def current_budget() -> MemoryBudget:
-    """Return the memory budget of the current application."""
-    return cast(MemoryBudget, current_app.extensions["budget"])

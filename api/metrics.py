@@ -1,8 +1,8 @@
 """GET /metrics: counters and gauges of the service, in the text format of Prometheus."""
 
-from time import monotonic
+from collections.abc import Callable
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -14,7 +14,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from api.budget import MemoryBudget
+from api.connection import current_connection
 from core.model import ModelWrapper
 from core.types import Stage
 
@@ -23,7 +23,6 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 # Upper bounds in seconds: from a small image on a fast machine to the full model on a slow one.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-UNKNOWN = "unknown"
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 
 
@@ -66,39 +65,33 @@ class Metrics:
         self._pixels.inc(width * height)
 
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
-        """Count a request for `path`, a route or UNKNOWN, with its response's `status` after `seconds`."""
+        """Count a request for `path`, a route, with its response's `status` after `seconds`."""
         self._requests.labels(method if method in METHODS else "other", path, int(status)).inc()
         self._seconds.labels(path).observe(seconds)
 
-    def watch(self, model: ModelWrapper, budget: MemoryBudget) -> None:
-        """Add gauges that read the state of `model` and `budget` at each scrape."""
+    def watch(self, name: str, documentation: str, value: Callable[[], float]) -> None:
+        """Add a gauge that calls `value` at each scrape."""
+        Gauge(f"segmenter_{name}", documentation, registry=self.registry).set_function(value)
+
+    def watch_model(self, model: ModelWrapper) -> None:
+        """Add gauges of the state of `model` and its queue."""
         queue = model.queue
-        for name, documentation, value in (
-            ("queue_requests", "Requests that are running or waiting", lambda: queue.admitted),
-            ("queue_waiting", "Requests that are waiting", lambda: queue.waiting),
-            ("queue_limit", "Requests that may run or wait (QUEUE_SIZE)", lambda: queue.size),
-            ("held_bytes", "Bytes of uploads and responses in memory", lambda: budget.reserved),
-            ("held_limit_bytes", "Bytes of uploads and responses that may be in memory", lambda: budget.limit),
-            ("model_ready", "Whether images can be segmented", lambda: model.ready),
-        ):
-            Gauge(f"segmenter_{name}", documentation, registry=self.registry).set_function(value)
+        self.watch("queue_requests", "Requests that are running or waiting", lambda: queue.admitted)
+        self.watch("queue_waiting", "Requests that are waiting", lambda: queue.waiting)
+        self.watch("queue_limit", "Requests that may run or wait (QUEUE_SIZE)", lambda: queue.size)
+        self.watch("model_ready", "Whether images can be segmented", lambda: model.ready)
         serving = {name: str(value) for name, value in model.serving.items()}
         info = Gauge("segmenter_model_info", "The model that is served", list(serving), registry=self.registry)
         info.labels(**serving).set(1)
 
 
 def init_app(app: Flask, metrics: Metrics) -> None:
-    """Add GET /metrics to `app`, and count its requests in `metrics`."""
+    """Add GET /metrics to `app`, and let it tell the route of each request to its server, which counts them."""
 
     @app.before_request
-    def start_timer() -> None:
-        g.began_at = monotonic()
-
-    @app.after_request
-    def count_response(response: Response) -> Response:
-        path = request.url_rule.rule if request.url_rule else UNKNOWN
-        metrics.count_request(request.method, path, response.status_code, monotonic() - g.began_at)
-        return response
+    def tell_route() -> None:
+        if request.url_rule:
+            current_connection().route = request.url_rule.rule
 
     @app.get("/metrics")
     def page() -> Response:

@@ -9,7 +9,7 @@ from api.connection import connection_check
 from api.extensions import current_metrics, current_model, namespace
 from api.negotiation import default_output, encoder_for, respond
 from api.schemas import IMAGE, PARAMETERS, RESULT, error, segmentation
-from api.uploads import reserve_response, upload_bytes
+from api.uploads import upload_bytes
 from core.errors import InvalidRequest
 from core.labels import class_ids
 from core.output.encode import JPEG, JSON, PNG
@@ -32,13 +32,11 @@ class Predict(Resource):
         encode = encoder_for(choice("output", default_output()))
         size = cast(Size, choice("size", "model"))
         model = current_model()
-        # Before the upload is received, so that a request that can't be served now gets its 503 at once.
-        model.check()
         names = request.args.get("classes")
         classes = class_ids(names, model.labels) if names else ()
         encoded = model.segment(uploaded_image(), encode, size=size, classes=classes, is_connected=connection_check())
         current_metrics().count_image(*encoded.image_size)
-        return reserve_response(respond(encoded))
+        return respond(encoded)
 
 
 def choice(name: str, default: str) -> str:

@@ -4,13 +4,11 @@ import base64
 import hashlib
 import hmac
 import re
-from http import HTTPStatus
 
 from flask import Flask, request
 from flask_cors import CORS
-from werkzeug import Response
+from werkzeug.exceptions import Unauthorized
 
-from api.errors import error_response
 from config import Settings
 
 
@@ -38,29 +36,36 @@ def inline_hash(page: str, tag: str) -> str:
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
+EXPOSED_HEADERS = ("Retry-After", "X-Request-ID")
+
+
 def init_app(app: Flask, settings: Settings) -> None:
-    """Add the API key and CORS of `settings` to `app`, and the security headers to its responses."""
+    """Add the API key and CORS of `settings` to `app`."""
     if settings.cors_enable:
-        CORS(app, origins=list(settings.cors_origins), expose_headers=["Retry-After", "X-Request-ID"])
-    if settings.api_key:
-        app.before_request(lambda: _require_key(settings.api_key))
-    app.after_request(_add_headers)
+        CORS(app, origins=list(settings.cors_origins), expose_headers=list(EXPOSED_HEADERS))
+
+    @app.before_request
+    def require_key() -> None:
+        # A CORS preflight can't carry a key.
+        if request.path.startswith("/model/") and request.method != "OPTIONS":
+            check_key(request.headers.get("X-API-Key", ""), settings.api_key)
 
 
-def _require_key(key: str) -> Response | None:
-    """Reject a request to /model/ without the right X-API-Key, except a CORS preflight, which can't carry one."""
-    if not request.path.startswith("/model/") or request.method == "OPTIONS":
-        return None
-    if is_key(request.headers.get("X-API-Key", ""), key):
-        return None
-    return error_response(
-        HTTPStatus.UNAUTHORIZED, "the header X-API-Key is missing or wrong; send the key of this service"
-    )
+def check_key(given: str, key: str) -> None:
+    """Raise Unauthorized if there is a `key` and `given`, a header decoded as Latin-1, is another one.
+
+    The comparison takes constant time.
+    """
+    if key and not hmac.compare_digest(given.encode("latin-1"), key.encode()):
+        raise Unauthorized("the header X-API-Key is missing or wrong; send the key of this service")
 
 
-def is_key(given: str, key: str) -> bool:
-    """Return whether `given`, a header as WSGI decodes it (Latin-1), is `key`; the comparison takes constant time."""
-    return hmac.compare_digest(given.encode("latin-1"), key.encode())
+def cors_headers(origin: str | None, settings: Settings) -> dict[str, str]:
+    """Return the headers that let a page of `origin` read a response, as Flask-CORS adds them to those of Flask."""
+    if not (settings.cors_enable and origin and {origin, "*"} & {*settings.cors_origins}):
+        return {}
+    exposed = ", ".join(EXPOSED_HEADERS)
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": exposed, "Vary": "Origin"}
 
 
 def headers(path: str) -> dict[str, str]:
@@ -73,9 +78,3 @@ def headers(path: str) -> dict[str, str]:
     }
     # Results are private to the client that sent the photo: no cache may keep them.
     return common | {"Cache-Control": "no-store"} if path.startswith("/model/") else common
-
-
-def _add_headers(response: Response) -> Response:
-    for name, value in headers(request.path).items():
-        response.headers.setdefault(name, value)
-    return response

@@ -1,217 +1,129 @@
-"""gunicorn's configuration: one worker process, deadlines for clients, and JSON errors."""
+"""Starts Granian, the HTTP server, with one worker process, and ends the worker when it has to."""
 
-import errno
+import asyncio
 import logging
 import math
+import multiprocessing
 import os
 import resource
-import select
+import signal
+import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from threading import Thread
 
-import gunicorn.util
-from flask import Flask, Response, current_app, request
-from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
-from gunicorn.http.errors import ParseException
-from gunicorn.workers import gthread
-from werkzeug.exceptions import HTTPException
+from flask import Flask
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
-from config import Settings
-from core.runtime.heap import trim_heap
-from server.admission import reject_malformed
-from server.deadlines import Connection, linger
-from server.logs import Logger
+from config import ConfigError, Settings
+from core.errors import ModelError
+from core.model import ModelWrapper
+from core.runtime.heap import keep_heap_trimmed
+from server.gate import Gate
 
-# Threads in addition to QUEUE_SIZE: each client that sends or reads slowly occupies one until its deadline, and /health
-# needs one. Threads start on demand, so unused ones cost nothing.
-SPARE_THREADS = 500
-# Idle connections wait outside the thread pool. Each needs a file descriptor; OWN_FILES of them are reserved for the
-# service itself, because running out ends the worker.
+# Each connection needs a file descriptor; OWN_FILES of them are reserved for the service itself.
 MAX_CONNECTIONS, OWN_FILES = 4096, 100
-# After SIGTERM, seconds in which a connected client may still send a request.
-STOP_LINGER = 2.0
-# Exit statuses of a worker: gunicorn starts another worker, or ends the service.
-RESTART, START_FAILED = 1, Arbiter.APP_LOAD_ERROR
-# Bytes per read of a discarded body.
-CHUNK = 1 << 18
+# Bytes of the head of a request, and threads in addition to QUEUE_SIZE, for requests that do not wait for the model.
+MAX_HEAD, SPARE_THREADS = 1 << 15, 16
+INTERVAL = 0.25  # seconds between two looks at the worker
+STOP = {signal.SIGINT, signal.SIGTERM}
 
 logger = logging.getLogger(__name__)
 
 
-class Server(BaseApplication):
-    """gunicorn with one worker process: a second one would double the memory and halve the CPU of each.
+def serve(settings: Settings, create: Callable[[], Flask]) -> None:
+    """Serve the application that `create` returns, which one worker process calls, until SIGTERM or SIGINT.
 
-    `create` returns the application; the worker calls it, after the fork.
+    A second worker would double the memory and halve the CPU of each. Raises ConfigError if the address can't be used,
+    ModelError if the model can't be loaded, and SystemExit if workers end at once.
     """
-
-    def __init__(self, settings: Settings, create: Callable[[], Flask]) -> None:
-        self._settings = settings
-        self._create = create
-        gthread.TConn = Connection
-        Connection.limit = settings.request_timeout
-        super().__init__()
-
-    def load_config(self) -> None:
-        settings = self._settings
-        threads = settings.queue_size + SPARE_THREADS
-        options = {
-            "bind": f"{settings.host}:{settings.port}",
-            "worker_class": Worker,
-            # gunicorn's default is the value of WEB_CONCURRENCY.
-            "workers": 1,
-            "threads": threads,
-            "worker_connections": _max_connections(),
-            # Proxies keep idle connections for 60 seconds. A longer time here leaves it to them to close one.
-            "keepalive": 75,
-            # A request that was accepted last may take REQUEST_TIMEOUT to arrive, and as long again to be processed.
-            "graceful_timeout": 2 * math.ceil(settings.request_timeout),
-            "accesslog": "-",
-            "logger_class": Logger,
-            # No client may set the remote address or the path by a header.
-            "forwarded_allow_ips": "",
-            "control_socket_disable": True,
-        }
-        for name, value in options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
-        return self._create()
-
-
-def _max_connections() -> int:
-    """Raise the limit of open files to its maximum, and return the number of connections that it allows."""
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
-    return MAX_CONNECTIONS if hard_limit == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, hard_limit - OWN_FILES)
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    server = Granian(
+        "segmenter",
+        _address(settings.host, settings.port),
+        settings.port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(math.ceil(1000 * settings.request_timeout), max_buffer_size=MAX_HEAD),
+        websockets=False,
+        loop=Loops.asyncio,
+        backpressure=MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files - OWN_FILES),
+        respawn_failed_workers=True,
+        # A request may take REQUEST_TIMEOUT to arrive, and as long again to be processed.
+        workers_kill_timeout=2 * math.ceil(settings.request_timeout),
+        # Its errors go to the handlers of server.logs. Its warning of a killed worker can be wrong.
+        log_level=LogLevels.error,
+        log_dictconfig={"incremental": True, "handlers": {}, "loggers": {"_granian": {"propagate": True}}},
+    )
+    # A forked worker shares the pages of the modules with this process. That works as long as this process does not
+    # load TensorFlow, which does not survive a fork.
+    multiprocessing.set_start_method("fork")
+    os.register_at_fork(
+        before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, STOP),
+        after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, STOP),
+        after_in_child=_end_at_sigterm,
+    )
+    read_end, write_end = os.pipe()
+    server.serve(target_loader=partial(_load, create, settings, os.getpid(), write_end), wrap_loader=False)
+    os.close(write_end)
+    if failure := os.read(read_end, 1 << 16):
+        raise ModelError(failure.decode())
 
 
-def discard_body(response: Response) -> Response:
-    """Read the rest of a request that has its response already, so that the next request on the connection can follow.
+def _address(host: str, port: int) -> str:
+    """Return the numeric address of `host`. Raises ConfigError if the service could not listen on it."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except (OSError, UnicodeError) as error:
+        allowed = "allowed: an address of this machine and a free port"
+        raise ConfigError(f"HOST={host!r} with PORT={port} can't be used: {error}; {allowed}") from None
+    return str(address[0])
 
-    A body above the size limit is left unread: its connection is closed.
-    """
-    if (request.content_length or 0) <= current_app.config["MAX_CONTENT_LENGTH"]:
-        # The rest of a malformed body can't be read; gunicorn's stream then raises OSError.
-        with suppress(HTTPException, ParseException, OSError):
-            while request.stream.read(CHUNK):
-                pass
-    return response
+
+def _end_at_sigterm() -> None:
+    """Let a new worker end at SIGTERM, until Granian handles it, and leave Ctrl-C to its parent."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
-class Worker(gthread.ThreadWorker):
-    """A worker that restarts when its session is broken, and loses no request when it stops."""
+def _load(create: Callable[[], Flask], settings: Settings, parent: int, failure: int) -> Gate:
+    """Return the application of the worker; write to the file `failure` why its model can't be loaded."""
+    app, loop = create(), asyncio.get_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(settings.queue_size + SPARE_THREADS))
+    watch = Thread(target=_watch, args=(loop, app.extensions["model"], settings, parent, failure), daemon=True)
+    loop.call_soon(watch.start)
+    keep_heap_trimmed()
+    return Gate(app, settings)
 
-    alive: bool
-    _notified_at = 0.0
-    _trimmed_at = 0.0
-    _broken_since: float | None = None
 
-    def load_wsgi(self) -> None:
-        """Create the application, and make gunicorn's own errors JSON."""
-        super().load_wsgi()
-        gunicorn.util.write_error = partial(reject_malformed, self.wsgi.extensions["metrics"])
-
-    def notify(self) -> None:
-        """Tell the arbiter that the worker is alive, trim the heap, and end the worker if its session is broken."""
-        # The main loop calls this for each connection; the arbiter waits for 30 seconds.
-        if time.monotonic() < self._notified_at + 0.5:
-            return
-        self._notified_at = time.monotonic()
-        super().notify()
-        app = getattr(self, "wsgi", None)
-        if not app or not self.alive:
-            return
-        if time.monotonic() > self._trimmed_at + 5:
-            self._trimmed_at = time.monotonic()
-            self.tpool.submit(trim_heap)
-        model = app.extensions["model"]
-        if model.broken and self._broken_since is None:
-            self._broken_since = time.monotonic()
+def _watch(loop: asyncio.AbstractEventLoop, model: ModelWrapper, settings: Settings, parent: int, failure: int) -> None:
+    """End the worker when `loop` ends or its session is broken, and the service if the model can't be loaded."""
+    broken_at = math.inf
+    while True:
+        time.sleep(INTERVAL)
+        now = time.monotonic()
+        if not loop.is_running():
+            os._exit(0)  # the interpreter would wait for a model that is loading, and for a session that hangs
+        if failure and model.loading.done() and (error := model.loading.exception()):
+            if not isinstance(error, ModelError):
+                logger.critical("the model failed to load", exc_info=error)
+            os.write(failure, str(error).encode())
+            os.kill(parent, signal.SIGTERM)
+            failure = 0
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if model.broken and broken_at == math.inf:
+            broken_at = now
             logger.error("%s; it is being restarted", model.broken)
-        if self._broken_since is not None:
-            waited = time.monotonic() - self._broken_since
-            # The model rejects new requests; the admitted ones finish or reach their deadline.
-            if model.queue.admitted == 0 or waited > self.cfg.graceful_timeout:
-                self.alive = False
-
-    def run(self) -> None:
-        super().run()
-        if self._broken_since is not None:
-            # A thread that hangs in the session keeps the process from ending normally.
-            logging.shutdown()
-            os._exit(RESTART)
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """Start or stop accepting; when stopping, first take the connections that the system has accepted already."""
-        super().set_accept_enabled(enabled)
-        if self.alive:
-            return
-        for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout, time.monotonic() + STOP_LINGER)
-        for listener in self.sockets:
-            while select.select([listener], [], [], 0)[0]:
-                self.accept(listener)
-            # A closed listener refuses new connections at once, so that clients retry elsewhere instead of waiting.
-            listener.close()
-
-    def enqueue_req(self, conn: Any) -> None:
-        """Give the request on `conn` to a thread, unless the main loop can handle it without blocking."""
-        keep_open = self._handle_without_blocking(conn)
-        if keep_open is None:
-            super().enqueue_req(conn)
-            return
-        done: Future[bool] = Future()
-        done.set_result(keep_open)
-        self.finish_request(conn, done)
-
-    def _handle_without_blocking(self, conn: Any) -> bool | None:
-        """Reject the request on `conn`, or discard the rest of a rejected one; return None if it is neither.
-
-        Return whether the connection stays open. Never waits for the client.
-        """
-        try:
-            if not conn.left:
-                last = len(self.keepalived_conns) >= self.max_keepalived
-                if not (self.alive and self.wsgi.extensions["admission"].reject(conn, last=last)):
-                    return None
-            return bool(conn.skip())
-        except OSError:
-            return False
-
-    def finish_request(self, conn: Any, future: Any) -> None:
-        """Handle a connection whose thread is done; when stopping, let an idle client send a last request."""
-        if future.done() and future.result() is gthread._DEFER and not self.alive and not conn.data_timeout:
-            conn.data_timeout = STOP_LINGER
-            self.enqueue_req(conn)
-        else:
-            super().finish_request(conn, future)
-
-    def handle(self, conn: Any) -> Any:
-        """Handle the request on `conn`; if the connection ends, linger in this thread.
-
-        gunicorn lingers in its main loop, where one client that does not close would delay all others.
-        """
-        # The queue may have become full since the main loop gave the request to this thread.
-        keep_open = self._handle_without_blocking(conn)
-        if keep_open is None:
-            keep_open = super().handle(conn)
-            if not keep_open:
-                linger(conn.sock)
-        return keep_open
-
-    def handle_request(self, req: Any, conn: Any) -> bool:
-        """Handle a request; a client that does not read its response in time counts as disconnected."""
-        too_large = int(dict(req.headers).get("CONTENT-LENGTH", 0)) > self.wsgi.config["MAX_CONTENT_LENGTH"]
-        if too_large or len(self.keepalived_conns) >= self.max_keepalived:
-            # A request that is too large is rejected without being read, so no other can follow on the connection.
-            req.force_close()
-        try:
-            keep_open: bool = super().handle_request(req, conn)
-        except TimeoutError as error:
-            raise ConnectionResetError(errno.ECONNRESET, "the client did not read its response in time") from error
-        return keep_open
+        # The model rejects new requests; the admitted ones finish or reach their deadline.
+        if now >= broken_at and (not model.queue.admitted or now > broken_at + 2 * settings.request_timeout):
+            os._exit(1)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from app import create_app
 from config import Settings
 from core.weights.registry import MODELS
+from tests.support.application import gated
 from tests.support.blockable_service import BlockableService, blockable_service
 from tests.support.model_zoo import Zoo, archive_of, zoo
 from tests.support.processes import command_line, with_variable
@@ -55,10 +56,10 @@ def app() -> Flask:
     return app
 
 
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    """A test client of the application."""
-    return app.test_client()
+@pytest.fixture(scope="session")
+def client(app: Flask) -> Client:
+    """A client of the application and the gate in front of it, without a server."""
+    return gated(app)
 
 
 @pytest.fixture(scope="session")

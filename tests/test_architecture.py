@@ -101,7 +101,7 @@ if TYPE_CHECKING:
         (core_violations, "core/image/a.py", "from ..model import x", "core/image/a.py:1: core.image.a imports core.m"),
         (third_party_violations, "core/a.py", "import flask.views", "core/a.py:1: core.a imports flask.views; rule: "),
         (third_party_violations, "api/a.py", "from tensorflow import x", "api/a.py:1: api.a imports tensorflow; rule"),
-        (third_party_violations, "api/a.py", LAZY.format("gunicorn.http"), "api/a.py:5: api.a imports gunicorn.http"),
+        (third_party_violations, "api/a.py", LAZY.format("granian.http"), "api/a.py:5: api.a imports granian.http"),
         (third_party_violations, "core/a.py", "import click", "core/a.py:1: core.a imports click; rule: only cli, com"),
         (environment_violations, "api/a.py", "import os\nos.environ['A']", "api/a.py:2: api.a uses os.environ; rule:"),
         (environment_violations, "core/a.py", "from os import getenv", "core/a.py:1: core.a imports os.getenv; rule: "),
@@ -161,13 +161,13 @@ def test_checks_of_allowed_imports_find_nothing(tmp_path: Path) -> None:
             "core/tensorflow.py": "import tensorflow",
             "core/types.py": "class Size:\n    def size(self):\n        return self._size",
             "segmenter.py": "import config, core.model",
-            "server/run.py": "import gunicorn.arbiter",
+            "server/run.py": "import granian.http",
         },
     )
     assert [violation for check in CHECKS for violation in check(fake)] == []
 
 
-WEB_SERVER = {"flask", "flask_restx", "gunicorn", "werkzeug"}
+WEB_SERVER = {"flask", "flask_restx", "granian", "werkzeug"}
 BATCH = {"fsspec", "pyarrow", "ray"}
 
 

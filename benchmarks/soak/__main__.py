@@ -1,9 +1,9 @@
 """Stress test: prints each promise of the service with the measurement, as a table in Markdown.
 
 Two minutes of four times the load that the service can carry, 3,000 requests of all kinds, the largest allowed images,
-killed workers, hanging sessions and misbehaving clients. It takes ten minutes or more, depending on the machine. With
---short it does less of each and takes two to three minutes. It exits with 1 if a promise was broken; --short does not
-judge speed and memory, because its phases are too short and the machine may be busy.
+killed workers, hanging sessions and thousands of slow clients. It takes fifteen minutes or more, depending on the
+machine. With --short it does less of each and takes three to four minutes. It exits with 1 if a promise was broken;
+--short does not judge speed and memory, because its phases are too short and the machine may be busy.
 """
 
 import asyncio
@@ -17,10 +17,12 @@ from benchmarks.soak.faults import (
     check_broken_session,
     check_killed_worker,
     check_start,
+    check_stop_of_pending_requests,
     check_stop_under_load,
 )
 from benchmarks.soak.memory import check_largest_images, check_memory_growth
 from benchmarks.soak.overload import check_overload
+from benchmarks.soak.slow_clients import check_slow_clients
 from tests.support.service import running_service
 
 
@@ -44,16 +46,18 @@ async def soak(*, short: bool) -> list[Check]:
         with running_service() as service:
             add(await check_largest_images(service, 3000))
     add(await check_stop_under_load())
+    add(await check_stop_of_pending_requests())
     for fault in ("hang", "fail"):
         add(await check_broken_session(fault, timeout=3))
     add(await check_bad_clients(timeout=3))
+    add(await (check_slow_clients(8, timeout=3) if short else check_slow_clients()))
     add(check_bad_graphs())
     return checks
 
 
 def main() -> None:
     parser = argument_parser("benchmarks.soak", __doc__)
-    parser.add_argument("--short", action="store_true", help="two to three minutes, as in CI")
+    parser.add_argument("--short", action="store_true", help="three to four minutes, as in CI")
     short = parser.parse_args().short
     checks = asyncio.run(soak(short=short))
     if broken := [check.promise for check in checks if not (check.kept or (short and not check.judged_short))]:

@@ -1,4 +1,4 @@
-"""Clients that are slow or disconnect: they must not delay other clients."""
+"""Clients that are slow or disconnect, together: they must not delay other clients."""
 
 import asyncio
 import contextlib

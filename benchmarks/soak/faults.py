@@ -16,6 +16,7 @@ from tests.support.images import encode
 from tests.support.load_generator import Client
 from tests.support.service import ServiceProcess, refused_start, running_service, started_service
 
+PENDING = 8
 FAULTY_SERVER = (sys.executable, "-m", "benchmarks.soak.faulty_server")
 
 
@@ -51,6 +52,30 @@ async def check_stop_under_load() -> list[Check]:
     return [
         Check("SIGTERM under load loses no request", f"{client.lost} of {total} lost", client.lost == 0),
         Check("the service ends within 60 s of SIGTERM, status 0", f"{seconds:.1f} s, {status}", seconds < 60),
+    ]
+
+
+async def check_stop_of_pending_requests() -> list[Check]:
+    """Send SIGTERM while eight requests are pending and four are half received, on connections of their own."""
+    request = next(photos())
+    half = len(request) // 2
+    with running_service() as service:
+        pairs = [await asyncio.open_connection("127.0.0.1", service.port) for _ in range(12)]
+        for number, (_, writer) in enumerate(pairs):
+            writer.write(request if number < PENDING else request[:half])
+        await asyncio.sleep(0.5)
+        service.process.terminate()
+        unready = await asyncio.to_thread(service.wait_until, ready=False)
+        for _, writer in pairs[PENDING:]:
+            writer.write(request[half:])
+        answered = sum([(await reader.read()).startswith(b"HTTP/1.1 200 ") for reader, _ in pairs])
+        status = await asyncio.to_thread(service.process.wait)
+    return [
+        Check(
+            "SIGTERM loses none of 8 pending and 4 half received requests, and readiness ends first",
+            f"{answered} of {len(pairs)} answered, not ready after {unready:.2f} s, status {status}",
+            answered == len(pairs) and status == 0,
+        )
     ]
 
 

@@ -105,7 +105,7 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
             image = Image.open(CountedFile(data), formats=FORMATS)
     except InvalidImage as error:
         for name, magics in UNSUPPORTED_FORMATS.items():
-            if any(data.startswith(magic) or data[4:].startswith(magic) for magic in magics):
+            if any(data.startswith(magic, start) for magic in magics for start in (0, 4)):
                 raise UnsupportedImage(f"{name} images are not served; send {FORMAT_LIST}") from error
         raise
     if image.mode not in MODES:

@@ -2,6 +2,11 @@
 
 import ctypes
 import gc
+import time
+from threading import Thread
+
+# Seconds between two trims of the heap.
+INTERVAL = 5.0
 
 
 def limit_heap() -> None:
@@ -29,3 +34,14 @@ def trim_heap() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)
+
+
+def keep_heap_trimmed() -> None:
+    """Start a thread that trims the heap for as long as the process lives."""
+
+    def trim_forever() -> None:
+        while True:
+            time.sleep(INTERVAL)
+            trim_heap()
+
+    Thread(target=trim_forever, name="trim", daemon=True).start()

@@ -1,61 +1,31 @@
-"""The check whether the client of a request is still connected."""
+"""The connection of a request: its route, and whether the client is still there."""
 
-import socket
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from flask import Flask
 
-from api.connection import connection_check
+from api.connection import CONNECTION, UNKNOWN, Connection, connection_check
 
 
-@pytest.fixture
-def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """The client's and the server's end of a connection."""
-    client, server = socket.socketpair()
-    with client, server:
-        yield client, server
-
-
-def check_for(**environ: object) -> Callable[[], bool]:
-    """Return connection_check() of a request with more WSGI variables."""
-    with Flask("connection").test_request_context(environ_overrides={f"gunicorn.{k}": v for k, v in environ.items()}):
-        return connection_check()
-
-
-def test_connection_check_of_connected_client_returns_true(ends: tuple[socket.socket, socket.socket]) -> None:
-    client, server = ends
-    is_connected = check_for(socket=server)
-    assert is_connected()
-    client.sendall(b"the next request")
-    assert is_connected()
-
-
-def test_connection_check_after_client_has_closed_returns_false(ends: tuple[socket.socket, socket.socket]) -> None:
-    client, server = ends
-    is_connected = check_for(socket=server)
-    client.close()
-    assert not is_connected()
-
-
-def test_connection_check_after_client_has_closed_its_sending_side_returns_false(
-    ends: tuple[socket.socket, socket.socket],
-) -> None:
-    client, server = ends
-    is_connected = check_for(socket=server)
-    client.shutdown(socket.SHUT_WR)
-    assert not is_connected()
-
-
-def test_connection_check_in_another_thread_returns_state(ends: tuple[socket.socket, socket.socket]) -> None:
-    client, server = ends
-    is_connected = check_for(socket=server)
+def test_connection_check_returns_false_in_any_thread_after_client_has_disconnected() -> None:
+    connection = Connection()
+    with Flask("connection").test_request_context(environ_overrides={CONNECTION: connection}):
+        is_connected = connection_check()
     with ThreadPoolExecutor(1) as pool:
+        assert is_connected()
         assert pool.submit(is_connected).result()
-        client.close()
+        connection.disconnected = True
+        assert not is_connected()
         assert not pool.submit(is_connected).result()
 
 
-def test_connection_check_on_server_without_socket_returns_true() -> None:
-    assert check_for()()
+def test_connection_check_on_server_that_tells_nothing_returns_true() -> None:
+    with Flask("connection").test_request_context():
+        assert connection_check()()
+
+
+def test_request_tells_its_route(app: Flask) -> None:
+    for path, route in (("/model/labels", "/model/labels"), ("/demo", "/demo"), ("/nope", UNKNOWN)):
+        connection = Connection()
+        app.test_client().get(path, environ_overrides={CONNECTION: connection})
+        assert connection.route == route

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 import core.errors
 from api.errors import STATUS
@@ -16,7 +16,7 @@ from tests.support.http_client import FORM_TYPE
 
 
 @pytest.mark.parametrize("path", ["/nope", "/model/nope", "/swaggerui/nope.js", "/model/predict/"])
-def test_unknown_path_returns_404_as_json(client: FlaskClient, path: str) -> None:
+def test_unknown_path_returns_404_as_json(client: Client, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 404
     assert response.get_json() == {"message": f"{path} does not exist; / lists the addresses that do"}
@@ -25,9 +25,7 @@ def test_unknown_path_returns_404_as_json(client: FlaskClient, path: str) -> Non
 @pytest.mark.parametrize(
     ("method", "path", "allowed"), [("GET", "/model/predict", "POST"), ("DELETE", "/model/metadata", "GET")]
 )
-def test_wrong_method_returns_405_with_allowed_methods(
-    client: FlaskClient, method: str, path: str, allowed: str
-) -> None:
+def test_wrong_method_returns_405_with_allowed_methods(client: Client, method: str, path: str, allowed: str) -> None:
     response = client.open(path, method=method)
     assert response.status_code == 405
     assert allowed in response.headers["Allow"]
@@ -48,7 +46,7 @@ def test_predict_with_loading_model_returns_503_with_retry_after(loading_app: Fl
     assert "still loading" in response.get_json()["message"]
 
 
-def test_predict_with_full_queue_returns_503_until_a_place_is_free(client: FlaskClient, app: Flask) -> None:
+def test_predict_with_full_queue_returns_503_until_a_place_is_free(client: Client, app: Flask) -> None:
     with occupied(app.extensions["model"].queue, Settings().queue_size):
         response = predict(client)
     assert response.status_code == 503
@@ -69,7 +67,7 @@ def errors_of_requests() -> list[type[SegmenterError]]:
 
 @pytest.mark.parametrize("error", errors_of_requests(), ids=lambda error: error.__name__)
 def test_exception_of_core_becomes_response_with_its_status_and_message(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, error: type[SegmenterError]
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: type[SegmenterError]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error("the message", 7) if issubclass(error, Unavailable) else error("the message")
@@ -83,7 +81,7 @@ def test_exception_of_core_becomes_response_with_its_status_and_message(
 
 
 def test_unexpected_exception_returns_500_without_its_text_and_logs_it(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")

@@ -2,13 +2,13 @@
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from core.model import ModelWrapper
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
-def test_health_of_ready_model_returns_ok(client: FlaskClient, path: str) -> None:
+def test_health_of_ready_model_returns_ok(client: Client, path: str) -> None:
     response = client.get(path)
     assert (response.status_code, response.get_json()) == (200, {"status": "ok"})
 
@@ -23,7 +23,7 @@ def test_health_of_loading_model_is_live_and_not_ready(loading_app: Flask) -> No
 
 
 def test_health_of_broken_session_is_live_and_says_why_it_is_not_ready(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ModelWrapper, "broken", "the session fails at every image")
     assert client.get("/health/live").status_code == 200

@@ -2,13 +2,13 @@
 
 import hashlib
 
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from core.labels import LABELS
 from core.weights.registry import MOBILE
 
 
-def test_metadata_has_description_of_original_service_and_what_is_served(client: FlaskClient) -> None:
+def test_metadata_has_description_of_original_service_and_what_is_served(client: Client) -> None:
     assert client.get("/model/metadata").get_json() == {
         "id": "max-image-segmenter",
         "name": "MAX Image Segmenter",
@@ -28,5 +28,5 @@ def test_metadata_has_description_of_original_service_and_what_is_served(client:
     }
 
 
-def test_labels_are_classes_of_model_by_id(client: FlaskClient) -> None:
+def test_labels_are_classes_of_model_by_id(client: Client) -> None:
     assert client.get("/model/labels").get_json() == [{"id": id_, "name": name} for id_, name in enumerate(LABELS)]

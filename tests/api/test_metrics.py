@@ -3,6 +3,7 @@
 import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
+from werkzeug.test import Client
 
 from api.metrics import Metrics
 from core.model import ModelWrapper
@@ -12,21 +13,20 @@ from tests.support.http_client import upload
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def samples(app: Flask) -> Samples:
+def samples(client: Client) -> Samples:
     """Return the value of each series by its name and labels."""
-    response = app.test_client().get("/metrics")
+    response = client.get("/metrics")
     assert response.status_code == 200
     assert response.content_type.startswith("text/plain; version=")
     families = text_string_to_metric_families(response.get_data(as_text=True))
     return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
 
 
-def test_metrics_of_good_and_bad_predict_count_requests_stages_and_pixels(app: Flask) -> None:
-    client = app.test_client()
-    before = samples(app)
+def test_metrics_of_good_and_bad_predict_count_requests_stages_and_pixels(client: Client) -> None:
+    before = samples(client)
     assert predict(client).status_code == 200
     assert client.post("/model/predict", **upload(b"no image")).status_code == 400
-    after = samples(app)
+    after = samples(client)
 
     def growth(name: str, **labels: str) -> float:
         key = name, tuple(sorted(labels.items()))
@@ -45,8 +45,8 @@ def test_metrics_of_good_and_bad_predict_count_requests_stages_and_pixels(app: F
     assert growth("segmenter_pixels_total") == 513 * 341
 
 
-def test_metrics_have_gauges_of_queue_memory_and_model(app: Flask) -> None:
-    found = samples(app)
+def test_metrics_have_gauges_of_queue_memory_and_model(client: Client) -> None:
+    found = samples(client)
     assert found["segmenter_queue_requests", ()] == found["segmenter_queue_waiting", ()] == 0
     assert found["segmenter_queue_limit", ()] == 16
     assert found["segmenter_held_bytes", ()] < found["segmenter_held_limit_bytes", ()] == 512_000_000
@@ -57,31 +57,29 @@ def test_metrics_have_gauges_of_queue_memory_and_model(app: Flask) -> None:
     assert found["process_resident_memory_bytes", ()] > 10**8
 
 
-def test_metrics_with_occupied_queue_count_running_and_waiting_requests(app: Flask) -> None:
+def test_metrics_with_occupied_queue_count_running_and_waiting_requests(app: Flask, client: Client) -> None:
     model: ModelWrapper = app.extensions["model"]
     with occupied(model.queue, model.queue.workers + 3):
-        found = samples(app)
+        found = samples(client)
     assert found["segmenter_queue_requests", ()] == model.queue.workers + 3
     assert found["segmenter_queue_waiting", ()] == 3
 
 
-def test_metrics_after_requests_with_any_paths_and_methods_have_the_same_series(app: Flask) -> None:
-    client = app.test_client()
-
+def test_metrics_after_requests_with_any_paths_and_methods_have_the_same_series(client: Client) -> None:
     def ask(number: int) -> None:
         client.get(f"/nope/{number}")
         client.open("/health/live", method=f"BREW{number}")
         client.get(f"/demo/{number}")
 
     ask(0)
-    before = samples(app).keys()
+    before = samples(client).keys()
     for number in range(1, 20):
         ask(number)
-    assert samples(app).keys() == before
+    assert samples(client).keys() == before
 
 
 def test_metrics_of_loading_model_say_that_it_is_not_ready(loading_app: Flask) -> None:
-    assert samples(loading_app)["segmenter_model_ready", ()] == 0
+    assert samples(loading_app.test_client())["segmenter_model_ready", ()] == 0
 
 
 def test_metrics_of_two_applications_are_separate() -> None:

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from api.negotiation import encoder_for
 from core.output.encode import ENCODERS, encode_overlay_jpeg
@@ -23,7 +23,7 @@ from tests.support.application import opened, predict
     ],
 )
 def test_predict_without_output_returns_mask_only_if_json_is_not_accepted(
-    client: FlaskClient, accept: str, mimetype: str
+    client: Client, accept: str, mimetype: str
 ) -> None:
     response = predict(client, headers={"Accept": accept})
     assert response.mimetype == mimetype
@@ -49,7 +49,7 @@ def test_encoder_for_overlay_is_jpeg_only_if_it_is_preferred(accept: str, is_jpe
         assert encoder_for("cutout") is ENCODERS["cutout"]
 
 
-def test_predict_with_gzip_accepted_compresses_json(client: FlaskClient) -> None:
+def test_predict_with_gzip_accepted_compresses_json(client: Client) -> None:
     plain = predict(client)
     zipped = predict(client, headers={"Accept-Encoding": "gzip"})
     assert "Content-Encoding" not in plain.headers

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flask.testing import FlaskClient
 from PIL import Image
 from pycocotools import mask as coco
+from werkzeug.test import Client
 
 from core.evaluation import read_voc
 from core.labels import LABELS
@@ -23,7 +23,7 @@ from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.processes import memory_megabytes
 
 
-def test_predict_returns_three_keys_of_original_service_in_order(client: FlaskClient) -> None:
+def test_predict_returns_three_keys_of_original_service_in_order(client: Client) -> None:
     response = predict(client)
     assert response.status_code == 200
     assert response.mimetype == "application/json"
@@ -35,7 +35,7 @@ def test_predict_returns_three_keys_of_original_service_in_order(client: FlaskCl
     assert {len(row) for row in body["seg_map"]} == {513}
 
 
-def test_predict_by_web_client_of_original_service_returns_map(client: FlaskClient) -> None:
+def test_predict_by_web_client_of_original_service_returns_map(client: Client) -> None:
     response = client.post(
         "/model/predict",
         data={"image": (BytesIO(ASTRONAUT.read_bytes()), "blob"), "type": "undefined"},
@@ -45,7 +45,7 @@ def test_predict_by_web_client_of_original_service_returns_map(client: FlaskClie
     assert response.get_json()["image_size"] == [513, 513]
 
 
-def test_predict_with_classes_turns_other_classes_into_background(client: FlaskClient) -> None:
+def test_predict_with_classes_turns_other_classes_into_background(client: Client) -> None:
     whole = predict(client, photo=ASTRONAUT).get_json()["seg_map"]
     person = predict(client, "?classes=person", ASTRONAUT).get_json()["seg_map"]
     assert {class_ for row in whole for class_ in row} > {0, 15}
@@ -55,7 +55,7 @@ def test_predict_with_classes_turns_other_classes_into_background(client: FlaskC
 @pytest.mark.parametrize("size", ["model", "original"])
 @pytest.mark.parametrize("photo", [ASTRONAUT, CHELSEA], ids=["astronaut", "chelsea"])
 def test_predict_outputs_of_one_photo_show_the_same_labels(
-    client: FlaskClient, photo: Path, size: str, pictures: Path
+    client: Client, photo: Path, size: str, pictures: Path
 ) -> None:
     def query(output: str) -> str:
         return f"?output={output}&size={size}"
@@ -96,7 +96,7 @@ def check_objects(objects: list[dict[str, Any]], seg_map: UInt8Array) -> None:
 
 
 @pytest.mark.slow
-def test_predict_objects_of_voc_photos_agree_with_their_maps(client: FlaskClient, voc: Path, pictures: Path) -> None:
+def test_predict_objects_of_voc_photos_agree_with_their_maps(client: Client, voc: Path, pictures: Path) -> None:
     for number, (photo, _) in enumerate(read_voc(voc, every=4)):
         seg_map = np.array(predict(client, photo=photo).get_json()["seg_map"], np.uint8)
         check_objects(predict(client, "?output=objects", photo).get_json()["objects"], seg_map)
@@ -106,7 +106,7 @@ def test_predict_objects_of_voc_photos_agree_with_their_maps(client: FlaskClient
                 picture.save(pictures / f"{photo.stem}-{output}.png")
 
 
-def test_predict_with_classes_restricts_objects_and_mask(client: FlaskClient) -> None:
+def test_predict_with_classes_restricts_objects_and_mask(client: Client) -> None:
     body = predict(client, "?output=objects&classes=person", ASTRONAUT).get_json()
     assert [found["label"] for found in body["objects"]] == ["person"]
     nothing = predict(client, "?output=objects&classes=boat", ASTRONAUT).get_json()
@@ -115,7 +115,7 @@ def test_predict_with_classes_restricts_objects_and_mask(client: FlaskClient) ->
     assert set(np.unique(np.asarray(mask)).tolist()) == {0, 15}
 
 
-def test_predict_of_photo_with_exif_orientation_returns_upright_results(client: FlaskClient, pictures: Path) -> None:
+def test_predict_of_photo_with_exif_orientation_returns_upright_results(client: Client, pictures: Path) -> None:
     with Image.open(ASTRONAUT) as person:
         upright = person.resize((1200, 1600))
     exif = upright.getexif()
@@ -137,7 +137,7 @@ def test_predict_of_photo_with_exif_orientation_returns_upright_results(client: 
 
 
 @pytest.mark.parametrize("output", ["cutout", "overlay", "objects"])
-def test_predict_of_12_megapixels_in_original_size_takes_at_most_400_mb(client: FlaskClient, output: str) -> None:
+def test_predict_of_12_megapixels_in_original_size_takes_at_most_400_mb(client: Client, output: str) -> None:
     with Image.open(ASTRONAUT) as person:
         photo = encode(person.resize((3000, 4000)), "JPEG")
     # Makes the peak of the resident memory, VmHWM, begin at its present value; see proc(5).
@@ -150,13 +150,13 @@ def test_predict_of_12_megapixels_in_original_size_takes_at_most_400_mb(client: 
 @pytest.mark.parametrize(
     ("query", "name"), [("?output=png", "output"), ("?size=huge", "size"), ("?classes=x", "classes")]
 )
-def test_predict_with_bad_parameter_returns_400_with_allowed_values(client: FlaskClient, query: str, name: str) -> None:
+def test_predict_with_bad_parameter_returns_400_with_allowed_values(client: Client, query: str, name: str) -> None:
     response = predict(client, query)
     assert response.status_code == 400
     assert re.match(f"{name}: '.*' is not .*allowed: ", response.get_json()["message"])
 
 
-def test_predict_with_two_files_returns_400(client: FlaskClient) -> None:
+def test_predict_with_two_files_returns_400(client: Client) -> None:
     files = [(BytesIO(CHELSEA.read_bytes()), name) for name in ("a.jpg", "b.jpg")]
     response = client.post("/model/predict", data={"image": files})
     assert response.status_code == 400

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from api import schemas
 from tests.support.application import predict
@@ -53,13 +53,13 @@ def test_swagger_model_serving_has_keys_of_model_serving(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("path", ["/model/metadata", "/model/labels", "/nope"])
-def test_swagger_model_has_keys_of_response(client: FlaskClient, path: str) -> None:
+def test_swagger_model_has_keys_of_response(client: Client, path: str) -> None:
     model = {"/model/metadata": schemas.metadata, "/model/labels": schemas.label, "/nope": schemas.error}[path]
     body = client.get(path).get_json()
     assert set(body[0] if isinstance(body, list) else body) == set(model)
 
 
-def test_swagger_model_segmentation_has_keys_of_both_json_outputs(client: FlaskClient) -> None:
+def test_swagger_model_segmentation_has_keys_of_both_json_outputs(client: Client) -> None:
     map_, objects = (predict(client, f"?output={output}").get_json() for output in ("map", "objects"))
     assert set(map_) | set(objects) == set(schemas.segmentation)
     assert set(objects["objects"][0]) == set(schemas.segmented_object)

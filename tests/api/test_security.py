@@ -2,10 +2,12 @@
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
+from werkzeug.exceptions import Unauthorized
+from werkzeug.test import Client
 
-from api.security import is_key
-from tests.support.application import application, predict
+from api.security import check_key, cors_headers
+from config import Settings
+from tests.support.application import application, gated, predict
 from tests.support.http_client import upload
 
 KEY, ORIGIN = "kéy", "https://a.example"
@@ -14,48 +16,75 @@ HEADER = KEY.encode().decode("latin-1")
 
 
 @pytest.fixture(scope="module")
-def guarded(app: Flask) -> FlaskClient:
+def guarded(app: Flask) -> Client:
     """A client of an application with an API key, and CORS for one origin."""
     settings = {"api_key": KEY, "cors_enable": True, "cors_origins": (ORIGIN,)}
-    return application(app.extensions["model"], **settings).test_client()
+    return gated(application(app.extensions["model"], **settings), **settings)
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": "wrong"}], ids=["without key", "wrong key"])
-def test_request_to_model_without_right_key_returns_401(guarded: FlaskClient, headers: dict[str, str]) -> None:
+def test_request_to_model_without_right_key_returns_401(guarded: Client, headers: dict[str, str]) -> None:
     response = guarded.get("/model/labels", headers=headers)
     assert response.status_code == 401
     assert "X-API-Key" in response.get_json()["message"]
     assert predict(guarded, headers=headers).status_code == 401
 
 
-def test_request_to_model_with_right_key_returns_200(guarded: FlaskClient) -> None:
+def test_request_to_model_with_right_key_returns_200(guarded: Client) -> None:
     assert guarded.get("/model/labels", headers={"X-API-Key": HEADER}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/health/ready", "/health/live", "/metrics", "/demo", "/"])
-def test_request_outside_model_needs_no_key(guarded: FlaskClient, path: str) -> None:
+def test_request_outside_model_needs_no_key(guarded: Client, path: str) -> None:
     assert guarded.get(path).status_code == 200
 
 
-def test_is_key_compares_whole_key() -> None:
-    assert is_key(HEADER, KEY)
+def test_check_key_compares_whole_key() -> None:
+    check_key(HEADER, KEY)
+    check_key("anything", "")
     for given in ("", KEY, HEADER[:-1], f"{HEADER} "):
-        assert not is_key(given, KEY)
+        with pytest.raises(Unauthorized, match="X-API-Key is missing or wrong"):
+            check_key(given, KEY)
+
+
+def test_application_without_its_server_requires_key(app: Flask) -> None:
+    client = application(app.extensions["model"], api_key=KEY).test_client()
+    assert client.get("/model/labels").status_code == 401
+    assert client.get("/model/labels", headers={"X-API-Key": HEADER}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/nope", "/model/labels"])
-def test_cors_header_is_sent_to_listed_origins_only_and_with_errors_too(guarded: FlaskClient, path: str) -> None:
+def test_cors_header_is_sent_to_listed_origins_only_and_with_errors_too(guarded: Client, path: str) -> None:
     listed = guarded.get(path, headers={"Origin": ORIGIN})
     other = guarded.get(path, headers={"Origin": "https://b.example"})
     assert listed.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
-def test_cors_header_by_default_is_not_sent(client: FlaskClient) -> None:
+def test_cors_header_by_default_is_not_sent(client: Client) -> None:
     assert "Access-Control-Allow-Origin" not in client.get("/health/live", headers={"Origin": ORIGIN}).headers
 
 
-def test_cors_preflight_needs_no_key(guarded: FlaskClient) -> None:
+@pytest.mark.parametrize("origins", [(ORIGIN,), ("https://c.example", ORIGIN), ("*",)])
+@pytest.mark.parametrize("origin", [ORIGIN, "https://b.example", ""])
+def test_cors_headers_equal_those_of_flask_cors(app: Flask, origins: tuple[str, ...], origin: str) -> None:
+    client = application(app.extensions["model"], cors_enable=True, cors_origins=origins).test_client()
+    by_flask = client.get("/health/live", headers={"Origin": origin} if origin else {}).headers
+    ours = cors_headers(origin, Settings(cors_enable=True, cors_origins=origins))
+    for name in ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers"):
+        # Flask-CORS answers a request without an origin, too, if all origins are allowed.
+        assert ours.get(name) == (by_flask.get(name) if origin else None)
+    # Flask-CORS leaves it out if there is one origin.
+    assert ours.get("Vary") == ("Origin" if ours else None)
+
+
+def test_cors_headers_are_sent_with_response_of_gate(guarded: Client) -> None:
+    response = guarded.post("/model/predict", headers={"Origin": ORIGIN})
+    assert response.status_code == 401
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+
+
+def test_cors_preflight_needs_no_key(guarded: Client) -> None:
     response = guarded.options(
         "/model/predict",
         headers={
@@ -72,7 +101,7 @@ def test_cors_preflight_needs_no_key(guarded: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/swagger.json", "/demo", "/health/live", "/metrics", "/model/labels", "/nope", "/model/predict"]
 )
-def test_response_at_any_path_has_security_headers(client: FlaskClient, path: str) -> None:
+def test_response_at_any_path_has_security_headers(client: Client, path: str) -> None:
     headers = client.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -83,6 +112,6 @@ def test_response_at_any_path_has_security_headers(client: FlaskClient, path: st
     assert ("script-src" in policy) == (path in ("/", "/demo"))
 
 
-def test_response_of_predict_may_not_be_cached(client: FlaskClient) -> None:
+def test_response_of_predict_may_not_be_cached(client: Client) -> None:
     assert predict(client).headers["Cache-Control"] == "no-store"
     assert client.post("/model/predict", **upload(b"")).headers["Cache-Control"] == "no-store"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
+from werkzeug.test import Client
 
 from tests.support.browser import BROWSER_TIMEOUT
 from tests.support.paths import CHELSEA
@@ -34,7 +34,7 @@ def prefixed_url(app: Flask) -> Iterator[str]:
     server.server_close()
 
 
-def test_swagger_ui_loads_files_of_this_service_only(client: FlaskClient) -> None:
+def test_swagger_ui_loads_files_of_this_service_only(client: Client) -> None:
     page = client.get("/").get_data(as_text=True)
     assert "MAX Image Segmenter" in page
     links = re.findall(r'(?:src|href)="([^"]+)"', page)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from flask.testing import FlaskClient
 from PIL import Image
+from werkzeug.test import Client
 
 from cli import cli
 from commands.predict import destinations
@@ -32,7 +32,7 @@ def predict(small_model: ModelWrapper, tmp_path: Path, monkeypatch: pytest.Monke
     return lambda *arguments: CliRunner().invoke(cli, ["predict", *map(str, arguments)])
 
 
-def test_predict_in_own_process_prints_response_of_service(client: FlaskClient, tmp_path: Path) -> None:
+def test_predict_in_own_process_prints_response_of_service(client: Client, tmp_path: Path) -> None:
     options = ["--output", "objects", "--size", "original", "-o", "-"]
     command = [sys.executable, str(ROOT / "cli.py"), "predict", str(CHELSEA), *options]
     environment = os.environ | {"REQUEST_TIMEOUT": str(TIMEOUT)}

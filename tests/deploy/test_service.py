@@ -41,6 +41,15 @@ def test_probe_path_of_ready_service_returns_200(probe: str, app: Flask) -> None
     assert app.test_client().get(request["path"]).status_code == 200
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_probe_ends_a_service_that_loads_for_ten_minutes(folder: str) -> None:
+    # The full model takes up to a minute on a slow machine; ten times that must not end the service.
+    probe = container(folder)["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 600
+    [start_period] = re.findall(r"--start-period=(\d+)s", DOCKERFILE)
+    assert int(start_period) >= 600
+
+
 @pytest.mark.parametrize("name", sorted(settings_data()))
 def test_variable_of_config_map_is_a_setting(name: str) -> None:
     assert name.lower() in SETTINGS.__dataclass_fields__

@@ -1,4 +1,4 @@
-"""Deadlines of clients: for a request, for a response, and for the end of a connection."""
+"""Deadlines of clients: for a request, for a response, and for an idle connection."""
 
 import socket
 import time
@@ -6,95 +6,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from PIL import Image
 
-from server import deadlines
-from server.deadlines import HEAD, LINGER_BYTES, linger
-from tests.support.connection_pair import Pair
-from tests.support.http_client import connect, form, post, received
+from tests.support.http_client import connect, exchange, form, get, post, received
+from tests.support.images import encode
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT, ServiceProcess, running_service, wait_for
 
 # The deadline of the service in seconds: long enough for its requests, which take milliseconds, on a busy machine.
 REQUEST_TIMEOUT = 3
-
-
-def test_peek_returns_received_bytes_and_consumes_none(pair: Pair) -> None:
-    assert pair.connection.peek() == b""
-    pair.client.sendall(b"a" * HEAD + b"b")
-    for _ in range(2):
-        assert pair.connection.peek() == b"a" * HEAD
-
-
-def test_skip_discards_rest_of_request_and_no_byte_of_the_next(pair: Pair) -> None:
-    connection = pair.connection
-    pair.client.sendall(b"a" * 5000)
-    connection.respond(b"response", 6000, last=False)
-    assert pair.client.recv(100) == b"response"
-    assert connection.skip()
-    assert connection.left == 1000
-    assert connection.skip()  # nothing has been received since
-    assert connection.left == 1000
-    pair.client.sendall(b"a" * 1000 + b"GET / HTTP/1.1")
-    assert connection.skip()
-    assert connection.left == 0
-    assert connection.peek() == b"GET / HTTP/1.1"
-
-
-def test_skip_after_deadline_returns_false(pair: Pair) -> None:
-    pair.client.sendall(b"a")
-    pair.connection.respond(b"response", 1000, last=False)
-    pair.connection.deadline = 0
-    assert not pair.connection.skip()
-
-
-def test_skip_after_client_has_closed_returns_false(pair: Pair) -> None:
-    pair.client.sendall(b"a")
-    pair.connection.respond(b"response", 1000, last=False)
-    assert pair.connection.skip()
-    pair.client.close()
-    assert not pair.connection.skip()
-
-
-def test_respond_with_last_ends_the_stream_and_discards_what_follows(pair: Pair) -> None:
-    pair.client.sendall(b"a" * 5000)
-    pair.connection.respond(b"response", 10, last=True)
-    assert received(pair.client) == b"response"
-    assert pair.connection.skip()
-    assert pair.connection.left == LINGER_BYTES - 5000
-
-
-def test_respond_to_client_that_does_not_read_raises_instead_of_waiting(pair: Pair) -> None:
-    with pytest.raises(BlockingIOError):  # noqa: PT012 - the buffers have room for some responses
-        for _ in range(10_000):
-            pair.connection.respond(bytes(10_000), 0, last=False)
-
-
-def test_linger_reads_until_client_closes() -> None:
-    server, client = socket.socketpair()
-    with server, client:
-        client.sendall(bytes(100_000))
-        client.close()
-        linger(server)
-        assert server.fileno() == -1
-
-
-def test_linger_after_its_deadline_closes_an_open_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadlines, "LINGER", 0.05)
-    server, client = socket.socketpair()
-    with server, client:
-        linger(server)
-        assert server.fileno() == -1
-        assert client.recv(1) == b""
-
-
-def test_linger_after_its_limit_of_bytes_closes_an_open_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadlines, "LINGER", TIMEOUT)
-    monkeypatch.setattr(deadlines, "LINGER_BYTES", 1000)
-    server, client = socket.socketpair()
-    with server, client:
-        client.sendall(bytes(1000))
-        linger(server)
-        assert server.fileno() == -1
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +27,23 @@ def hasty_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceP
     assert "Traceback" not in log.read_text()
 
 
-def test_request_whose_head_does_not_arrive_is_closed_after_deadline(hasty_service: ServiceProcess) -> None:
+@pytest.mark.parametrize("start", [b"", b"POST /model/predict HTTP/1.1\r\nHost"], ids=["nothing", "half a head"])
+def test_request_whose_head_does_not_arrive_is_closed_after_deadline(
+    hasty_service: ServiceProcess, start: bytes
+) -> None:
     began = time.monotonic()
     with connect(hasty_service) as connection:
-        connection.sendall(b"POST /model/predict HTTP/1.1\r\nHost")
+        connection.sendall(start)
         assert received(connection) == b""
     assert time.monotonic() - began >= REQUEST_TIMEOUT
+
+
+def test_idle_connection_is_closed_after_deadline(hasty_service: ServiceProcess) -> None:
+    with connect(hasty_service) as connection:
+        assert exchange(connection, get("/health/live")).status_code == 200
+        began = time.monotonic()
+        assert received(connection) == b""
+    assert time.monotonic() - began > REQUEST_TIMEOUT / 2
 
 
 def test_request_whose_body_does_not_arrive_returns_408_after_deadline(hasty_service: ServiceProcess) -> None:
@@ -125,18 +56,26 @@ def test_request_whose_body_does_not_arrive_returns_408_after_deadline(hasty_ser
     assert time.monotonic() - began >= REQUEST_TIMEOUT
 
 
-def test_request_that_arrives_byte_by_byte_is_closed_after_deadline(hasty_service: ServiceProcess) -> None:
+@pytest.mark.parametrize("start", [b"GET /health/live HTTP/1.1\r\nA: ", post(b"", length=40_000)], ids=["head", "body"])
+def test_request_that_arrives_byte_by_byte_is_closed_after_deadline(
+    hasty_service: ServiceProcess, start: bytes
+) -> None:
     # If each byte extended the deadline, this client would hold its connection for TIMEOUT.
     began = time.monotonic()
     with connect(hasty_service) as connection:
         connection.settimeout(0.1)
-        connection.sendall(b"GET /health/live HTTP/1.1\r\nA: ")
+        connection.sendall(start)
         closed = False
         while not closed:
             assert time.monotonic() - began < TIMEOUT
-            connection.sendall(b"a")
-            with suppress(TimeoutError):
-                closed = connection.recv(1) == b""
+            with suppress(ConnectionError):
+                connection.sendall(b"a")
+            try:
+                closed = connection.recv(1000) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                closed = True
     assert time.monotonic() - began >= REQUEST_TIMEOUT
 
 
@@ -146,8 +85,8 @@ def test_response_that_is_not_read_is_released_after_deadline(hasty_service: Ser
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", hasty_service.port))
-        connection.sendall(post(form(CHELSEA.read_bytes()), "/model/predict?size=original"))
-        wait_for(lambda: hasty_service.metric("segmenter_held_bytes") > 200_000)
+        connection.sendall(post(form(encode(Image.new("RGB", (3000, 2000)), "JPEG")), "/model/predict?size=original"))
+        wait_for(lambda: hasty_service.metric("segmenter_held_bytes") > 10_000_000)
         began = time.monotonic()
         wait_for(lambda: hasty_service.metric("segmenter_held_bytes") == 0)
         # The deadline began a little before the test saw the response.

@@ -9,17 +9,16 @@ from threading import Event
 from typing import Any
 
 from flask import Flask
-from flask.testing import FlaskClient
 from PIL import Image
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 import api
 from api.metrics import Metrics
 from config import Settings
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
-from server.admission import Admission
-from server.run import discard_body
+from server.gate import Gate
+from tests.support.asgi import AsgiAsWsgi
 from tests.support.http_client import upload
 from tests.support.paths import CHELSEA
 from tests.support.service import wait_for
@@ -28,15 +27,17 @@ from tests.support.service import wait_for
 def application(model: ModelWrapper, **settings: Any) -> Flask:
     """Return an application with other settings for HTTP, on a model that exists already."""
     app = Flask("segmenter", static_folder=None)
-    app.after_request(discard_body)
-    values = Settings(**settings)
-    api.init_app(app, values, model, Metrics())
-    app.extensions["admission"] = Admission(app, values.api_key)
+    api.init_app(app, Settings(**settings), model, Metrics())
     return app
 
 
-def predict(client: FlaskClient, query: str = "", photo: Path = CHELSEA, **options: Any) -> TestResponse:
-    """Post `photo` to /model/predict; `options` are those of FlaskClient.post()."""
+def gated(app: Flask, **settings: Any) -> Client:
+    """Return a client of the gate in front of `app`, with `settings`."""
+    return Client(AsgiAsWsgi(Gate(app, Settings(**settings))))
+
+
+def predict(client: Client, query: str = "", photo: Path = CHELSEA, **options: Any) -> TestResponse:
+    """Post `photo` to /model/predict; `options` are those of Client.post()."""
     return client.post(f"/model/predict{query}", **upload(photo.read_bytes()), **options)
 
 

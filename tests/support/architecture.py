@@ -47,8 +47,7 @@ IMPORTERS = {
     "flask_cors": {"api"},
     "werkzeug": {"api", "server"},
     "prometheus_client": {"api"},
-    # api.errors returns 400 for the ParseException that gunicorn raises if the chunks of a request body are invalid.
-    "gunicorn": {"server", "api.errors"},
+    "granian": {"server.run"},
     "click": {"commands", "cli"},
     "ray": {"commands.batch"},
     "pyarrow": {"commands.batch"},
@@ -59,8 +58,6 @@ IMPORTERS = {
 ENVIRONMENT = {"config", "core.tensorflow", "commands.batch.cluster"}
 # Names with an underscore that are documented as public: os._exit() and the methods of named tuples.
 PUBLIC_UNDERSCORE = {"_exit", "_asdict", "_fields", "_make", "_replace"}
-# gunicorn has no public name for the value with which a thread hands an idle connection back to the main loop.
-PRIVATE = {("server.run", "gthread._DEFER")}
 
 
 def layer_violations(tree: Tree) -> Iterator[str]:
@@ -129,7 +126,7 @@ def private_violations(tree: Tree) -> Iterator[str]:
         for node in ast.walk(tree.syntax[module]):
             if isinstance(node, ast.Attribute) and is_private(node.attr):
                 used = ast.unparse(node)
-                if (module, first_name(node.value)) in variables and (module, used) not in PRIVATE:
+                if (module, first_name(node.value)) in variables:
                     yield f"{file}:{node.lineno}: {module} uses {used}; {rule}"
 
 

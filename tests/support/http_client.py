@@ -89,8 +89,15 @@ def received(connection: socket.socket) -> bytes:
 
 
 def send_raw(
-    service: ServiceProcess, rest: bytes, start: bytes = b"POST /model/predict HTTP/1.1\r\nHost: a\r\n"
+    service: ServiceProcess,
+    rest: bytes,
+    start: bytes = b"POST /model/predict HTTP/1.1\r\nHost: a\r\n",
+    *,
+    last: bool = False,
 ) -> Response:
-    """Send `start` and `rest`, bytes that an HTTP client would not send, on a new connection; return the response."""
+    """Send `start` and `rest`, bytes that an HTTP client would not send, on a new connection; return the response.
+
+    With `last`, send the end of the stream, too, which counts as a disconnect.
+    """
     with connect(service) as connection:
-        return exchange(connection, start + rest, last=True)
+        return exchange(connection, start + rest, last=last)

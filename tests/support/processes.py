@@ -53,6 +53,16 @@ def memory_megabytes(pid: int, field: str = "VmRSS") -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * 1024 / 1e6
 
 
+def threads(pid: int) -> int:
+    """Return the number of threads of a process."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def open_files(pid: int) -> int:
+    """Return the number of open files of a process."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def proportional_megabytes(pids: Iterable[int]) -> float:
     """Return the memory of processes in MB of 1,000,000 bytes, with shared pages counted once (the sum of Pss)."""
     lines = (line.split() for pid in pids for line in _read(pid, "smaps_rollup").splitlines())

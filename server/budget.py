@@ -1,0 +1,20 @@
+"""A limit on the bytes of uploads and responses that the service holds in memory at a time."""
+
+from core.errors import MemoryFull
+
+
+class MemoryBudget:
+    """A budget of `limit` bytes for all requests. Only the thread of the event loop uses it."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.reserved = 0
+
+    def reserve(self, size: int) -> None:
+        """Reserve `size` bytes; a negative number releases them. Raises MemoryFull if they exceed the limit."""
+        if self.reserved + size > self.limit:
+            raise MemoryFull(
+                f"the service holds {self.reserved / 1e6:.0f} MB of uploads and responses, and may hold "
+                f"{self.limit / 1e6:g} MB (QUEUE_SIZE x MAX_UPLOAD_MB); try again later"
+            )
+        self.reserved += size

@@ -1,0 +1,164 @@
+"""The ASGI application in front of the Flask application: every request and every response passes it.
+
+One thread receives all requests and sends all responses, each within REQUEST_TIMEOUT, so that a slow client occupies no
+thread. A request that can't be served is rejected before its body is received.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing, suppress
+from http import HTTPStatus
+from time import monotonic
+
+from flask import Flask
+from werkzeug import Response
+from werkzeug.exceptions import BadRequest
+
+from api import security
+from api.connection import CONNECTION, UNKNOWN, Connection
+from api.errors import error_response, incomplete, too_large, too_slow
+from api.metrics import Metrics
+from config import Settings
+from core.model import ModelWrapper
+from server.budget import MemoryBudget
+from server.logs import log_access, request_id
+from server.wsgi import PIECE, Body, Environ, check_head, environ_of
+
+Receive = Callable[[], Awaitable[Environ]]
+Send = Callable[[Environ], Awaitable[None]]
+PREDICT = "/model/predict"
+# The id of a client or proxy is kept if it can't be mistaken for another part of a log line.
+VALID_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+LINGER = 5.0  # seconds for which the rest of a rejected body is discarded; closing at once loses the response
+
+
+class Gate:
+    """Serves `app` within the limits of `settings`."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._model: ModelWrapper = app.extensions["model"]
+        self._metrics: Metrics = app.extensions["metrics"]
+        self._budget = budget = MemoryBudget(settings.queue_size * settings.max_upload_bytes)
+        self._metrics.watch("held_bytes", "Bytes of uploads and responses in memory", lambda: budget.reserved)
+        self._metrics.watch("held_limit_bytes", "Bytes of them that may be in memory", lambda: budget.limit)
+
+    async def __call__(self, scope: Environ, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        began_at = monotonic()
+        exchange = Exchange(scope, receive, send, self._settings, self._budget)
+        request_id.set(exchange.id)
+        method, path = scope["method"], exchange.environ["PATH_INFO"]
+        is_predict = method == "POST" and path == PREDICT
+        connection = Connection(PREDICT if is_predict else UNKNOWN)
+        try:
+            try:
+                response = await self._response(exchange, connection, is_predict=is_predict)
+                exchange.hold(response.content_length or 0 if is_predict else 0)
+            except Exception as error:
+                exchange.hold(0)
+                response = error_response(error)
+                response.headers.update(security.cors_headers(exchange.environ.get("HTTP_ORIGIN"), self._settings))
+            self._metrics.count_request(method, connection.route, response.status_code, monotonic() - began_at)
+            with closing(response):
+                await exchange.respond(response)
+        finally:
+            exchange.hold(0)
+        target = f"{path}?{exchange.environ['QUERY_STRING']}".rstrip("?")
+        fields = {
+            "remote": scope["client"][0],
+            "method": method,
+            "status": response.status_code,
+            "bytes": exchange.sent,
+        }
+        log_access(monotonic() - began_at, target, **fields)
+
+    async def _response(self, exchange: "Exchange", connection: Connection, *, is_predict: bool) -> Response:
+        """Return Flask's response. Raises SegmenterError or HTTPException if the request does not get so far."""
+        environ = exchange.environ
+        check_head(exchange.scope, environ, self._settings.max_upload_bytes)
+        if is_predict:
+            security.check_key(environ.get("HTTP_X_API_KEY", ""), self._settings.api_key)
+            self._model.check()
+        environ["wsgi.input"] = Body(await exchange.receive_body())
+        environ[CONNECTION] = connection
+        watch = asyncio.create_task(exchange.watch(connection))
+        try:
+            return await asyncio.to_thread(Response.from_app, self._app, environ)
+        finally:
+            watch.cancel()
+
+
+class Exchange:
+    """A request and its response; `sent` counts the bytes of the response's body."""
+
+    def __init__(self, scope: Environ, receive: Receive, send: Send, settings: Settings, budget: MemoryBudget) -> None:
+        self.scope = scope
+        self.environ = environ_of(scope)
+        given = self.environ.get("HTTP_X_REQUEST_ID", "")
+        self.id = given if VALID_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+        self.sent = 0
+        self._receive, self._send = receive, send
+        self._settings, self._budget, self._held = settings, budget, 0
+        self._received = "HTTP_TRANSFER_ENCODING" not in self.environ and not int(self.environ.get("CONTENT_LENGTH", 0))
+
+    def hold(self, size: int) -> None:
+        """Reserve `size` bytes of the budget in place of those that were reserved before. Raises MemoryFull."""
+        self._budget.reserve(size - self._held)
+        self._held = size
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        while not self._received:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise incomplete()
+            self._received = not message["more_body"]
+            yield message["body"]
+
+    async def receive_body(self) -> list[bytes]:
+        """Return the pieces of the request's body, and hold their bytes. Raises HTTPException or MemoryFull."""
+        pieces = []
+        try:
+            async with asyncio.timeout(self._settings.request_timeout):
+                async for piece in self._pieces():
+                    pieces.append(piece)
+                    self.hold(self._held + len(piece))
+                    if self._held > self._settings.max_upload_bytes:
+                        raise too_large(self._settings.max_upload_bytes)
+        except TimeoutError:
+            raise too_slow() from None
+        return pieces
+
+    async def watch(self, connection: Connection) -> None:
+        """Tell `connection` when the client disconnects."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        connection.disconnected = True
+
+    async def respond(self, response: Response) -> None:
+        """Send `response`; let the client read it even if it is still sending its request."""
+        headers = response.headers
+        for name, value in security.headers(self.environ["PATH_INFO"]).items():
+            headers.setdefault(name, value)
+        headers["X-Request-ID"] = self.id
+        if not self._received:
+            headers["Connection"] = "close"
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        with suppress(TimeoutError, BadRequest):
+            async with asyncio.timeout(self._settings.request_timeout):
+                await self._send({"type": "http.response.start", "status": response.status_code, "headers": encoded})
+                more = True
+                for chunk in response.iter_encoded():
+                    for at in range(0, len(chunk), PIECE):
+                        self.sent += len(piece := chunk[at : at + PIECE])
+                        more = self.sent != response.content_length
+                        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+                if more:
+                    await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            if response.status_code != HTTPStatus.REQUEST_TIMEOUT:
+                async with asyncio.timeout(LINGER):
+                    async for _ in self._pieces():
+                        pass
