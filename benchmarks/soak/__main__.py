@@ -22,7 +22,7 @@ from benchmarks.soak.faults import (
 )
 from benchmarks.soak.memory import check_largest_images, check_memory_growth
 from benchmarks.soak.overload import check_overload
-from benchmarks.soak.slow_clients import check_slow_clients
+from benchmarks.soak.slow_clients import HALF_BODY, check_kind, check_slow_clients
 from tests.support.service import running_service
 
 
@@ -50,7 +50,7 @@ async def soak(*, short: bool) -> list[Check]:
     for fault in ("hang", "fail"):
         add(await check_broken_session(fault, timeout=3))
     add(await check_bad_clients(timeout=3))
-    add(await (check_slow_clients(8, timeout=3) if short else check_slow_clients()))
+    add(await (check_kind(HALF_BODY, 8, timeout=3) if short else check_slow_clients()))
     add(check_bad_graphs())
     return checks
 

@@ -39,10 +39,11 @@ class Kind:
     reads: bool = True
 
 
+HALF_BODY = Kind("send half a body", MANY, BODY[: len(BODY) // 2])
 KINDS = (
     Kind("send nothing", MANY, b""),
     Kind("send half a head", MANY, b"POST /model/predict HTTP/1.1\r\nHost: a\r\nX"),
-    Kind("send half a body", MANY, BODY[: len(BODY) // 2]),
+    HALF_BODY,
     Kind("never read", FEW, LARGE, reads=False),
 )
 
@@ -133,6 +134,8 @@ async def peak_memory(service: ServiceProcess, seconds: float) -> float:
 
 async def check_kind(kind: Kind, seconds: float, timeout: int) -> list[Check]:
     """Start the service and let clients of `kind` disturb it for `seconds`."""
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     with running_service(REQUEST_TIMEOUT=str(timeout)) as service:
         await latency(service.port, 3)
         seconds_alone = max(5, seconds / 4)
@@ -170,8 +173,6 @@ async def check_kind(kind: Kind, seconds: float, timeout: int) -> list[Check]:
 
 async def check_slow_clients(seconds: float = SECONDS, timeout: int = REQUEST_TIMEOUT) -> list[Check]:
     """Measure each kind of slow clients."""
-    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     return [check for kind in KINDS for check in await check_kind(kind, seconds, timeout)]
 
 
