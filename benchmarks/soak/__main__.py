@@ -50,7 +50,7 @@ async def soak(*, short: bool) -> list[Check]:
     for fault in ("hang", "fail"):
         add(await check_broken_session(fault, timeout=3))
     add(await check_bad_clients(timeout=3))
-    add(await (check_kind(HALF_BODY, 8, timeout=3) if short else check_slow_clients()))
+    add(await (check_kind(HALF_BODY, 6, timeout=3) if short else check_slow_clients()))
     add(check_bad_graphs())
     return checks
 

@@ -55,7 +55,8 @@ async def check_bad_clients(timeout: int) -> list[Check]:
         slow = SlowClients(service.port, 10 * timeout)
         sending = [asyncio.create_task(slow.send(start)) for start in [half, b"POST /model/predict HTTP/1.1\r\nA"] * 50]
         for reset in (True, False):
-            starts = [half, request, b"GET /"] * 20
+            # Twelve whole requests, which have places in the queue beside that of the other client.
+            starts = [half, b"GET /"] * 27 + [request] * 6
             await asyncio.gather(*(disconnect(service.port, start, reset=reset) for start in starts))
         client, health = Client(service.port), Client(service.port)
         while not all(task.done() for task in sending):
