@@ -67,7 +67,7 @@ class Gate:
                 await exchange.respond(response)
         finally:
             exchange.hold(0)
-        target = f"{path}?{exchange.environ['QUERY_STRING']}".rstrip("?")
+        target = (scope["raw_path"] + b"?" + scope["query_string"]).decode("latin-1").rstrip("?")
         fields = {
             "remote": scope["client"][0],
             "method": method,

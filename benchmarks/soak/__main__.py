@@ -32,7 +32,7 @@ async def soak(*, short: bool) -> list[Check]:
 
     def add(new: list[Check]) -> None:
         for check in new:
-            print(f"| {check.promise} | {check.measured} | {'yes' if check.kept else '**no**'} |", flush=True)
+            print(check.row, flush=True)
         checks.extend(new)
 
     print("| promise | measured | kept |\n| --- | --- | --- |", flush=True)

@@ -27,6 +27,11 @@ class Check:
     kept: bool
     judged_short: bool = True
 
+    @property
+    def row(self) -> str:
+        """The row of the table."""
+        return f"| {self.promise} | {self.measured} | {'yes' if self.kept else '**no**'} |"
+
 
 def predict_request(photo: bytes, query: str = "") -> bytes:
     """Return a request that posts `photo` to /model/predict and accepts gzip."""

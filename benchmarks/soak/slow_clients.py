@@ -183,7 +183,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| promise | measured | kept |\n| --- | --- | --- |")
     for check in asyncio.run(check_slow_clients(arguments.seconds, arguments.timeout)):
-        print(f"| {check.promise} | {check.measured} | {'yes' if check.kept else '**no**'} |", flush=True)
+        print(check.row, flush=True)
 
 
 if __name__ == "__main__":

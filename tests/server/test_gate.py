@@ -258,6 +258,8 @@ def test_response_to_invalid_client_id_has_new_id(client: Client, given: str) ->
         (scope("/model/labels", "GET"), {"method": "GET", "path": "/model/labels", "status": "200"}),
         (scope("/nope", "GET", expect="more"), {"method": "GET", "path": "unknown", "status": "417"}),
         (scope("/nope/1", "BREW"), {"method": "other", "path": "unknown", "status": "404"}),
+        # Decoded, this path would look like the rest of another line.
+        (scope("/nope%20200%205%20bytes", "GET"), {"method": "GET", "path": "unknown", "status": "404"}),
     ],
 )
 def test_response_is_counted_and_logged_once(
