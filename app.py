@@ -29,7 +29,7 @@ def create_app(settings: Settings, weights: Weights | None = None) -> Flask:
     one that forks later: TensorFlow does not survive a fork. Raises ModelError if the graph is missing or damaged.
     """
     metrics = Metrics()
-    model = create_model(settings, weights, metrics.observe)
+    model = create_model(settings, weights, metrics.observe, metrics.count_loss)
     app = Flask("segmenter", static_folder=None)
     api.init_app(app, settings, model, metrics)
     return app

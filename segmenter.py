@@ -1,27 +1,38 @@
 """The model of the settings: shared by the service and by the commands, neither of which needs the other."""
 
+from collections.abc import Callable
+
 from config import Settings
+from core.image.reader import ImageReader
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
-from core.types import EngineOptions, Observe, ignore
+from core.types import EngineOptions, HelperLoss, Observe, ignore
 from core.weights.registry import Weights, custom_weights, known_weights
 
 __version__ = "1.0.0"
 
 
-def create_model(settings: Settings, weights: Weights | None = None, observe: Observe = ignore) -> ModelWrapper:
+def create_model(
+    settings: Settings,
+    weights: Weights | None = None,
+    observe: Observe = ignore,
+    on_loss: Callable[[HelperLoss], None] = lambda loss: None,
+) -> ModelWrapper:
     """Return the model of `settings`, which loads in the background.
 
     `weights` are those of `settings`, if the caller has found them already. `observe` receives the durations of the
-    stages of each request. Call it in the process that serves, not in one that forks later: TensorFlow does not survive
-    a fork. Raises ModelError if the graph is missing or damaged.
+    stages of each request, `on_loss` the causes of lost helpers (see core.image.reader). Call it in the process that
+    serves, not in one that forks later: TensorFlow does not survive a fork. Raises ModelError if the graph is missing
+    or damaged.
     """
+    # A decoder that hangs is ended in time to tell the client so.
+    reader = ImageReader(settings.max_image_pixels, settings.request_timeout / 2, settings.concurrency, on_loss)
     return ModelWrapper(
         weights or find_weights(settings),
         EngineOptions(settings.threads, settings.canvas, settings.precision),
         RequestQueue(settings.concurrency, settings.queue_size, settings.request_timeout, observe),
+        reader,
         image_size=settings.image_size,
-        max_pixels=settings.max_image_pixels,
     )
 
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import current_app, request
+from flask import request
 from flask_restx import Api
 from werkzeug import Response
 from werkzeug.exceptions import (
@@ -114,14 +114,6 @@ def _message(error: HTTPException) -> str:
             return f"{request.path} does not exist; / lists the addresses that do"
         case MethodNotAllowed():
             return f"{request.method} is not allowed at {request.path}; allowed: {', '.join(error.valid_methods or ())}"
-        case RequestEntityTooLarge():
-            limit = current_app.config["MAX_CONTENT_LENGTH"]
-            if (request.content_length or 0) > limit:
-                return too_large(limit).description or ""
-            return (
-                f"the form has more than {current_app.config['MAX_FORM_PARTS']} parts, or a text field of more than "
-                f"{current_app.config['MAX_FORM_MEMORY_SIZE']:,} bytes; send only the photo, in the file field 'image'"
-            )
     return error.description or error.name
 
 

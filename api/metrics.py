@@ -1,6 +1,7 @@
 """GET /metrics: counters and gauges of the service, in the text format of Prometheus."""
 
 from collections.abc import Callable
+from typing import get_args
 
 from flask import Flask, Response, request
 from prometheus_client import (
@@ -16,7 +17,7 @@ from prometheus_client import (
 
 from api.connection import current_connection
 from core.model import ModelWrapper
-from core.types import Stage
+from core.types import HelperLoss, Stage
 
 # Creation times of the series, which double their number and which no dashboard here uses.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -52,12 +53,21 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self._losses = Counter(
+            "segmenter_decoder_losses", "Helper processes that an image ended", ["cause"], registry=self.registry
+        )
+        for cause in get_args(HelperLoss):
+            self._losses.labels(cause)
         self._images = Counter("segmenter_images", "Images segmented", registry=self.registry)
         self._pixels = Counter("segmenter_pixels", "Pixels of the results of these images", registry=self.registry)
 
     def observe(self, stage: Stage, seconds: float) -> None:
         """Record the duration of one `stage` of an image."""
         self._stages.labels(stage).observe(seconds)
+
+    def count_loss(self, cause: HelperLoss) -> None:
+        """Count a helper process that an image ended, or that had to be ended."""
+        self._losses.labels(cause).inc()
 
     def count_image(self, width: int, height: int) -> None:
         """Count a segmented image whose result has `width` x `height` pixels."""

@@ -9,7 +9,7 @@ from api.connection import connection_check
 from api.extensions import current_metrics, current_model, namespace
 from api.negotiation import default_output, encoder_for, respond
 from api.schemas import IMAGE, PARAMETERS, RESULT, error, segmentation
-from api.uploads import upload_bytes
+from api.uploads import uploaded_image
 from core.errors import InvalidRequest
 from core.labels import class_ids
 from core.output.encode import JPEG, JSON, PNG
@@ -46,19 +46,3 @@ def choice(name: str, default: str) -> str:
     if value not in allowed:
         raise InvalidRequest(f"{name}: {value!r} is not allowed; allowed: {', '.join(allowed)}")
     return value
-
-
-def uploaded_image() -> bytes:
-    """Return the bytes of the file in the form field `image`. Raises InvalidRequest if there is not exactly one."""
-    files = request.files.getlist("image")
-    if len(files) > 1:
-        raise InvalidRequest(f"the field 'image' has {len(files)} files; send one photo per request")
-    if files:
-        return upload_bytes(files[0])
-    # Werkzeug gives a field whose name is not quoted correctly the name None.
-    names = [name or "without a name" for name in [*request.files, *request.form]]
-    found = f"the field {', '.join(names)}" if names else "no field"
-    raise InvalidRequest(
-        f"the file field 'image' is missing: found {found} in a body of type {request.mimetype or 'none'}; "
-        "send multipart/form-data, as with: curl -F 'image=@photo.jpg'"
-    )

@@ -5,7 +5,7 @@ from typing import Any, get_args
 from flask_restx import fields
 
 from api.extensions import namespace
-from core.image.decode import FORMAT_LIST
+from core.image.formats import FORMAT_LIST
 from core.output.encode import ENCODERS
 from core.types import Canvas, Precision, Size
 

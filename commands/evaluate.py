@@ -14,8 +14,6 @@ from PIL import Image
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.evaluation import Accuracy, read_voc
-from core.image.decode import read_image
-from core.image.resize import resized
 from core.types import EngineOptions, UInt8Array
 from segmenter import create_model, find_weights
 
@@ -77,8 +75,7 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
     with click.progressbar(examples, label=f"{len(examples)} photos", file=sys.stderr) as bar:
         for photo, mask in bar:
             truth = np.asarray(Image.open(mask))
-            decoded = read_image(photo.read_bytes(), max_pixels=10**9, min_long_side=settings.image_size)
-            image = np.asarray(resized(decoded, settings.image_size))
+            image = model.reader.read(photo.read_bytes(), settings.image_size).image
             maps = [one.run(image, truth) for one in measured]
             pixels += maps[0].size
             different += int(np.count_nonzero(maps[0] != maps[-1]))

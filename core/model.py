@@ -9,11 +9,10 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from core.errors import InferenceFailed, ModelError, ModelNotReady
-from core.image.decode import Photo, read_image
-from core.image.resize import resized
+from core.image.reader import ImageReader
+from core.image.resize import fitted
 from core.output.encode import Encoded, Encoder
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.heap import release_memory
@@ -35,9 +34,9 @@ WARM_UP_SHAPES = ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16))
 
 
 class ModelWrapper:
-    """Decodes, resizes, segments and encodes images with the graph of `weights`, which loads in the background.
+    """Segments and encodes images with the graph of `weights`, which loads in the background.
 
-    `image_size` is the long side of the resized image, in pixels; `max_pixels` is the largest image that is decoded.
+    `reader` decodes them and resizes them to a long side of `image_size` pixels.
     The observer of `queue` receives the durations of decoding, inference and encoding too.
     `loading` is done when the first image can be segmented, or holds the ModelError that prevents it.
     """
@@ -47,15 +46,15 @@ class ModelWrapper:
         weights: Weights,
         options: EngineOptions,
         queue: RequestQueue,
+        reader: ImageReader,
         *,
         image_size: int,
-        max_pixels: int,
     ) -> None:
         self.image_size = image_size
         self.labels = weights.labels
         self.queue = queue
         self._weights = weights
-        self._max_pixels = max_pixels
+        self.reader = reader
         self._options = options
         self._failing = False
         self._running: dict[int, float] = {}  # start time of the inference that a thread waits for, by thread id
@@ -123,15 +122,12 @@ class ModelWrapper:
 
     def _segment(self, data: bytes, encode: Encoder | None, size: Size, classes: Collection[int]) -> Encoded:
         with self._timed("decode"):
-            photo = read_image(data, self._max_pixels, self.image_size if size == "model" else None)
-            image = resized(photo, self.image_size, reduce_first=size == "original")
-            if size == "model":
-                photo = Photo(image, image.size)  # frees the decoded photo
+            picture = self.reader.read(data, self.image_size, keep_photo=size == "original")
         with self._timed("inference"):
-            prediction = self._predict(np.asarray(image))
+            prediction = self._predict(picture.image)
         with self._timed("encode"):
-            seg_map = prediction.seg_map if size == "model" else enlarged(prediction, photo.size)
-            segmentation = Segmentation(seg_map, photo.image, self.labels)
+            seg_map = prediction.seg_map if size == "model" else enlarged(prediction, picture.size)
+            segmentation = Segmentation(seg_map, picture.photo, self.labels)
             if classes:
                 segmentation = segmentation.keep_classes(classes)
             return encode(segmentation) if encode else Encoded(b"", "", segmentation.seg_map)
@@ -177,6 +173,7 @@ class ModelWrapper:
         self._warm_up(engine)
         for other in others:
             other.result()
+        self.reader.wait_until_ready()
         del graph
         # Loading takes several times the memory of the loaded model.
         release_memory()
@@ -185,6 +182,7 @@ class ModelWrapper:
     def _warm_up(self, engine: "Engine") -> None:
         began_at = time.monotonic()
         for shape in WARM_UP_SHAPES:
-            engine.run(np.asarray(resized(Photo(Image.new("RGB", shape), shape), self.image_size)))
+            width, height = fitted(shape, self.image_size)
+            engine.run(np.zeros((height, width, 3), np.uint8))
             if time.monotonic() - began_at > MAX_WARM_UP_SECONDS:
                 break

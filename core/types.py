@@ -14,6 +14,8 @@ Precision = Literal["float32", "bfloat16"]
 Size = Literal["model", "original"]
 LogFormat = Literal["text", "json"]
 Stage = Literal["queue", "decode", "inference", "encode"]
+# Why a helper process that decodes images was replaced.
+HelperLoss = Literal["crash", "cpu", "timeout"]
 # Receives the duration, in seconds, of one stage of one request.
 Observe: TypeAlias = Callable[[Stage, float], None]
 

@@ -57,11 +57,12 @@ def test_create_model_passes_settings_to_model(monkeypatch: pytest.MonkeyPatch) 
         image_size=33, canvas="fixed", precision="bfloat16", threads=6, queue_size=5, request_timeout=7.0
     )
     assert create_model(settings) is model.return_value
-    weights, options, queue = model.call_args.args
+    weights, options, queue, reader = model.call_args.args
     assert weights == find_weights(settings)
     assert options == EngineOptions(threads=6, canvas="fixed", precision="bfloat16")
     assert (queue.workers, queue.size, queue.timeout) == (settings.concurrency, 5, 7.0)
-    assert model.call_args.kwargs == {"image_size": 33, "max_pixels": settings.max_image_pixels}
+    assert (reader.max_pixels, reader.timeout) == (settings.max_image_pixels, 3.5)
+    assert model.call_args.kwargs == {"image_size": 33}
 
 
 def test_create_model_with_weights_does_not_search_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def main() -> None:
             f"plain Pillow {plain:.0f} ms, ratio {ours / plain:.2f}; {agreement:.2%} of the labels are equal"
         )
     photo = resized(read_image(ASTRONAUT.read_bytes(), max_pixels=10**6), 1024)
-    segmentation = Segmentation(engine.run(np.asarray(photo)), photo, LABELS)
+    segmentation = Segmentation(engine.run(np.asarray(photo)), np.asarray(photo), LABELS)
     [encoding] = interleaved(runs, lambda: encode_map(segmentation))
     width, height = photo.size
     print(f"a label map of {width} x {height} pixels to JSON: {encoding:.1f} ms")

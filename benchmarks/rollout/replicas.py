@@ -37,13 +37,15 @@ class Replica:
             raise RuntimeError(f"a replica ended with status {status}")
 
     def kill(self) -> None:
-        """Send SIGKILL to all processes of the replica; return when its port refuses connections."""
+        """Send SIGKILL to all processes of the replica; return when the balancer has had time to notice."""
         self.service.kill()
         # The worker closes its socket after it has released its memory, and so later than its parent ends.
         with suppress(ConnectionRefusedError):
             while True:
                 socket.create_connection(("127.0.0.1", self.service.port), timeout=1).close()
                 time.sleep(0.001)
+        # A request that the balancer takes before it has read the end of its own connections still goes to one of them.
+        time.sleep(0.1)
 
 
 class Stage:

@@ -1,58 +1,35 @@
-"""Decoding: untrusted bytes become an upright RGB image, or an error that says what is wrong with them."""
+"""Decoding: untrusted bytes become an upright sRGB image, or an error that says what is wrong with them.
 
-from collections.abc import Iterator
+The decoders are C code that parses what strangers send. The service runs this module in helper processes only: see
+core.image.reader.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL.GifImagePlugin import GifImageFile
+from PIL.PngImagePlugin import PngImageFile
 
-from core.errors import ImageTooLarge, InvalidImage, MemoryFull, UnsupportedImage
-from core.image.limits import CountedFile, check_decoding_work, check_exif_segments, limit_pixels, too_many_pixels
+from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+from core.image import bmp
+from core.image.colour import to_srgb
+from core.image.formats import BITS_PER_SAMPLE, FORMATS, PHOTOMETRIC, check_pixels, rejection, select_page
+from core.image.metadata import EOI, without_metadata
 
-# The decoders that untrusted bytes may reach. Importing a plugin registers it with Image.open().
-FORMATS = [
-    plugin.format
-    for plugin in (
-        JpegImagePlugin.JpegImageFile,
-        PngImagePlugin.PngImageFile,
-        WebPImagePlugin.WebPImageFile,
-        GifImagePlugin.GifImageFile,
-        BmpImagePlugin.BmpImageFile,
-        TiffImagePlugin.TiffImageFile,
-        AvifImagePlugin.AvifImageFile,
-    )
-]
-FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+# Bytes that end a JPEG whose end is missing. Those before the marker decode to something that is not constant.
+JPEG_ENDS = (EOI, bytes(range(1, 255)) + EOI)
+WHITE_IS_ZERO = 0  # a photometric interpretation of TIFF
+PNG_DEPTH = 24  # the position of the bits per sample in a PNG
 
-# The first bytes of formats that clients do send and that are not served: their error names the format.
-UNSUPPORTED_FORMATS = {
-    "HEIC": tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1")),
-    "JPEG XL": (b"\xff\x0a", b"JXL "),
-    "JPEG 2000": (b"\xff\x4f\xff\x51", b"jP  "),
-    "PSD": (b"8BPS",),
-    "ICO": (b"\x00\x00\x01\x00",),
-    "SVG": (b"<svg", b"<?xml"),
-    "PDF": (b"%PDF",),
-    "EPS": (b"%!PS",),
-    "QOI": (b"qoif",),
-    "OpenEXR": (b"v/1\x01",),
-}
-
-# Pillow modes with a defined conversion to 8-bit RGB. 32-bit integers and floats have no agreed white level, and Pillow
-# does not convert LAB.
-MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "I;16", "I;16L", "I;16B"}
+# Pillow raises DecompressionBombError only above twice MAX_IMAGE_PIXELS, and warns above it. As an error, the warning
+# makes the limit exact.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,82 +43,187 @@ class Photo:
     size: tuple[int, int]
 
 
-def read_image(data: bytes, max_pixels: int, min_long_side: int | None = None) -> Photo:
+def no_notice(size: tuple[int, int]) -> None:
+    """Discard the size of an image that is about to be decoded."""
+
+
+def read_image(
+    data: bytes,
+    max_pixels: int,
+    min_long_side: int | None = None,
+    *,
+    before_decoding: Callable[[tuple[int, int]], None] = no_notice,
+) -> Photo:
     """Return the photo in the image file `data`.
 
-    The content decides the format. The EXIF orientation is applied, transparent pixels are blended with white, channels
-    of 16 bits are reduced to their high 8 bits, and of an animation or a document the first frame is decoded.
+    The content decides the format. The EXIF orientation and the colour profile are applied, transparent pixels are
+    blended with white, channels of 16 bits are reduced to their high 8 bits, and of an animation or a document the
+    first frame is decoded. Metadata is not needed, and may be damaged.
 
     With `min_long_side`, in pixels, a JPEG is decoded at a half, a quarter or an eighth of its size, as long as its
     long side keeps at least that many pixels: the decoder then skips most of its work.
 
+    `before_decoding` gets the width and height in the file's header, in pixels.
+
     Raises InvalidImage (empty, not an image, truncated or damaged), UnsupportedImage (a format or pixel type that is
-    not served), ImageTooLarge (more than `max_pixels`, or as much work in tiles or scans) or MemoryFull.
+    not served) or ImageTooLarge (more than `max_pixels`, or more memory than this process may use).
     """
-    image = _open(data, max_pixels)
-    width, height = image.size
-    with _decoder_errors():
+    if not data:
+        raise InvalidImage("the image is empty (0 bytes); send the contents of an image file")
+    with _decoder_errors(max_pixels):
+        data = without_metadata(data)
+        image = _open(data, max_pixels)
+        width, height = image.size
+        before_decoding(image.size)
+        draft = None
         if min_long_side is not None:
             long_side = max(width, height)
-            image.draft(None, (-(-width * min_long_side // long_side), -(-height * min_long_side // long_side)))
-        image.load()
-    drafted = image.size
-    with suppress(Exception):
-        # A damaged EXIF block does not make the pixels unreadable.
-        ImageOps.exif_transpose(image, in_place=True)
-    size = (width, height) if image.size == drafted else (height, width)
-    with _decoder_errors():
-        return Photo(_to_rgb(image), size)
+            draft = (-(-width * min_long_side // long_side), -(-height * min_long_side // long_side))
+        frame = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
+        image = _load(image, data, draft)
+        image = _clipped(image, frame) if frame else _corrected(image, data)
+        drafted = image.size
+        _turn(image)
+        size = (width, height) if image.size == drafted else (height, width)
+        return Photo(to_srgb(image), size)
+
+
+@contextmanager
+def _decoder_errors(max_pixels: int) -> Iterator[None]:
+    """Turn any exception of a decoder into a documented one: damaged input makes decoders raise nearly anything."""
+    try:
+        yield
+    except (InvalidImage, UnsupportedImage, ImageTooLarge):
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        # Pillow does not tell the size but in its message: "Image size (144000000 pixels) exceeds limit of ...".
+        found = re.search(r"\((\d+) pixels\)", str(error))
+        raise _too_many_pixels(int(found[1]) if found else 0, max_pixels) from error
+    except Exception as error:
+        # libjpeg and libavif tell of failed allocations in other exceptions.
+        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+            raise ImageTooLarge(
+                "decoding the image takes more memory than is allowed for its pixels; save it again as JPEG or PNG"
+            ) from error
+        raise InvalidImage(f"the image is truncated or damaged: {error}; send a complete image file") from error
+
+
+def _too_many_pixels(pixels: int, max_pixels: int) -> ImageTooLarge:
+    """Return the error for an image of more than `max_pixels`."""
+    return ImageTooLarge(
+        f"the image has {pixels / 1e6:,.1f} megapixels; at most {max_pixels / 1e6:g} megapixels are allowed "
+        "(MAX_IMAGE_MEGAPIXELS): send a smaller image"
+    )
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     """Return the image file in `data`, of which only the header has been read. Raises as read_image()."""
-    if not data:
-        raise InvalidImage("the image is empty (0 bytes); send the contents of an image file")
-    check_exif_segments(data)
-    limit_pixels(max_pixels)
+    # One limit per process; checking the size of an opened image would be too late: to open a GIF, Pillow may already
+    # allocate its first frame.
+    Image.MAX_IMAGE_PIXELS = max_pixels
     try:
-        with _decoder_errors():
-            image = Image.open(CountedFile(data), formats=FORMATS)
-    except InvalidImage as error:
-        for name, magics in UNSUPPORTED_FORMATS.items():
-            if any(data.startswith(magic, start) for magic in magics for start in (0, 4)):
-                raise UnsupportedImage(f"{name} images are not served; send {FORMAT_LIST}") from error
-        raise
-    if image.mode not in MODES:
-        raise UnsupportedImage(f"pixels of type {image.mode} are not served; save as 8- or 16-bit RGB or grey")
-    check_decoding_work(image, data, max_pixels)
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (UnidentifiedImageError, KeyError) as error:  # Pillow looks for the compression of a TIFF in a dictionary
+        raise rejection(data) from error
+    except OSError:
+        if not bmp.has_bit_fields(data):
+            raise
+        return _bmp_with_bit_fields(data, max_pixels)
+    select_page(image)
+    check_pixels(image, data)
     return image
 
 
-@contextmanager
-def _decoder_errors() -> Iterator[None]:
-    """Turn any exception of a decoder into a documented one: damaged input makes decoders raise nearly anything."""
+def _bmp_with_bit_fields(data: bytes, max_pixels: int) -> Image.Image:
+    """Return the BMP file `data`. Raises as read_image()."""
+    width, height = bmp.image_size(data)
+    if width * height > max_pixels:
+        raise _too_many_pixels(width * height, max_pixels)
+    image = bmp.decode_bit_fields(data)
+    image.format = "BMP"
+    return image
+
+
+def _load(image: Image.Image, data: bytes, draft: tuple[int, int] | None) -> Image.Image:
+    """Return `image`, the opened file `data`, with its pixels: a JPEG at `draft` pixels or more."""
+    if draft:
+        image.draft(None, draft)
     try:
-        yield
-    except (InvalidImage, ImageTooLarge):
-        raise
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise too_many_pixels(error) from error
-    except MemoryError as error:
-        raise MemoryFull("there is not enough free memory for this image; try again later") from error
-    except UnidentifiedImageError as error:
-        raise InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}") from error
-    except Exception as error:
-        raise InvalidImage(f"the image is truncated or damaged: {error}; send a complete image file") from error
+        image.load()
+    except OSError:
+        if image.format != "JPEG" or data.endswith(EOI):
+            raise
+        # If only the end marker is missing, the pixels do not depend on the bytes that follow.
+        ended, other = (
+            _load(Image.open(io.BytesIO(data + end), formats=FORMATS), data + end, draft) for end in JPEG_ENDS
+        )
+        if ended.tobytes() != other.tobytes():
+            raise
+        return ended
+    return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Return `image` in mode RGB: `image` itself if it is in that mode."""
-    if image.mode.startswith("I;16"):
-        grey = np.asarray(image)
-        if "transparency" in image.info:
-            grey = np.where(grey == image.info["transparency"], 0xFFFF, grey)
-        # The high byte, which Pillow takes of 16-bit colour too; convert("RGB") would clip to 255 instead.
-        image = Image.fromarray((grey >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        foreground = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(foreground, mask=foreground)
-        return white
-    return image if image.mode == "RGB" else image.convert("RGB")
+def _turn(image: Image.Image) -> None:
+    """Turn `image` upright as its EXIF orientation tells."""
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(name, None)  # where Pillow would look for an orientation if EXIF has none
+    with suppress(Exception):
+        # A damaged EXIF block does not make the pixels unreadable.
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def _corrected(image: Image.Image, data: bytes) -> Image.Image:
+    """Return the loaded `image` of the file `data` with 8 bits per channel, where Pillow decodes it otherwise."""
+    if image.mode.startswith("I"):
+        return _high_bits(image)
+    if image.format == "PNG" and "transparency" in image.info and image.mode in ("L", "RGB"):
+        return _with_png_transparency(image, data)
+    if image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        return image.convert("RGB")  # an alpha channel that is zero everywhere was not meant as one
+    return image
+
+
+def _high_bits(image: Image.Image) -> Image.Image:
+    """Return the high 8 bits of a grey `image` of 12 or 16 bits; convert("L") would clip to 255 instead."""
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(BITS_PER_SAMPLE, (16,))[0]
+    grey = np.asarray(image)
+    if "transparency" in image.info:
+        grey = np.where(grey == image.info["transparency"], 0xFFFF, grey)
+    high = (grey >> (bits - 8)).astype(np.uint8)
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        high = ~high
+    reduced = Image.fromarray(high)
+    reduced.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return reduced
+
+
+def _with_png_transparency(image: Image.Image, data: bytes) -> Image.Image:
+    """Return the PNG `image`, grey or RGB, with the transparent colour that its tRNS chunk means.
+
+    Pillow compares the chunk's value with samples that it has scaled to 8 bits, or has cut to them.
+    """
+    colour, depth = image.info.pop("transparency"), data[PNG_DEPTH]
+    if image.mode == "L":
+        image.info["transparency"] = colour * 255 // ((1 << depth) - 1)
+    elif depth == 8:
+        image.info["transparency"] = colour
+    else:
+        low = PngImageFile(io.BytesIO(data))
+        # Of 16 bits, the unpacker of little-endian samples takes the second byte: the low one of a big-endian sample.
+        low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+        samples = np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
+        transparent = (samples == np.array(colour, np.uint16)).all(axis=2)
+        image.putalpha(Image.fromarray(~transparent * np.uint8(255)))
+    return image
+
+
+def _clipped(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:
+    """Return the first picture of a GIF, transparent outside its `frame`; Pillow shows a background colour there."""
+    if frame == (0, 0, *image.size):
+        return image
+    inside = Image.new("L", image.size)
+    inside.paste(255, frame)
+    clipped = image.convert("RGBA")
+    clipped.putalpha(ImageChops.multiply(clipped.getchannel("A"), inside))
+    return clipped

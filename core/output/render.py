@@ -34,19 +34,20 @@ def mask(seg_map: UInt8Array) -> Image.Image:
     return image
 
 
-def overlay(photo: Image.Image, seg_map: UInt8Array) -> Image.Image:
-    """Return `photo`, RGB, blended with the colours of the classes in `seg_map`, of the same size.
+def overlay(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
+    """Return `photo`, uint8 [height, width, 3], blended with the colours of the classes in `seg_map`, of the same size.
 
     Background pixels keep the colour of the photo.
     """
-    coloured = Image.blend(photo, mask(seg_map).convert("RGB"), OPACITY)
-    return Image.composite(coloured, photo, _alpha(seg_map))
+    image = Image.fromarray(photo)
+    coloured = Image.blend(image, mask(seg_map).convert("RGB"), OPACITY)
+    return Image.composite(coloured, image, _alpha(seg_map))
 
 
-def cutout(photo: Image.Image, seg_map: UInt8Array) -> Image.Image:
+def cutout(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
     """Return `photo` as RGBA, transparent where `seg_map`, of the same size, is background, with blurred edges."""
-    radius = max(1, max(photo.size) // EDGE_SCALE)
-    image = photo.convert("RGBA")
+    radius = max(1, max(seg_map.shape) // EDGE_SCALE)
+    image = Image.fromarray(photo).convert("RGBA")
     image.putalpha(_alpha(seg_map).filter(ImageFilter.BoxBlur(radius)))
     return image
 

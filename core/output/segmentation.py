@@ -15,11 +15,11 @@ class Segmentation:
     """A segmented photo.
 
     `seg_map` holds the class id of each pixel, uint8 [height, width], top row first. `photo` is the RGB image of the
-    same size. `labels` are the names of the classes by id.
+    same size, uint8 [height, width, 3]. `labels` are the names of the classes by id.
     """
 
     seg_map: UInt8Array
-    photo: Image.Image
+    photo: UInt8Array
     labels: tuple[str, ...]
 
     def keep_classes(self, classes: Collection[int]) -> "Segmentation":

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import core.model
-from core.image.decode import Photo, read_image
+from core.image.reader import ImageReader, Picture
 from tests.support.fake_engine import FakeEngine
 
 PIXEL_LIMIT = Image.MAX_IMAGE_PIXELS
@@ -34,9 +33,10 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the threads that have decoded an image, one for each decoding."""
     threads: list[str] = []
 
-    def counted(*arguments: Any, **options: Any) -> Photo:
+    def counted(*arguments: Any, **options: Any) -> Picture:
         threads.append(threading.current_thread().name)
-        return read_image(*arguments, **options)
+        return read(*arguments, **options)
 
-    monkeypatch.setattr(core.model, "read_image", counted)
+    read = ImageReader.read
+    monkeypatch.setattr(ImageReader, "read", counted)
     return threads

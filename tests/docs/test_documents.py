@@ -12,9 +12,9 @@ from flask import Flask
 from PIL import Image
 
 from cli import cli
-from core.image.avif import MAX_PARTS
-from core.image.decode import FORMATS
-from core.image.limits import MAX_EXIF_SEGMENTS, MAX_READS, MAX_SCANS
+from core.image.formats import FORMATS
+from core.image.helper import BYTES_PER_PIXEL, CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, MEMORY
+from core.image.reader import MAX_LINE, MAX_LINES
 from core.output.encode import ENCODERS
 from docs.generate import DOCUMENTS as GENERATED
 from docs.generate import generated, settings_table
@@ -202,7 +202,12 @@ def test_format_list_has_every_decoder() -> None:
 
 def test_limits_table_matches_the_code() -> None:
     values = [row[1] for row in table(ROOT / "docs" / "limits.md", "limit")]
-    assert values == [f"{limit:,}" for limit in (MAX_READS, MAX_SCANS, MAX_EXIF_SEGMENTS, MAX_PARTS)]
+    assert values == [
+        f"{CPU_SECONDS} s, and {CPU_SECONDS_PER_MEGAPIXEL} s per megapixel in the header",
+        "half of `REQUEST_TIMEOUT`",
+        f"{MEMORY / 1e6:.0f} MB, and {BYTES_PER_PIXEL} bytes per pixel of `MAX_IMAGE_MEGAPIXELS`",
+        f"{MAX_LINES} of {MAX_LINE} characters",
+    ]
 
 
 def test_metrics_table_lists_every_metric_of_the_service(service: ServiceProcess) -> None:

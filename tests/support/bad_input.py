@@ -46,8 +46,7 @@ IMAGES: dict[str, tuple[bytes, int, str]] = {
     "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "SVG images are not served"),
     "ICO": (encode(Image.new("RGB", (16, 16)), "ICO"), 415, "ICO images are not served"),
     "JPEG 2000": (encode(Image.new("RGB", (16, 16)), "JPEG2000"), 415, "JPEG 2000 images are not served"),
-    "PPM": (encode(Image.new("RGB", (16, 16)), "PPM"), 400, "not an image"),
-    "float TIFF": (encode(Image.new("F", (4, 4)), "TIFF"), 415, "type F"),
+    "float TIFF": (encode(Image.new("F", (4, 4)), "TIFF"), 415, "32-bit floats"),
     "GIF with a frame of 65,535 x 65,535 pixels": (gif(0, 0, 65_535, 65_535), 413, "4,294.8 megapixels"),
     "TIFF with a tile width of type text": (tiled((2, 4, b"abc\0"), (4, 1, 16)), 400, "damaged"),
     "file larger than MAX_UPLOAD_MB": (JPEG + bytes(2_000_000), 413, "larger than 2 MB, the limit (MAX_UPLOAD_MB)"),
@@ -56,43 +55,43 @@ IMAGES: dict[str, tuple[bytes, int, str]] = {
 
 # By name: a function that sends a request, the expected status, and a part of the expected message.
 REQUESTS: dict[str, tuple[Callable[[ServiceProcess], Answer], int, str]] = {
-    "empty body": (lambda s: post_body(s, b"", None), 400, "'image' is missing"),
+    "empty body": (lambda s: post_body(s, b"", None), 400, "body is of type none"),
     "empty multipart": (lambda s: post_body(s, b"--x--\r\n", FORM_TYPE), 400, "'image' is missing: found no field"),
-    "photo without a form": (lambda s: post_body(s, JPEG, "image/jpeg"), 400, "body of type image/jpeg"),
-    "JSON body": (lambda s: post_body(s, b'{"image": "x"}', "application/json"), 400, "body of type application/json"),
+    "photo without a form": (lambda s: post_body(s, JPEG, "image/jpeg"), 400, "body is of type image/jpeg"),
+    "JSON body": (lambda s: post_body(s, b'{"image": "x"}', "application/json"), 400, "of type application/json"),
     "Content-Type without a boundary": (
         lambda s: post_body(s, b"--x\r\n", "multipart/form-data"),
         400,
-        "'image' is missing",
+        "has no boundary",
     ),
-    "form without its boundary": (lambda s: post_body(s, JPEG, FORM_TYPE), 400, "'image' is missing"),
-    "part without an end": (lambda s: post_body(s, IMAGE_HEAD + JPEG, FORM_TYPE), 400, "'image' is missing"),
+    "form without its boundary": (lambda s: post_body(s, JPEG, FORM_TYPE), 400, "damaged or cut off"),
+    "part without an end": (lambda s: post_body(s, IMAGE_HEAD + JPEG, FORM_TYPE), 400, "damaged or cut off"),
     "part without a name": (
         lambda s: post_body(s, b"--x\r\n\r\nhello\r\n--x--\r\n", FORM_TYPE),
         400,
-        "'image' is missing",
+        "damaged or cut off",
     ),
     "name with a wrong quote": (
-        lambda s: post_body(s, b'--x\r\nContent-Disposition: form-data; name="\\"\r\n\r\na\r\n--x--\r\n', FORM_TYPE),
+        lambda s: post_body(s, b'--x\r\nContent-Disposition: form-data; name=""\r\n\r\na\r\n--x--\r\n', FORM_TYPE),
         400,
-        "found the field without a name",
+        "'image' is missing",
     ),
     "wrong field": (
         lambda s: requests.post(f"{s.url}/model/predict", files={"file": JPEG}, timeout=TIMEOUT),
         400,
         "found the field file",
     ),
-    "text field": (
+    "text form": (
         lambda s: requests.post(f"{s.url}/model/predict", data={"image": "a.jpg"}, timeout=TIMEOUT),
         400,
-        "found the field image",
+        "of type application/x-www-form-urlencoded",
     ),
-    "2,000 parts": (lambda s: post_body(s, (TEXT_HEAD + b"\r\n") * 2000, FORM_TYPE), 413, ""),
-    "text field of 1 MB": (
-        lambda s: post_body(s, TEXT_HEAD + b"a" * 10**6 + b"\r\n--x--\r\n", FORM_TYPE),
-        413,
-        "",
+    "text field": (
+        lambda s: requests.post(f"{s.url}/model/predict", files={"image": (None, "a.jpg")}, timeout=TIMEOUT),
+        400,
+        "not an image",
     ),
+    "2,000 parts": (lambda s: post_body(s, (TEXT_HEAD + b"\r\n") * 2000, FORM_TYPE), 400, "too many or too long"),
     "bad output": (
         lambda s: s.predict(JPEG, params={"output": "png"}),
         400,

@@ -7,21 +7,22 @@ system releases the lock of a process that ends.
 import fcntl
 import os
 from pathlib import Path
+from typing import Any
 
 import app
-import core.model
-from core.image.decode import Photo, read_image
+from core.image.reader import ImageReader, Picture
 
 VARIABLE = "LOCK_FILE"
 
 
-def read_image_after_lock(data: bytes, max_pixels: int, min_long_side: int | None = None) -> Photo:
-    """Wait for the lock, then call read_image()."""
+def read_after_lock(reader: ImageReader, *arguments: Any, **options: Any) -> Picture:
+    """Wait for the lock, then call ImageReader.read()."""
     with Path(os.environ[VARIABLE]).open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-    return read_image(data, max_pixels, min_long_side)
+    return read(reader, *arguments, **options)
 
 
 if __name__ == "__main__":
-    core.model.read_image = read_image_after_lock  # type: ignore[attr-defined]
+    read = ImageReader.read
+    ImageReader.read = read_after_lock  # type: ignore[assignment,method-assign]
     app.main()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.image.reader import ImageReader
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Prediction, UInt8Array
@@ -33,8 +34,8 @@ def new_model(queue: RequestQueue | None = None, labels: Path | None = None) -> 
         custom_weights(MOBILE, labels),
         EngineOptions(threads=1),
         queue or RequestQueue(2, 2, NEVER),
+        ImageReader(10**6, NEVER),
         image_size=64,
-        max_pixels=10**6,
     )
 
 

@@ -23,7 +23,7 @@ SEG_MAP[10:20, 0:15] = 15
 @pytest.fixture
 def segmentation() -> Segmentation:
     photo = np.random.default_rng(8).integers(0, 256, (20, 30, 3)).astype(np.uint8)
-    return Segmentation(SEG_MAP, Image.fromarray(photo), LABELS)
+    return Segmentation(SEG_MAP, photo, LABELS)
 
 
 def opened(encoded: Encoded) -> Image.Image:
@@ -79,7 +79,7 @@ def test_encode_picture_returns_lossless_png(segmentation: Segmentation, output:
 
 
 def test_encode_overlay_jpeg_returns_jpeg_like_the_overlay(segmentation: Segmentation) -> None:
-    smooth = Segmentation(SEG_MAP, Image.new("RGB", (30, 20), "teal"), LABELS)
+    smooth = Segmentation(SEG_MAP, np.full((20, 30, 3), (0, 128, 128), np.uint8), LABELS)
     encoded = encode_overlay_jpeg(smooth)
     assert encoded.seg_map is SEG_MAP
     image = opened(encoded)

@@ -1,7 +1,6 @@
 """Label maps at the size of the photo, and the selection of classes."""
 
 import numpy as np
-from PIL import Image
 
 from core.labels import LABELS
 from core.output.segmentation import Segmentation, enlarged, image_size
@@ -9,7 +8,7 @@ from core.types import Prediction
 
 
 def segmentation() -> Segmentation:
-    return Segmentation(np.array([[0, 8, 15]], np.uint8), Image.new("RGB", (3, 1)), LABELS)
+    return Segmentation(np.array([[0, 8, 15]], np.uint8), np.zeros((1, 3, 3), np.uint8), LABELS)
 
 
 def test_keep_classes_replaces_other_classes_by_background() -> None:

@@ -1,0 +1,245 @@
+"""Reads images in helper processes, so that no file can harm the process that serves."""
+
+import json
+import logging
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+
+from core.errors import ImageTooLarge, InvalidImage, MemoryFull, ModelError, UnsupportedImage
+from core.image.helper import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, MAX_MESSAGE, Answer, Job
+from core.types import HelperLoss, UInt8Array
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parents[2]
+# A helper starts in a third of a second; a machine that is busy or slow takes longer.
+MAX_START_SECONDS = 120.0
+# What a helper prints, such as a C library's warnings, goes to a pipe that holds 64 KB. When it is full, the rest is
+# lost. So many lines per image are logged, of so many characters.
+MAX_LINES, MAX_LINE = 3, 200
+
+ERRORS = {error.__name__: error for error in (InvalidImage, UnsupportedImage, ImageTooLarge)}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A photo: `image`, resized for the model, `photo`, at its own size, and `size`, the photo's width and height.
+
+    Both are uint8 [height, width, 3], upright sRGB. `photo` is `image` if the photo itself was not wanted.
+    """
+
+    image: UInt8Array
+    photo: UInt8Array
+    size: tuple[int, int]
+
+
+class HelperLost(Exception):
+    """The helper ended, or was ended, during a job."""
+
+    def __init__(self, loss: HelperLoss, message: str) -> None:
+        super().__init__(f"{message}; save the image again as a plain JPEG or PNG")
+        self.loss = loss
+
+
+class ImageReader:
+    """Decodes and resizes images in `helpers` processes, which read() shares between its threads.
+
+    A file of more than `max_pixels` is rejected. A helper that takes longer than `timeout` seconds for a file, or too
+    much CPU time, or that crashes, is replaced; `on_loss` is told why.
+    """
+
+    def __init__(
+        self,
+        max_pixels: int,
+        timeout: float,
+        helpers: int = 1,
+        on_loss: Callable[[HelperLoss], None] = lambda loss: None,
+    ) -> None:
+        self.max_pixels = max_pixels
+        self.timeout = timeout
+        self.helpers = [Helper(max_pixels) for _ in range(helpers)]
+        self._on_loss = on_loss
+        self._idle: SimpleQueue[Helper] = SimpleQueue()
+        for helper in self.helpers:
+            self._idle.put(helper)
+
+    def wait_until_ready(self) -> None:
+        """Wait for the helpers to start. Raises ModelError if they do not; logs what they could not give up."""
+        for missing in {helper.wait_until_ready() for helper in self.helpers} - {""}:
+            logger.warning("this system does not let the image decoder give up %s", missing)
+
+    def read(self, data: bytes, long_side: int, *, keep_photo: bool = False) -> Picture:
+        """Return the photo in the image file `data`, resized to `long_side` pixels; see core.image.decode.
+
+        With `keep_photo` the photo is also returned at its own size. Raises as read_image(), InvalidImage if the helper
+        is lost, and MemoryFull if this system gives no memory, file or process for the image.
+        """
+        helper = self._idle.get()
+        try:
+            if not helper.is_alive():
+                self._on_loss("crash")  # while it was idle: no file is at fault
+                helper.restart()
+            return helper.read(data, long_side, self.timeout, keep_photo=keep_photo)
+        except HelperLost as error:
+            logger.warning("%s", error)
+            self._on_loss(error.loss)
+            with suppress(OSError):  # the next image tries again, and reports it
+                helper.restart()
+            raise InvalidImage(str(error)) from error
+        except (OSError, ModelError) as error:
+            raise MemoryFull(f"the image can't be decoded now: {error}; try again later") from error
+        finally:
+            self._idle.put(helper)
+
+
+class Helper:
+    """A helper process, which starts again when it is lost."""
+
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        self._missing: str | None = None
+        self._start()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        """Return whether the process runs."""
+        return self._process.poll() is None
+
+    def restart(self) -> None:
+        """End the process and start another one. Raises OSError if the system starts none."""
+        self._end()
+        self._start()
+
+    def wait_until_ready(self) -> str:
+        """Wait for the process to start; return what it could not give up. Raises ModelError if it does not start."""
+        if self._missing is None:
+            self._control.settimeout(MAX_START_SECONDS)
+            try:
+                started = self._control.recv(MAX_MESSAGE).decode()
+            except OSError:
+                started = ""
+            if not started:
+                raise ModelError(f"the image decoder does not start: {' '.join(self._lines())}")
+            self._missing = "" if started == "ok" else started
+        return self._missing
+
+    def read(self, data: bytes, long_side: int, timeout: float, *, keep_photo: bool) -> Picture:
+        """Return the photo in `data`. Raises as ImageReader.read() or HelperLost."""
+        self.wait_until_ready()
+        with _memory_file() as upload, _memory_file() as pixels:
+            with open(upload, "wb", closefd=False) as file:
+                file.write(data)
+            # The kernel gives memory to the file where it is written to. The helper can't enlarge it.
+            room = 3 * (self._max_pixels * keep_photo + long_side * long_side)
+            os.truncate(pixels, room)
+            try:
+                answer = self._ask(Job(len(data), long_side, keep_photo), [upload, pixels], timeout)
+            finally:
+                for line in self._lines():
+                    logger.warning("the image decoder printed: %s", line)
+            if answer.error:
+                raise ERRORS[answer.error](answer.message)
+            return _picture(pixels, answer, room, keep_photo=keep_photo)
+
+    def _start(self) -> None:
+        with ExitStack() as opened:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            opened.enter_context(self._control)
+            read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            self._printed = opened.enter_context(open(read_end, "rb", buffering=0))
+            with theirs, open(write_end, "wb", buffering=0) as printing, _signals_blocked():
+                self._process = subprocess.Popen(  # noqa: S603 - a module of this package
+                    [sys.executable, "-m", "core.image.helper", str(theirs.fileno()), str(self._max_pixels)],
+                    cwd=ROOT,
+                    # NumPy's algebra, which decoding does not use, would start threads.
+                    env={"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=printing,
+                    stderr=printing,
+                    pass_fds=[theirs.fileno()],
+                )
+            self._missing = None
+            self._end = weakref.finalize(self, _end, self._process, opened.pop_all())
+
+    def _ask(self, job: Job, files: list[int], timeout: float) -> Answer:
+        """Send `job` with its files and return the answer. Raises HelperLost."""
+        self._control.settimeout(timeout)
+        try:
+            socket.send_fds(self._control, [json.dumps(asdict(job)).encode()], files)
+            answer = self._control.recv(MAX_MESSAGE)
+        except TimeoutError:
+            raise HelperLost("timeout", f"the image was not decoded within {timeout:g} seconds") from None
+        except ConnectionError:
+            answer = b""
+        if answer:
+            return Answer(**json.loads(answer))
+        status = self._process.wait()
+        if status == -signal.SIGXCPU:
+            limit = f"{CPU_SECONDS} seconds of CPU time, and {CPU_SECONDS_PER_MEGAPIXEL} per megapixel"
+            raise HelperLost("cpu", f"decoding the image takes more than {limit}")
+        name = signal.Signals(-status).name if status < 0 else f"status {status}"
+        raise HelperLost("crash", f"the decoder ended with {name} at this image")
+
+    def _lines(self) -> list[str]:
+        """Return the first lines that the process printed since the last call."""
+        printed = self._printed.read(1 << 16) or b""
+        return [line[:MAX_LINE] for line in printed.decode(errors="replace").splitlines()[:MAX_LINES]]
+
+
+def _picture(file: int, answer: Answer, room: int, *, keep_photo: bool) -> Picture:
+    """Return the pixels in `file` that `answer` describes. Raises HelperLost if it describes what can't be."""
+    sizes = [answer.image, answer.photo] if keep_photo else [answer.image]
+    length = sum(3 * width * height for width, height in sizes)
+    if length > room or min(*answer.image, *answer.photo) < 1:
+        raise HelperLost("crash", "the decoder gave a wrong answer at this image")
+    pixels, start, arrays = np.frombuffer(mmap.mmap(file, length, prot=mmap.PROT_READ), np.uint8), 0, []
+    for width, height in sizes:
+        arrays.append(pixels[start : start + 3 * width * height].reshape(height, width, 3))
+        start += 3 * width * height
+    return Picture(arrays[0], arrays[-1], (answer.photo[0], answer.photo[1]))
+
+
+@contextmanager
+def _memory_file() -> Iterator[int]:
+    """Yield the descriptor of a file that is only in memory, and close it."""
+    file = os.memfd_create("image")
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Block the signals of a terminal or a service manager in this thread, and in a program that it starts.
+
+    They are for the process that serves. A blocked signal stays blocked in the program, which ends with its socket.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _end(process: subprocess.Popen[bytes], opened: ExitStack) -> None:
+    """End `process` and close what connects it."""
+    opened.close()
+    process.kill()
+    process.wait()

@@ -1,0 +1,73 @@
+"""Writes TIFF files of any bit depth, sample format and layout, which the libraries that read them do not write."""
+
+import struct
+import zlib
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+NONE, DEFLATE = 1, 8
+SHORT, LONG = 3, 4
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3
+
+
+def tiff_file(  # noqa: PLR0913 - a file has that many properties
+    samples: npt.NDArray[np.generic],
+    photometric: int,
+    *,
+    bits: int | None = None,
+    order: Literal["<", ">"] = "<",
+    planar: bool = False,
+    compression: int = NONE,
+    sample_format: int | None = None,
+    tags: dict[int, tuple[int, ...]] | None = None,
+) -> bytes:
+    """Return a TIFF of `samples` [height, width, channels], of `bits` bits each: those of their dtype by default.
+
+    `order` is that of the bytes. `tags` are further tags with values of type SHORT, such as the orientation.
+    """
+    height, width, channels = samples.shape
+    bits = bits or 8 * samples.dtype.itemsize
+    planes = [samples[..., n : n + 1] for n in range(channels)] if planar else [samples]
+    strips = [packed_rows(plane, bits, order) for plane in planes]
+    if compression == DEFLATE:
+        strips = [zlib.compress(strip) for strip in strips]
+    starts = np.cumsum([8, *(len(strip) for strip in strips)])
+    values: dict[int, tuple[int, tuple[int, ...]]] = {
+        256: (LONG, (width,)),
+        257: (LONG, (height,)),
+        258: (SHORT, (bits,) * channels),
+        259: (SHORT, (compression,)),
+        262: (SHORT, (photometric,)),
+        273: (LONG, tuple(int(start) for start in starts[:-1])),
+        277: (SHORT, (channels,)),
+        278: (LONG, (height,)),
+        279: (LONG, tuple(len(strip) for strip in strips)),
+        284: (SHORT, (2 if planar else 1,)),
+    }
+    if sample_format:
+        values[339] = (SHORT, (sample_format,) * channels)
+    values |= {tag: (SHORT, value) for tag, value in (tags or {}).items()}
+    data = b"".join(strips) + bytes(-int(starts[-1]) % 2)
+    directory, long_values = 8 + len(data), b""
+    after = directory + 2 + 12 * len(values) + 4
+    entries = struct.pack(f"{order}H", len(values))
+    for tag, (kind, numbers) in sorted(values.items()):
+        packed = struct.pack(f"{order}{len(numbers)}{'H' if kind == SHORT else 'I'}", *numbers)
+        if len(packed) > 4:
+            offset, long_values = after + len(long_values), long_values + packed
+            packed = struct.pack(f"{order}I", offset)
+        entries += struct.pack(f"{order}HHI", tag, kind, len(numbers)) + packed.ljust(4, b"\0")
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", directory)
+    return head + data + entries + bytes(4) + long_values
+
+
+def packed_rows(plane: npt.NDArray[np.generic], bits: int, order: Literal["<", ">"]) -> bytes:
+    """Return the rows of `plane`; samples of fewer than 8 bits, and of 12, are packed; each row begins with a byte."""
+    if bits % 8 == 0 and bits != 24:
+        return plane.astype(plane.dtype.newbyteorder(order)).tobytes()
+    rows = plane.reshape(len(plane), -1).astype(np.uint32)
+    digits = rows[..., np.newaxis] >> np.arange(bits - 1, -1, -1) & 1
+    return np.packbits(digits.reshape(len(plane), -1).astype(np.uint8), axis=1).tobytes()
