@@ -15,7 +15,7 @@ import api
 from api.metrics import Metrics
 from config import ConfigError, Settings
 from core.errors import ModelError
-from core.runtime.heap import limit_heap
+from core.heap import limit_heap
 from core.weights.registry import Weights
 from segmenter import create_model, find_weights
 from server import logs

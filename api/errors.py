@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import request
+from flask import current_app, request
 from flask_restx import Api
 from werkzeug import Response
 from werkzeug.exceptions import (
@@ -114,6 +114,8 @@ def _message(error: HTTPException) -> str:
             return f"{request.path} does not exist; / lists the addresses that do"
         case MethodNotAllowed():
             return f"{request.method} is not allowed at {request.path}; allowed: {', '.join(error.valid_methods or ())}"
+        case RequestEntityTooLarge():
+            return too_large(current_app.config["MAX_CONTENT_LENGTH"]).description or ""
     return error.description or error.name
 
 

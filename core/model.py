@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import InferenceFailed, ModelError, ModelNotReady
+from core.heap import release_memory
 from core.image.reader import ImageReader
 from core.image.resize import fitted
 from core.output.encode import Encoded, Encoder
 from core.output.segmentation import Segmentation, enlarged
-from core.runtime.heap import release_memory
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Prediction, Size, Stage, UInt8Array
 from core.weights.registry import Weights

@@ -35,6 +35,7 @@ def seeds() -> dict[str, bytes]:
         "jpeg-restarts": encode(photo, "JPEG", restart_marker_blocks=1, subsampling=0),
         "jpeg-larger": encode(photo.resize((400, 300)), "JPEG", quality=5),
         "jpeg-two": encode(photo, "MPO", **frames()),
+        **{name.lower(): encode(photo, name) for name in ("PPM", "QOI", "SGI", "PCX", "TGA")},
         "png": encode(photo, "PNG"),
         "png-interlaced": interlaced(),
         "png-palette": encode(photo.quantize(8), "PNG", transparency=0),

@@ -22,8 +22,8 @@ from granian.log import LogLevels
 
 from config import ConfigError, Settings
 from core.errors import ModelError
+from core.heap import keep_heap_trimmed
 from core.model import ModelWrapper
-from core.runtime.heap import keep_heap_trimmed
 from server.gate import Gate
 
 # Each connection needs a file descriptor; OWN_FILES of them are reserved for the service itself.

@@ -37,6 +37,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
         image = _converted(image, profile)
     if image.mode != "RGB":
         image = image.convert("RGB")
+    image.info = {}
     if alpha is None:
         return image
     white = Image.new("RGB", image.size, "white")

@@ -20,10 +20,10 @@ from pathlib import Path
 from PIL import AvifImagePlugin, Image
 
 from core.errors import SegmenterError
+from core.heap import limit_heap, trim_heap
 from core.image.decode import read_image
 from core.image.resize import resized
 from core.image.sandbox import restrict
-from core.runtime.heap import limit_heap, trim_heap
 
 MAX_MESSAGE = 4096
 # Descriptors: three standard ones, the socket, two files per job, and a copy of one while it is mapped.

@@ -160,4 +160,4 @@ def test_predict_with_two_files_returns_400(client: Client) -> None:
     files = [(BytesIO(CHELSEA.read_bytes()), name) for name in ("a.jpg", "b.jpg")]
     response = client.post("/model/predict", data={"image": files})
     assert response.status_code == 400
-    assert response.get_json() == {"message": "the field 'image' has 2 files; send one photo per request"}
+    assert response.get_json() == {"message": "the field 'image' comes 2 times; send one photo per request"}

@@ -40,7 +40,7 @@ def test_read_form_finds_photo_whatever_its_file_name(disposition: bytes) -> Non
     assert read_form(BytesIO(form), "x") == (["note", "image"], [photo])
 
 
-@pytest.mark.parametrize("cut", [0, 5, 40, 70, -1, -6, -9])
+@pytest.mark.parametrize("cut", [0, 5, 40, -1, -6, -9])
 def test_read_form_that_is_cut_off_raises(cut: int) -> None:
     form = part(b'name="image"', b"photo") + END
     with pytest.raises(MultipartError):

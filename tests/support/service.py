@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from tests.support.processes import children, cpu_seconds, kill_session, memory_megabytes, process_group
+from tests.support.processes import children, cpu_seconds, descendants, kill_session, memory_megabytes, process_group
 
 APP = (sys.executable, "app.py")
 # Seconds for a start, a response or a shutdown on a slow or busy machine. A healthy service needs a few.
@@ -99,11 +99,11 @@ class ServiceProcess:
 
     def memory_megabytes(self, field: str = "VmRSS") -> float:
         """Return a field of /proc/PID/status, summed over the server's processes, in MB of 1,000,000 bytes."""
-        return sum(memory_megabytes(pid, field) for pid in (self.process.pid, *self.workers))
+        return sum(memory_megabytes(pid, field) for pid in (self.process.pid, *descendants(self.process.pid)))
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that the server's processes have used, in seconds."""
-        return sum(cpu_seconds(pid) for pid in (self.process.pid, *self.workers))
+        return sum(cpu_seconds(pid) for pid in (self.process.pid, *descendants(self.process.pid)))
 
 
 @contextmanager

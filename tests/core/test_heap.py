@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from core.runtime import heap
+from core import heap
 from tests.support.paths import ROOT
 
 # Frees blocks of 3 MB that lie between small blocks in use, and prints the growth of the process in MB.
 SCRIPT = """
 import os, sys
-from core.runtime import heap
+from core import heap
 from tests.support.processes import memory_megabytes
 if sys.argv[1] == "limit_heap":
     heap.limit_heap()
@@ -31,7 +31,7 @@ print(memory_megabytes(os.getpid()) - before)
 
 
 def growth(function: str) -> float:
-    """Return the growth, in MB, of a process that calls `function` of core.runtime.heap."""
+    """Return the growth, in MB, of a process that calls `function` of core.heap."""
     command = [sys.executable, "-c", SCRIPT, function]
     return float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 

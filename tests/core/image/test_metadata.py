@@ -1,0 +1,90 @@
+"""Metadata that decoding does not need is removed, and does not prevent it."""
+
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from core.errors import InvalidImage, UnsupportedImage
+from core.image.decode import read_image
+from core.image.metadata import without_metadata
+from tests.support.images import encode, png
+from tests.support.paths import CHELSEA
+
+LIMIT = 1_000_000
+SQUARE = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
+JPEG = encode(SQUARE, "JPEG")
+ROWS = (b"IDAT", zlib.compress(bytes(64 * 65)))
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+
+@pytest.mark.parametrize("format_", ["WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_file_of_another_format_stays_unchanged(format_: str) -> None:
+    data = encode(SQUARE, format_)
+    assert without_metadata(data) is data
+
+
+def test_jpeg_keeps_orientation_profile_and_adobe_segment() -> None:
+    kept = [segment(0xE1, b"Exif\0\0MM"), segment(0xE2, b"ICC_PROFILE\0\1\1x"), segment(0xEE, b"Adobe\0d\0\0\0\0\1")]
+    dropped = [
+        segment(0xFE, b"a comment"),
+        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"),
+        segment(0xE2, b"MPF\0MM"),
+        segment(0xED, b"Photoshop 3.0\0"),
+        segment(0xE1, b"Exif\0\0 again"),
+    ]
+    data = JPEG[:2] + b"".join(kept + dropped) + JPEG[2:]
+    assert without_metadata(data) == JPEG[:2] + b"".join(kept) + JPEG[2:]
+
+
+@pytest.mark.parametrize("name", [b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"aaAa", b"acTL", b"tIME"])
+def test_png_with_wrong_checksum_of_optional_chunk_is_decoded(name: bytes) -> None:
+    good = png(64, 64, (name, b"a\0\0\0\0\0\0\0"), ROWS)
+    at = good.index(name) + len(name)
+    damaged = good[: at + 2] + b"\x55" + good[at + 3 :]
+    assert read_image(damaged, LIMIT).size == (64, 64)
+
+
+def test_png_with_wrong_checksum_of_pixels_is_rejected() -> None:
+    good = png(64, 64, ROWS)
+    at = good.index(b"IDAT") + 8
+    with pytest.raises(InvalidImage, match="damaged"):
+        read_image(good[:at] + b"\x55" + good[at + 1 :], LIMIT)
+
+
+def test_png_with_large_text_is_decoded() -> None:
+    text = (b"zTXt", b"a\0\0" + zlib.compress(bytes(5_000_000)))
+    assert read_image(png(64, 64, text, ROWS, text), LIMIT).size == (64, 64)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+def test_jpeg_without_its_end_marker_is_decoded(options: dict[str, int]) -> None:
+    data = encode(Image.open(CHELSEA), "JPEG", **options)
+    whole = read_image(data, LIMIT).image
+    assert read_image(data[:-2], LIMIT).image.tobytes() == whole.tobytes()
+    assert read_image(data[:-2], LIMIT, 65).image.tobytes() == read_image(data, LIMIT, 65).image.tobytes()
+
+
+@pytest.mark.parametrize("cut", [3, 4, 6, 10, 20, 100, 1000, 10_000])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_jpeg_without_its_last_rows_is_rejected(options: dict[str, bool], cut: int) -> None:
+    data = encode(Image.open(CHELSEA), "JPEG", **options)
+    with pytest.raises(InvalidImage, match="truncated"):
+        read_image(data[: -2 - cut], LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("frame", "kind"),
+    [
+        (b"\xff\xc3\0\x0b\x08\0\x40\0\x40\1\1\x11\0", "lossless"),
+        (b"\xff\xc1\0\x0b\x0c\0\x40\0\x40\1\1\x11\0", "12 bits"),
+        (b"\xff\xc0\0\x0e\x08\0\x40\0\x40\2\1\x11\0\2\x11\0", "2 components"),
+    ],
+)
+def test_jpeg_of_coding_that_is_not_decoded_is_named(frame: bytes, kind: str) -> None:
+    with pytest.raises(UnsupportedImage, match=f"{kind}.* not served"):
+        read_image(b"\xff\xd8" + frame + JPEG[2:], LIMIT)

@@ -1,0 +1,162 @@
+"""The service while images crash, hang or exhaust its helper processes: they cost their own requests alone."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.images import encode
+from tests.support.paths import CHELSEA
+from tests.support.processes import command_line, descendants
+from tests.support.service import ServiceProcess, running_service
+from tests.support.tiff import BLACK_IS_ZERO, tiff_file
+
+CAT = CHELSEA.read_bytes()
+LOSSES = "segmenter_decoder_losses_total"
+
+
+def scan_bomb() -> bytes:
+    """Return a progressive JPEG of 1 megapixel that repeats its last scan 30,000 times."""
+    jpeg = encode(Image.new("L", (1000, 1000)), "JPEG", progressive=True)
+    return jpeg[:-2] + jpeg[jpeg.rindex(b"\xff\xda") : -2] * 30_000 + jpeg[-2:]
+
+
+def memory_bomb() -> bytes:
+    """Return a WebP whose frame needs far more memory than the pixels that the service allows."""
+    return encode(Image.new("RGB", (1000, 1001)), "WEBP")
+
+
+def log_bomb() -> bytes:
+    """Return a fax of noise: libtiff prints a line for each of its rows."""
+    noise = np.random.default_rng(0).integers(0, 256, (400_000, 8, 1)).astype(np.uint8)
+    data = bytearray(tiff_file(noise, BLACK_IS_ZERO, bits=1))
+    data[data.index(b"\x03\x01\x03\x00\x01\x00\x00\x00") + 8] = 3  # compression: CCITT T.4
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file with the output of `helped`."""
+    return tmp_path_factory.mktemp("helpers") / "log"
+
+
+@pytest.fixture(scope="module")
+def helped(log: Path) -> Iterator[ServiceProcess]:
+    """The service at 65 pixels with two workers, and so two helpers, for images of at most 1 megapixel."""
+    settings = {
+        "IMAGE_SIZE": "65",
+        "THREADS": "2",
+        "CONCURRENCY": "2",
+        "MAX_IMAGE_MEGAPIXELS": "1",
+        "REQUEST_TIMEOUT": "20",
+    }
+    with running_service(log=log, **settings) as service:
+        yield service
+
+
+def helpers(service: ServiceProcess) -> list[int]:
+    """Return the processes that decode."""
+    return [pid for pid in descendants(service.process.pid) if "core.image.helper" in command_line(pid)]
+
+
+@contextmanager
+def neighbour(service: ServiceProcess) -> Iterator[list[int]]:
+    """Post photos during the block, one after the other; yield the list of their statuses."""
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def post() -> None:
+        while not over.is_set():
+            statuses.append(service.predict(CAT).status_code)
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_helper_for_each_worker_runs_without_privileges(helped: ServiceProcess) -> None:
+    assert len(helpers(helped)) == 2
+    for pid in helpers(helped):
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert "NoNewPrivs:\t1\n" in status
+        assert "Seccomp:\t2\n" in status
+        assert sorted(os.readlink(f"/proc/{pid}/fd/{n}").split(":")[0] for n in range(3)) == [
+            "/dev/null",
+            "pipe",
+            "pipe",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("bomb", "status", "part", "cause"),
+    [
+        (scan_bomb, 400, "more than 3 seconds of CPU time", "cpu"),
+        (memory_bomb, 413, "MAX_IMAGE_MEGAPIXELS", None),
+    ],
+)
+def test_bomb_costs_its_own_request_alone(
+    helped: ServiceProcess, bomb: Callable[[], bytes], status: int, part: str, cause: str | None
+) -> None:
+    before = helped.metric(LOSSES)
+    with neighbour(helped) as statuses:
+        response = helped.predict(bomb())
+    assert (response.status_code, part in response.json()["message"]) == (status, True)
+    assert set(statuses) <= {200}
+    assert helped.metric(LOSSES) == before + bool(cause)
+    if cause:
+        assert helped.metric(f'{LOSSES}{{cause="{cause}"}}') > 0
+    assert helped.predict(CAT).status_code == 200
+
+
+def test_log_bomb_writes_a_few_lines(helped: ServiceProcess, log: Path) -> None:
+    before = log.stat().st_size
+    assert helped.predict(log_bomb()).status_code in (200, 400, 413)
+    assert log.stat().st_size - before < 2000
+
+
+def test_killed_helpers_are_replaced(helped: ServiceProcess) -> None:
+    with neighbour(helped) as statuses:
+        for _ in range(5):
+            for pid in helpers(helped):
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.3)
+    assert set(statuses) <= {200, 400}
+    assert helped.predict(CAT).status_code == 200
+
+
+def test_stopped_helper_ends_its_request_at_the_timeout(helped: ServiceProcess) -> None:
+    for pid in helpers(helped):
+        os.kill(pid, signal.SIGSTOP)
+    response = helped.predict(CAT)
+    assert response.status_code == 400
+    assert "not decoded within 10 seconds" in response.json()["message"]
+    for pid in helpers(helped):
+        os.kill(pid, signal.SIGCONT)
+    assert helped.predict(CAT).status_code == 200
+
+
+def test_helpers_end_with_the_service() -> None:
+    with running_service(IMAGE_SIZE="65") as service:
+        pids = helpers(service)
+        assert pids
+        assert service.stop() == 0
+        while any("core.image.helper" in command_line(pid) for pid in pids):
+            time.sleep(0.05)
+
+
+def test_signals_to_the_group_leave_the_helpers_to_the_requests(tmp_path: Path) -> None:
+    with running_service(log=tmp_path / "log", IMAGE_SIZE="65") as service:
+        os.killpg(service.process.pid, signal.SIGTERM)
+        assert service.process.wait(60) == 0
+    assert "decoder" not in (tmp_path / "log").read_text()
