@@ -26,13 +26,14 @@ def create_model(
     or damaged.
     """
     # A decoder that hangs is ended in time to tell the client so.
-    reader = ImageReader(settings.max_image_pixels, settings.request_timeout / 2, settings.concurrency, on_loss)
+    reader = ImageReader(
+        settings.image_size, settings.max_image_pixels, settings.request_timeout / 2, settings.concurrency, on_loss
+    )
     return ModelWrapper(
         weights or find_weights(settings),
         EngineOptions(settings.threads, settings.canvas, settings.precision),
         RequestQueue(settings.concurrency, settings.queue_size, settings.request_timeout, observe),
         reader,
-        image_size=settings.image_size,
     )
 
 

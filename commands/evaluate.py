@@ -75,8 +75,8 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
     with click.progressbar(examples, label=f"{len(examples)} photos", file=sys.stderr) as bar:
         for photo, mask in bar:
             truth = np.asarray(Image.open(mask))
-            image = model.reader.read(photo.read_bytes(), settings.image_size).image
-            maps = [one.run(image, truth) for one in measured]
+            with model.reader.read(photo.read_bytes()) as picture:
+                maps = [one.run(picture.image, truth) for one in measured]
             pixels += maps[0].size
             different += int(np.count_nonzero(maps[0] != maps[-1]))
     _print_table(model.labels, measured)

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.heap import release_memory
-from core.image.reader import ImageReader
+from core.image.reader import ImageReader, Picture
 from core.image.resize import fitted
 from core.output.encode import Encoded, Encoder
 from core.output.segmentation import Segmentation, enlarged
@@ -47,10 +47,8 @@ class ModelWrapper:
         options: EngineOptions,
         queue: RequestQueue,
         reader: ImageReader,
-        *,
-        image_size: int,
     ) -> None:
-        self.image_size = image_size
+        self.image_size = reader.long_side
         self.labels = weights.labels
         self.queue = queue
         self._weights = weights
@@ -121,16 +119,22 @@ class ModelWrapper:
         return self.queue.run(self._segment, data, encode, size, classes, is_connected=is_connected)
 
     def _segment(self, data: bytes, encode: Encoder | None, size: Size, classes: Collection[int]) -> Encoded:
-        with self._timed("decode"):
-            picture = self.reader.read(data, self.image_size, keep_photo=size == "original")
-        with self._timed("inference"):
-            prediction = self._predict(picture.image)
-        with self._timed("encode"):
-            seg_map = prediction.seg_map if size == "model" else enlarged(prediction, picture.size)
-            segmentation = Segmentation(seg_map, picture.photo, self.labels)
-            if classes:
-                segmentation = segmentation.keep_classes(classes)
-            return encode(segmentation) if encode else Encoded(b"", "", segmentation.seg_map)
+        with ExitStack() as opened:
+            with self._timed("decode"):
+                picture = opened.enter_context(self.reader.read(data, keep_photo=size == "original"))
+            with self._timed("inference"):
+                prediction = self._predict(picture.image)
+            with self._timed("encode"):
+                return self._encoded(picture, prediction, encode, size, classes)
+
+    def _encoded(
+        self, picture: Picture, prediction: Prediction, encode: Encoder | None, size: Size, classes: Collection[int]
+    ) -> Encoded:
+        seg_map = prediction.seg_map if size == "model" else enlarged(prediction, picture.size)
+        segmentation = Segmentation(seg_map, picture.photo, self.labels)
+        if classes:
+            segmentation = segmentation.keep_classes(classes)
+        return encode(segmentation) if encode else Encoded(b"", "", segmentation.seg_map)
 
     def _predict(self, image: UInt8Array) -> Prediction:
         engine = self.loading.result()

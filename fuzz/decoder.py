@@ -48,7 +48,7 @@ DEFAULTS = (
     "-rss_limit_mb=0",
 )
 
-reader = ImageReader(MAX_PIXELS, timeout=300)
+reader = ImageReader(65, MAX_PIXELS, timeout=300)
 count = itertools.count()
 
 
@@ -62,8 +62,7 @@ def try_file(data: bytes) -> None:
     assert seconds < MAX_SECONDS, f"{seconds:.1f} s"
     if next(count) % HELPER_EVERY == 0:
         # MemoryFull, "try again later", is not allowed: it would be the wrong answer to a file that needs too much.
-        with suppress(InvalidImage, UnsupportedImage, ImageTooLarge):
-            picture = reader.read(data, 65, keep_photo=True)
+        with suppress(InvalidImage, UnsupportedImage, ImageTooLarge), reader.read(data, keep_photo=True) as picture:
             assert picture.photo.shape[:2] == picture.size[::-1]
 
 

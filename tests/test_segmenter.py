@@ -61,8 +61,7 @@ def test_create_model_passes_settings_to_model(monkeypatch: pytest.MonkeyPatch) 
     assert weights == find_weights(settings)
     assert options == EngineOptions(threads=6, canvas="fixed", precision="bfloat16")
     assert (queue.workers, queue.size, queue.timeout) == (settings.concurrency, 5, 7.0)
-    assert (reader.max_pixels, reader.timeout) == (settings.max_image_pixels, 3.5)
-    assert model.call_args.kwargs == {"image_size": 33}
+    assert (reader.long_side, reader.max_pixels, reader.timeout) == (33, settings.max_image_pixels, 3.5)
 
 
 def test_create_model_with_weights_does_not_search_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """A helper process: decodes images for core.image.reader, which starts it as `python -m core.image.helper`.
 
-It receives a Job with two files in memory, the upload and one for the pixels, and sends an Answer, until its socket
-ends. Messages are JSON.
+It receives a Job with a file in memory, the upload, and sends an Answer, until its socket ends. The pixels are in
+memory that both processes share, and stay there until the reader sends DONE. Messages are JSON.
 """
 
 import json
@@ -9,6 +9,7 @@ import math
 import mmap
 import os
 import resource
+import select
 import socket
 import sys
 import time
@@ -26,8 +27,12 @@ from core.image.resize import resized
 from core.image.sandbox import restrict
 
 MAX_MESSAGE = 4096
-# Descriptors: three standard ones, the socket, two files per job, and a copy of one while it is mapped.
-FILES = 7
+DONE = b"done"
+# Descriptors: three standard ones, the socket, the shared memory, and an upload.
+FILES = 6
+# Seconds after DONE in which the memory of the last image is kept for the next: getting it anew takes a millisecond per
+# megabyte.
+IDLE = 2.0
 # Memory in bytes for an image, in addition to BYTES_PER_PIXEL for each of the pixels allowed: several copies of four
 # bytes, or of six where a decoder keeps coefficients.
 MEMORY, BYTES_PER_PIXEL = 150_000_000, 32
@@ -41,10 +46,9 @@ PIECE = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The size of an upload in bytes, the long side of the model's image, and whether the photo is wanted too."""
+    """The size of an upload in bytes, and whether the photo is wanted in addition to the model's image."""
 
     size: int
-    long_side: int
     keep_photo: bool
 
 
@@ -62,8 +66,14 @@ class Answer:
 
 
 def main() -> None:
-    """Serve the socket whose descriptor is the first argument; the second is the number of pixels allowed."""
-    control, max_pixels = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    """Serve the socket and the shared memory whose descriptors are the first arguments.
+
+    The third is the long side of the model's image, the fourth the number of pixels that a photo may have.
+    """
+    descriptor, memory, long_side, max_pixels = map(int, sys.argv[1:])
+    control = socket.socket(fileno=descriptor)
+    pixels = mmap.mmap(memory, os.fstat(memory).st_size)
+    os.close(memory)
     limit_heap()
     Image.init()
     warnings.simplefilter("ignore", append=True)
@@ -71,36 +81,38 @@ def main() -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # the first to end if the machine runs out of memory
     control.send(restrict(MEMORY + BYTES_PER_PIXEL * max_pixels, FILES).encode() or b"ok")
+    messages = select.poll()
+    messages.register(control, select.POLLIN)
     while True:
-        message, files, _, _ = socket.recv_fds(control, MAX_MESSAGE, 2)
+        message, files, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
         if not message:
             return
-        upload, pixels = files
+        if message == DONE:
+            if not messages.poll(1000 * IDLE):
+                pixels.madvise(mmap.MADV_REMOVE)
+                trim_heap()
+            continue
         try:
-            answer = _answer(Job(**json.loads(message)), upload, pixels, max_pixels)
+            answer = _answer(Job(**json.loads(message)), files[0], pixels, long_side, max_pixels)
         except SegmenterError as error:
             # A message can quote the file; in JSON, each of its characters takes up to six bytes.
             answer = Answer(error=type(error).__name__, message=str(error)[: MAX_MESSAGE // 8])
         except MemoryError:
             answer = Answer(error="ImageTooLarge", message="resizing the image takes too much memory")
-        finally:
-            os.close(upload)
-            os.close(pixels)
-            trim_heap()
+        os.close(files[0])
         control.send(json.dumps(asdict(answer)).encode())
 
 
-def _answer(job: Job, upload: int, pixels: int, max_pixels: int) -> Answer:
-    """Decode the file `upload` and write its pixels, RGB, to the file `pixels`: the model's image, then the photo."""
-    data = os.pread(upload, job.size, 0)
+def _answer(job: Job, upload: int, pixels: mmap.mmap, long_side: int, max_pixels: int) -> Answer:
+    """Decode the file `upload` and write the pixels of the model's image, and of the photo. Raises as read_image()."""
     _limit_cpu((0, 0))
-    min_long_side = None if job.keep_photo else job.long_side
-    photo = read_image(data, max_pixels, min_long_side, before_decoding=_limit_cpu)
-    image = resized(photo, job.long_side, reduce_first=job.keep_photo)
-    kept = [image, photo.image] if job.keep_photo else [image]
-    with mmap.mmap(pixels, sum(3 * part.width * part.height for part in kept)) as target:
-        for part in kept:
-            _write(part, target)
+    data = os.pread(upload, job.size, 0)
+    photo = read_image(data, max_pixels, None if job.keep_photo else long_side, before_decoding=_limit_cpu)
+    image = resized(photo, long_side, reduce_first=job.keep_photo)
+    pixels.seek(0)
+    _write(image, pixels)
+    if job.keep_photo:
+        _write(photo.image, pixels)
     return Answer(image.size, photo.size)
 
 
@@ -111,11 +123,11 @@ def _limit_cpu(size: tuple[int, int]) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
-def _write(image: Image.Image, target: mmap.mmap) -> None:
-    """Append the pixels of `image`, RGB, to `target`."""
+def _write(image: Image.Image, pixels: mmap.mmap) -> None:
+    """Append the pixels of `image`, RGB, to `pixels`."""
     rows = max(1, PIECE // (3 * image.width))
     for top in range(0, image.height, rows):
-        target.write(image.crop((0, top, image.width, min(top + rows, image.height))).tobytes())
+        pixels.write(image.crop((0, top, image.width, min(top + rows, image.height))).tobytes())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Reads images in helper processes, so that no file can harm the process that serves."""
 
+import fcntl
 import json
 import logging
 import mmap
@@ -18,7 +19,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from core.errors import ImageTooLarge, InvalidImage, MemoryFull, ModelError, UnsupportedImage
-from core.image.helper import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, MAX_MESSAGE, Answer, Job
+from core.image.helper import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, DONE, MAX_MESSAGE, Answer, Job
 from core.types import HelperLoss, UInt8Array
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 # A helper starts in a third of a second; a machine that is busy or slow takes longer.
 MAX_START_SECONDS = 120.0
 # What a helper prints, such as a C library's warnings, goes to a pipe that holds 64 KB. When it is full, the rest is
-# lost. So many lines per image are logged, of so many characters.
+# lost. So many lines per image are logged, the first ones and the last, of so many characters.
 MAX_LINES, MAX_LINE = 3, 200
 
 ERRORS = {error.__name__: error for error in (InvalidImage, UnsupportedImage, ImageTooLarge)}
@@ -54,7 +55,7 @@ class HelperLost(Exception):
 
 
 class ImageReader:
-    """Decodes and resizes images in `helpers` processes, which read() shares between its threads.
+    """Decodes images, and resizes them to `long_side` pixels, in `helpers` processes; its threads share them.
 
     A file of more than `max_pixels` is rejected. A helper that takes longer than `timeout` seconds for a file, or too
     much CPU time, or that crashes, is replaced; `on_loss` is told why.
@@ -62,14 +63,16 @@ class ImageReader:
 
     def __init__(
         self,
+        long_side: int,
         max_pixels: int,
         timeout: float,
         helpers: int = 1,
         on_loss: Callable[[HelperLoss], None] = lambda loss: None,
     ) -> None:
+        self.long_side = long_side
         self.max_pixels = max_pixels
         self.timeout = timeout
-        self.helpers = [Helper(max_pixels) for _ in range(helpers)]
+        self.helpers = [Helper(long_side, max_pixels) for _ in range(helpers)]
         self._on_loss = on_loss
         self._idle: SimpleQueue[Helper] = SimpleQueue()
         for helper in self.helpers:
@@ -80,18 +83,26 @@ class ImageReader:
         for missing in {helper.wait_until_ready() for helper in self.helpers} - {""}:
             logger.warning("this system does not let the image decoder give up %s", missing)
 
-    def read(self, data: bytes, long_side: int, *, keep_photo: bool = False) -> Picture:
-        """Return the photo in the image file `data`, resized to `long_side` pixels; see core.image.decode.
+    @contextmanager
+    def read(self, data: bytes, *, keep_photo: bool = False) -> Iterator[Picture]:
+        """Yield the photo in the image file `data`; see core.image.decode. Its pixels can be used until the block ends.
 
-        With `keep_photo` the photo is also returned at its own size. Raises as read_image(), InvalidImage if the helper
-        is lost, and MemoryFull if this system gives no memory, file or process for the image.
+        With `keep_photo` the photo is also there at its own size. Raises as read_image(), InvalidImage if the helper is
+        lost, and MemoryFull if this system gives no memory, file or process for the image.
         """
         helper = self._idle.get()
+        try:
+            yield self._read(helper, data, keep_photo=keep_photo)
+            helper.release()
+        finally:
+            self._idle.put(helper)
+
+    def _read(self, helper: "Helper", data: bytes, *, keep_photo: bool) -> Picture:
         try:
             if not helper.is_alive():
                 self._on_loss("crash")  # while it was idle: no file is at fault
                 helper.restart()
-            return helper.read(data, long_side, self.timeout, keep_photo=keep_photo)
+            return helper.read(data, self.timeout, keep_photo=keep_photo)
         except HelperLost as error:
             logger.warning("%s", error)
             self._on_loss(error.loss)
@@ -100,15 +111,15 @@ class ImageReader:
             raise InvalidImage(str(error)) from error
         except (OSError, ModelError) as error:
             raise MemoryFull(f"the image can't be decoded now: {error}; try again later") from error
-        finally:
-            self._idle.put(helper)
 
 
 class Helper:
     """A helper process, which starts again when it is lost."""
 
-    def __init__(self, max_pixels: int) -> None:
-        self._max_pixels = max_pixels
+    def __init__(self, long_side: int, max_pixels: int) -> None:
+        self._arguments = str(long_side), str(max_pixels)
+        # Room for the largest image. The kernel gives memory to what is written to.
+        self._room = 3 * (max_pixels + long_side * long_side)
         self._missing: str | None = None
         self._start()
 
@@ -139,23 +150,25 @@ class Helper:
             self._missing = "" if started == "ok" else started
         return self._missing
 
-    def read(self, data: bytes, long_side: int, timeout: float, *, keep_photo: bool) -> Picture:
+    def read(self, data: bytes, timeout: float, *, keep_photo: bool) -> Picture:
         """Return the photo in `data`. Raises as ImageReader.read() or HelperLost."""
         self.wait_until_ready()
-        with _memory_file() as upload, _memory_file() as pixels:
+        with _memory_file() as upload:
             with open(upload, "wb", closefd=False) as file:
                 file.write(data)
-            # The kernel gives memory to the file where it is written to. The helper can't enlarge it.
-            room = 3 * (self._max_pixels * keep_photo + long_side * long_side)
-            os.truncate(pixels, room)
             try:
-                answer = self._ask(Job(len(data), long_side, keep_photo), [upload, pixels], timeout)
+                answer = self._ask(Job(len(data), keep_photo), upload, timeout)
             finally:
                 for line in self._lines():
                     logger.warning("the image decoder printed: %s", line)
-            if answer.error:
-                raise ERRORS[answer.error](answer.message)
-            return _picture(pixels, answer, room, keep_photo=keep_photo)
+        if answer.error:
+            raise ERRORS[answer.error](answer.message)
+        return _picture(self._pixels, answer, keep_photo=keep_photo)
+
+    def release(self) -> None:
+        """Tell the process that the pixels of the last image are not needed any more."""
+        with suppress(OSError):  # a lost process is noticed at the next image
+            self._control.send(DONE)
 
     def _start(self) -> None:
         with ExitStack() as opened:
@@ -163,25 +176,28 @@ class Helper:
             opened.enter_context(self._control)
             read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
             self._printed = opened.enter_context(open(read_end, "rb", buffering=0))
+            memory = opened.enter_context(_memory_file(self._room))
+            self._pixels = np.frombuffer(mmap.mmap(memory, self._room, prot=mmap.PROT_READ), np.uint8)
             with theirs, open(write_end, "wb", buffering=0) as printing, _signals_blocked():
+                descriptors = [theirs.fileno(), memory]
                 self._process = subprocess.Popen(  # noqa: S603 - a module of this package
-                    [sys.executable, "-m", "core.image.helper", str(theirs.fileno()), str(self._max_pixels)],
+                    [sys.executable, "-m", "core.image.helper", *map(str, descriptors), *self._arguments],
                     cwd=ROOT,
                     # NumPy's algebra, which decoding does not use, would start threads.
                     env={"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
                     stdin=subprocess.DEVNULL,
                     stdout=printing,
                     stderr=printing,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=descriptors,
                 )
             self._missing = None
             self._end = weakref.finalize(self, _end, self._process, opened.pop_all())
 
-    def _ask(self, job: Job, files: list[int], timeout: float) -> Answer:
-        """Send `job` with its files and return the answer. Raises HelperLost."""
+    def _ask(self, job: Job, upload: int, timeout: float) -> Answer:
+        """Send `job` with its file and return the answer. Raises HelperLost."""
         self._control.settimeout(timeout)
         try:
-            socket.send_fds(self._control, [json.dumps(asdict(job)).encode()], files)
+            socket.send_fds(self._control, [json.dumps(asdict(job)).encode()], [upload])
             answer = self._control.recv(MAX_MESSAGE)
         except TimeoutError:
             raise HelperLost("timeout", f"the image was not decoded within {timeout:g} seconds") from None
@@ -197,29 +213,38 @@ class Helper:
         raise HelperLost("crash", f"the decoder ended with {name} at this image")
 
     def _lines(self) -> list[str]:
-        """Return the first lines that the process printed since the last call."""
+        """Return the first lines that the process printed since the last call, and the last one."""
         printed = self._printed.read(1 << 16) or b""
-        return [line[:MAX_LINE] for line in printed.decode(errors="replace").splitlines()[:MAX_LINES]]
+        lines = printed.decode(errors="replace").splitlines()
+        if len(lines) > MAX_LINES:
+            lines[MAX_LINES - 1 : -1] = []
+        return [line[:MAX_LINE] for line in lines]
 
 
-def _picture(file: int, answer: Answer, room: int, *, keep_photo: bool) -> Picture:
-    """Return the pixels in `file` that `answer` describes. Raises HelperLost if it describes what can't be."""
-    sizes = [answer.image, answer.photo] if keep_photo else [answer.image]
-    length = sum(3 * width * height for width, height in sizes)
-    if length > room or min(*answer.image, *answer.photo) < 1:
-        raise HelperLost("crash", "the decoder gave a wrong answer at this image")
-    pixels, start, arrays = np.frombuffer(mmap.mmap(file, length, prot=mmap.PROT_READ), np.uint8), 0, []
-    for width, height in sizes:
-        arrays.append(pixels[start : start + 3 * width * height].reshape(height, width, 3))
-        start += 3 * width * height
-    return Picture(arrays[0], arrays[-1], (answer.photo[0], answer.photo[1]))
+def _picture(pixels: UInt8Array, answer: Answer, *, keep_photo: bool) -> Picture:
+    """Return the part of `pixels` that `answer` describes. Raises HelperLost if it describes what can't be."""
+    start, arrays = 0, []
+    for width, height in [answer.image, answer.photo] if keep_photo else [answer.image]:
+        end = start + 3 * width * height
+        if min(width, height) < 1 or end > pixels.size:
+            raise HelperLost("crash", "the decoder gave a wrong answer at this image")
+        arrays.append(pixels[start:end].reshape(height, width, 3))
+        start = end
+    width, height = answer.photo
+    return Picture(arrays[0], arrays[-1], (width, height))
 
 
 @contextmanager
-def _memory_file() -> Iterator[int]:
-    """Yield the descriptor of a file that is only in memory, and close it."""
-    file = os.memfd_create("image")
+def _memory_file(size: int = 0) -> Iterator[int]:
+    """Yield the descriptor of a file of `size` bytes that is only in memory, and close it.
+
+    The size of a file that is not empty can't be changed: reading behind its end would end the process.
+    """
+    file = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
+        if size:
+            os.truncate(file, size)
+            fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         yield file
     finally:
         os.close(file)

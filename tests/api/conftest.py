@@ -27,7 +27,7 @@ def loading_app() -> Iterator[Flask]:
     release = Event()
     queue = RequestQueue(workers=1, size=1, timeout=1)
     queue.submit(release.wait)
-    model = ModelWrapper(find_weights(Settings()), EngineOptions(1), queue, ImageReader(10**6, 1), image_size=513)
+    model = ModelWrapper(find_weights(Settings()), EngineOptions(1), queue, ImageReader(513, 10**6, 1))
     yield application(model)
     model.loading.cancel()
     release.set()

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the threads that have decoded an image, one for each decoding."""
     threads: list[str] = []
 
-    def counted(*arguments: Any, **options: Any) -> Picture:
+    def counted(*arguments: Any, **options: Any) -> AbstractContextManager[Picture]:
         threads.append(threading.current_thread().name)
         return read(*arguments, **options)
 

@@ -33,8 +33,7 @@ def model() -> ModelWrapper:
         custom_weights(MOBILE, None),
         EngineOptions(threads=2),
         RequestQueue(1, 4, NEVER),
-        ImageReader(50_000_000, NEVER),
-        image_size=513,
+        ImageReader(513, 50_000_000, NEVER),
     )
     model.loading.result()
     return model

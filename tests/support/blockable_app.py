@@ -6,6 +6,7 @@ system releases the lock of a process that ends.
 
 import fcntl
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from core.image.reader import ImageReader, Picture
 VARIABLE = "LOCK_FILE"
 
 
-def read_after_lock(reader: ImageReader, *arguments: Any, **options: Any) -> Picture:
+def read_after_lock(reader: ImageReader, *arguments: Any, **options: Any) -> AbstractContextManager[Picture]:
     """Wait for the lock, then call ImageReader.read()."""
     with Path(os.environ[VARIABLE]).open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)

@@ -34,8 +34,7 @@ def new_model(queue: RequestQueue | None = None, labels: Path | None = None) -> 
         custom_weights(MOBILE, labels),
         EngineOptions(threads=1),
         queue or RequestQueue(2, 2, NEVER),
-        ImageReader(10**6, NEVER),
-        image_size=64,
+        ImageReader(64, 10**6, NEVER),
     )
 
 

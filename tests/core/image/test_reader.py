@@ -14,6 +14,7 @@ from PIL import Image
 from core.errors import ImageTooLarge, InvalidImage, MemoryFull, ModelError
 from core.image import reader as reader_module
 from core.image.decode import read_image
+from core.image.helper import IDLE
 from core.image.reader import ImageReader
 from core.image.resize import resized
 from tests.support.images import encode
@@ -37,7 +38,7 @@ def losses() -> list[str]:
 @pytest.fixture
 def reader(losses: list[str]) -> ImageReader:
     """A reader of one helper."""
-    reader = ImageReader(10**6, NEVER, on_loss=losses.append)
+    reader = ImageReader(65, 10**6, NEVER, on_loss=losses.append)
     reader.wait_until_ready()
     return reader
 
@@ -50,42 +51,52 @@ def end_idle(reader: ImageReader) -> None:
         time.sleep(0.01)
 
 
+def size_of(reader: ImageReader, data: bytes) -> tuple[int, int]:
+    """Return the size of the photo in `data`, read by `reader`."""
+    with reader.read(data) as picture:
+        return picture.size
+
+
 def test_read_returns_pixels_of_decoder_and_resize(reader: ImageReader) -> None:
-    picture = reader.read(CAT, 513, keep_photo=True)
     photo = read_image(CAT, 10**6)
-    assert picture.size == photo.size == (451, 300)
-    assert np.array_equal(picture.photo, np.asarray(photo.image))
-    assert np.array_equal(picture.image, np.asarray(resized(photo, 513, reduce_first=True)))
+    with reader.read(CAT, keep_photo=True) as picture:
+        assert picture.size == photo.size == (451, 300)
+        assert np.array_equal(picture.photo, np.asarray(photo.image))
+        assert np.array_equal(picture.image, np.asarray(resized(photo, 65, reduce_first=True)))
 
 
 def test_read_without_photo_returns_image_alone(reader: ImageReader) -> None:
     data = ASTRONAUT.read_bytes()
-    picture = reader.read(data, 65)
-    assert picture.photo is picture.image
-    assert np.array_equal(picture.image, np.asarray(resized(read_image(data, 10**6, 65), 65)))
+    with reader.read(data) as picture:
+        assert picture.photo is picture.image
+        assert np.array_equal(picture.image, np.asarray(resized(read_image(data, 10**6, 65), 65)))
 
 
-def test_read_pixels_stay_after_the_next_image(reader: ImageReader) -> None:
-    first = reader.read(CAT, 65)
-    before = first.image.copy()
-    reader.read(ASTRONAUT.read_bytes(), 65)
-    assert np.array_equal(first.image, before)
+def test_read_pixels_stay_until_the_block_ends(reader: ImageReader) -> None:
+    with ThreadPoolExecutor(1) as other:
+        with reader.read(CAT) as picture:
+            before = picture.image.copy()
+            size = other.submit(size_of, reader, ASTRONAUT.read_bytes())
+            time.sleep(IDLE + 0.5)
+            assert not size.done()
+            assert np.array_equal(picture.image, before)
+        assert size.result() == (512, 512)
 
 
 @pytest.mark.parametrize("aspect", [(1, 1), (1000, 1), (1, 1000), (999, 1001)])
 def test_read_of_image_of_any_aspect_returns_its_size(reader: ImageReader, aspect: tuple[int, int]) -> None:
-    picture = reader.read(encode(Image.new("RGB", aspect, "red")), 513, keep_photo=True)
-    assert picture.photo.shape[:2] == aspect[::-1]
-    assert max(picture.image.shape[:2]) == 513
-    assert (picture.photo == (255, 0, 0)).all()
+    with reader.read(encode(Image.new("RGB", aspect, "red")), keep_photo=True) as picture:
+        assert picture.photo.shape[:2] == aspect[::-1]
+        assert max(picture.image.shape[:2]) == 65
+        assert (picture.photo == (255, 0, 0)).all()
 
 
 def test_read_raises_the_errors_of_the_decoder(reader: ImageReader, losses: list[str]) -> None:
     for data, error in ((b"text", InvalidImage), (b"", InvalidImage), (CAT[:9000], InvalidImage)):
         with pytest.raises(error, match="send"):
-            reader.read(data, 65)
+            size_of(reader, data)
     with pytest.raises(ImageTooLarge, match="MAX_IMAGE_MEGAPIXELS"):
-        reader.read(encode(Image.new("L", (1001, 1000))), 65)
+        size_of(reader, encode(Image.new("L", (1001, 1000))))
     assert losses == []
 
 
@@ -96,47 +107,47 @@ def test_read_whose_helper_is_killed_raises_and_next_is_read(
     [helper] = reader.helpers
     os.kill(helper.pid, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as client:
-        answer = client.submit(reader.read, CAT, 65)
+        answer = client.submit(size_of, reader, CAT)
         time.sleep(0.1)
         os.kill(helper.pid, number)
         os.kill(helper.pid, signal.SIGCONT)
         with pytest.raises(InvalidImage, match=f"ended with {number.name}"):
             answer.result()
-    assert reader.read(CAT, 65).size == (451, 300)
+    assert size_of(reader, CAT) == (451, 300)
     assert losses == ["crash"]
 
 
 def test_read_after_an_idle_helper_was_killed_returns_image(reader: ImageReader, losses: list[str]) -> None:
     end_idle(reader)
-    assert reader.read(CAT, 65).size == (451, 300)
+    assert size_of(reader, CAT) == (451, 300)
     assert losses == ["crash"]
 
 
 def test_read_of_file_that_takes_minutes_ends_at_the_cpu_limit(reader: ImageReader, losses: list[str]) -> None:
     with pytest.raises(InvalidImage, match=r"more than 3 seconds of CPU time, and 0\.4 per"):
-        reader.read(SCAN_BOMB, 65)
+        size_of(reader, SCAN_BOMB)
     assert losses == ["cpu"]
-    assert reader.read(CAT, 65).size == (451, 300)
+    assert size_of(reader, CAT) == (451, 300)
 
 
 def test_read_whose_helper_hangs_ends_at_the_timeout(losses: list[str]) -> None:
-    reader = ImageReader(10**6, 0.5, on_loss=losses.append)
+    reader = ImageReader(65, 10**6, 0.5, on_loss=losses.append)
     reader.wait_until_ready()
     [helper] = reader.helpers
     os.kill(helper.pid, signal.SIGSTOP)
     with pytest.raises(InvalidImage, match=r"not decoded within 0\.5 seconds"):
-        reader.read(CAT, 65)
+        size_of(reader, CAT)
     assert losses == ["timeout"]
 
 
 def test_lost_helper_costs_the_other_none_of_its_images(losses: list[str]) -> None:
-    reader = ImageReader(10**6, NEVER, 2, losses.append)
+    reader = ImageReader(65, 10**6, NEVER, 2, losses.append)
     reader.wait_until_ready()
     with ThreadPoolExecutor(2) as clients:
-        bomb = clients.submit(reader.read, SCAN_BOMB, 65)
+        bomb = clients.submit(size_of, reader, SCAN_BOMB)
         pictures = 0
         while not bomb.done():
-            assert reader.read(CAT, 65).size == (451, 300)
+            assert size_of(reader, CAT) == (451, 300)
             pictures += 1
     assert isinstance(bomb.exception(), InvalidImage)
     assert losses == ["cpu"]
@@ -150,7 +161,7 @@ def test_read_logs_the_first_lines_that_a_decoder_prints(reader: ImageReader, ca
     at = fax.index(b"\x03\x01\x03\x00\x01\x00\x00\x00\x01\x00")  # compression, of type SHORT
     fax[at + 8] = 3
     try:
-        reader.read(bytes(fax), 65)
+        size_of(reader, bytes(fax))
     except InvalidImage as error:
         assert "damaged" in str(error)  # noqa: PT017 - either is right
     lines = [record.getMessage() for record in caplog.records]
@@ -159,17 +170,20 @@ def test_read_logs_the_first_lines_that_a_decoder_prints(reader: ImageReader, ca
 
 
 def test_reader_without_references_leaves_no_process() -> None:
-    reader = ImageReader(10**6, NEVER, 2)
+    reader = ImageReader(65, 10**6, NEVER, 2)
     pids = [helper.pid for helper in reader.helpers]
     del reader
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-def test_helper_of_large_photo_returns_its_memory(losses: list[str]) -> None:
-    reader = ImageReader(20_000_000, NEVER, on_loss=losses.append)
-    data = encode(Image.fromarray(np.zeros((4000, 5000, 4), np.uint8)))
-    assert reader.read(data, 65, keep_photo=True).size == (5000, 4000)
-    assert memory_megabytes(reader.helpers[0].pid) < 60
+def test_idle_helper_returns_the_memory_of_a_large_photo() -> None:
+    reader = ImageReader(65, 20_000_000, NEVER)
+    with reader.read(encode(Image.new("RGB", (5000, 4000))), keep_photo=True) as picture:
+        assert picture.size == (5000, 4000)
+        assert memory_megabytes(reader.helpers[0].pid) > 60
+    time.sleep(IDLE)
+    while memory_megabytes(reader.helpers[0].pid) > 60:
+        time.sleep(0.1)
 
 
 def test_read_when_no_process_can_be_started_raises_memory_full(
@@ -179,9 +193,9 @@ def test_read_when_no_process_can_be_started_raises_memory_full(
     end_idle(reader)
     for _ in range(2):
         with pytest.raises(MemoryFull, match="can't be decoded now"):
-            reader.read(CAT, 65)
+            size_of(reader, CAT)
     monkeypatch.undo()
-    assert reader.read(CAT, 65).size == (451, 300)
+    assert size_of(reader, CAT) == (451, 300)
 
 
 def test_wait_until_ready_when_helper_does_not_start_raises_model_error(
@@ -189,4 +203,4 @@ def test_wait_until_ready_when_helper_does_not_start_raises_model_error(
 ) -> None:
     monkeypatch.setattr(reader_module, "ROOT", tmp_path)
     with pytest.raises(ModelError, match=r"does not start: .*No module named"):
-        ImageReader(10**6, NEVER).wait_until_ready()
+        ImageReader(65, 10**6, NEVER).wait_until_ready()
