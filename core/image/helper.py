@@ -113,6 +113,10 @@ def _answer(job: Job, upload: int, pixels: mmap.mmap, long_side: int, max_pixels
     _write(image, pixels)
     if job.keep_photo:
         _write(photo.image, pixels)
+    # Memory that a larger image took before is not kept.
+    end = -(-pixels.tell() // mmap.PAGESIZE) * mmap.PAGESIZE
+    if end < len(pixels):
+        pixels.madvise(mmap.MADV_REMOVE, end, len(pixels) - end)
     return Answer(image.size, photo.size)
 
 

@@ -41,13 +41,14 @@ def overlay(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
     """
     image = Image.fromarray(photo)
     coloured = Image.blend(image, mask(seg_map).convert("RGB"), OPACITY)
-    return Image.composite(coloured, image, _alpha(seg_map))
+    image.paste(coloured, mask=_alpha(seg_map))
+    return image
 
 
 def cutout(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
     """Return `photo` as RGBA, transparent where `seg_map`, of the same size, is background, with blurred edges."""
     radius = max(1, max(seg_map.shape) // EDGE_SCALE)
-    image = Image.fromarray(photo).convert("RGBA")
+    image = Image.fromarray(photo)
     image.putalpha(_alpha(seg_map).filter(ImageFilter.BoxBlur(radius)))
     return image
 
