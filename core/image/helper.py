@@ -41,7 +41,7 @@ MEMORY, BYTES_PER_PIXEL = 150_000_000, 32
 CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL = 3, 0.4
 MAX_DECODER_THREADS = 4
 # Rows of a photo are copied in pieces of this many bytes, which stay in the processor's cache.
-PIECE = 500_000
+PIECE = 300_000
 
 
 @dataclass(frozen=True, slots=True)
