@@ -131,8 +131,11 @@ def test_killed_helpers_are_replaced(helped: ServiceProcess) -> None:
             for pid in helpers(helped):
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.3)
-    assert set(statuses) <= {200, 400}
-    assert helped.predict(CAT).status_code == 200
+    # 503 is the answer while the new helpers are killed before they are ready.
+    assert set(statuses) <= {200, 400, 503}
+    for _ in range(2):
+        assert helped.predict(CAT).status_code == 200
+    assert len(helpers(helped)) == 2
 
 
 def test_stopped_helper_ends_its_request_at_the_timeout(helped: ServiceProcess) -> None:
