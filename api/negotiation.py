@@ -1,10 +1,21 @@
 """Content negotiation: the representation and the compression that a request accepts."""
 
 import gzip
+from functools import partial
 
 from flask import Response, request
 
-from core.output.encode import ENCODERS, JPEG, JSON, PNG, Encoded, Encoder, encode_overlay_jpeg
+from core.output.encode import (
+    ENCODERS,
+    JPEG,
+    JSON,
+    PNG,
+    WEBP,
+    Encoded,
+    Encoder,
+    encode_cutout,
+    encode_overlay_jpeg,
+)
 
 
 def default_output() -> str:
@@ -18,6 +29,8 @@ def encoder_for(output: str) -> Encoder:
     accept = request.accept_mimetypes
     if output == "overlay" and accept.quality(JPEG) > accept.quality(PNG):
         return encode_overlay_jpeg
+    if output == "cutout" and accept.quality(WEBP) > accept.quality(PNG):
+        return partial(encode_cutout, mimetype=WEBP)
     return ENCODERS[output]
 
 

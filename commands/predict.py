@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from commands.options import classes_option, output_option, size_option
+from commands.options import classes_option, edges_option, min_score_option, output_option, size_option
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.labels import class_ids
 from core.output.encode import ENCODERS, encode_overlay_jpeg, file_suffix
-from core.types import Size
+from core.types import Edges, Options, Size
 from segmenter import create_model
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
@@ -25,7 +25,9 @@ RESULTS = re.compile(rf".*\.({'|'.join(ENCODERS)})\.png")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PHOTO...")
 @output_option("overlay")
 @size_option("original")
+@edges_option
 @classes_option
+@min_score_option
 @click.option(
     "-o",
     "destination",
@@ -34,11 +36,19 @@ RESULTS = re.compile(rf".*\.({'|'.join(ENCODERS)})\.png")
     help="The folder to write to; default: the current one. For one photo also a file (a .jpg makes an overlay a JPEG) "
     "or - for standard output.",
 )
-def predict(photos: tuple[Path, ...], output: str, size: Size, classes: str | None, destination: Path) -> None:
+def predict(  # noqa: PLR0913, PLR0917 (one for each option)
+    photos: tuple[Path, ...],
+    output: str,
+    size: Size,
+    edges: Edges | None,
+    classes: str | None,
+    min_score: float,
+    destination: Path,
+) -> None:
     """Segment each PHOTO, or the photos in a folder, without a server.
 
     Writes what the service would return: a file with the PHOTO's name and .map.json, .objects.json, .mask.png,
-    .overlay.png or .cutout.png. A photo that can't be read is reported, and the others are segmented.
+    .overlay.png, .cutout.png or .confidence.png. A photo that can't be read is reported, and the others are segmented.
 
     \b
     Examples:
@@ -61,7 +71,7 @@ def predict(photos: tuple[Path, ...], output: str, size: Size, classes: str | No
     with click.progressbar(files.items(), label=label, file=sys.stderr, hidden=len(files) == 1) as bar:
         for photo, file in bar:
             try:
-                encoded = model.segment(photo.read_bytes(), encode, size=size, classes=ids)
+                encoded = model.segment(photo.read_bytes(), encode, Options(size, edges, ids, min_score))
                 with click.open_file(str(file), "wb", atomic=str(file) != "-") as opened:
                     opened.write(encoded.content)
             except (SegmenterError, OSError) as error:

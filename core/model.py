@@ -2,22 +2,23 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import InferenceFailed, ModelError, ModelNotReady
+from core.errors import InferenceFailed, InvalidRequest, ModelError, ModelNotReady
 from core.heap import release_memory
 from core.image.reader import ImageReader, Picture
 from core.image.resize import fitted
-from core.output.encode import Encoded, Encoder
+from core.output.encode import Encoded, Encoder, encode_confidence
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
-from core.types import EngineOptions, Prediction, Size, Stage, UInt8Array
+from core.types import EngineOptions, Options, Prediction, Stage, UInt8Array
 from core.weights.registry import Weights
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ MIN_HANG_SECONDS = 10.0
 MAX_WARM_UP_SECONDS = 5.0
 # The aspect ratios of common cameras and screens, which the warm-up prepares.
 WARM_UP_SHAPES = ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16))
+DEFAULT = Options()
 
 
 class ModelWrapper:
@@ -98,42 +100,51 @@ class ModelWrapper:
         self,
         data: bytes,
         encode: Encoder | None,
+        options: Options = DEFAULT,
         *,
-        size: Size = "model",
-        classes: Collection[int] = (),
         is_connected: Callable[[], bool] = lambda: True,
     ) -> Encoded:
         """Return the segmentation of the image file in `data`, encoded by `encode`, one of core.output.encode.
 
-        With `size` "model" it has the size of the resized image, with "original" that of the upright photo. Only the
-        class ids `classes` are kept, if there are any; the rest becomes background. Without an encoder, the result has
-        a label map and no content.
+        Without an encoder, the result has a label map and no content. A worker of the queue decodes, segments and
+        encodes the image, so that no more photos than workers are in memory at a time. If `is_connected` returns False
+        when its turn comes, nothing is done.
 
-        A worker of the queue decodes, segments and encodes the image, so that no more photos than workers are in memory
-        at a time. If `is_connected` returns False when its turn comes, nothing is done.
-
-        Raises InvalidImage, UnsupportedImage or ImageTooLarge if the image is at fault (see core.image.decode),
-        ModelNotReady, QueueFull, MemoryFull, DeadlineExceeded or InferenceFailed if the service is, and ClientGone.
+        Raises InvalidRequest if `options` or `encode` need logits, and the graph hides them; InvalidImage,
+        UnsupportedImage or ImageTooLarge if the image is at fault (see core.image.decode); ModelNotReady, QueueFull,
+        MemoryFull, DeadlineExceeded or InferenceFailed if the service is, and ClientGone.
         """
         self.check()
-        return self.queue.run(self._segment, data, encode, size, classes, is_connected=is_connected)
+        if not self.loading.result().has_logits:
+            if options.edges == "photo" or options.min_score or encode is encode_confidence:
+                raise InvalidRequest(
+                    "this model's graph hides its logits, so that edges=photo, min_score and output=confidence are not "
+                    "available; leave them out"
+                )
+            options = replace(options, edges="model")
+        return self.queue.run(self._segment, data, encode, options, is_connected=is_connected)
 
-    def _segment(self, data: bytes, encode: Encoder | None, size: Size, classes: Collection[int]) -> Encoded:
+    def _segment(self, data: bytes, encode: Encoder | None, options: Options) -> Encoded:
         with ExitStack() as opened:
             with self._timed("decode"):
-                picture = opened.enter_context(self.reader.read(data, keep_photo=size == "original"))
+                picture = opened.enter_context(self.reader.read(data, keep_photo=options.size == "original"))
             with self._timed("inference"):
                 prediction = self._predict(picture.image)
             with self._timed("encode"):
-                return self._encoded(picture, prediction, encode, size, classes)
+                return self._encoded(picture, prediction, encode, options)
 
-    def _encoded(
-        self, picture: Picture, prediction: Prediction, encode: Encoder | None, size: Size, classes: Collection[int]
-    ) -> Encoded:
-        seg_map = prediction.seg_map if size == "model" else enlarged(prediction, picture.size)
-        segmentation = Segmentation(seg_map, picture.photo, self.labels)
-        if classes:
-            segmentation = segmentation.keep_classes(classes)
+    def _encoded(self, picture: Picture, prediction: Prediction, encode: Encoder | None, options: Options) -> Encoded:
+        edges = options.edges or ("photo" if options.size == "original" else "model")
+        if options.size == "model" and edges == "model":
+            seg_map = prediction.seg_map
+        else:
+            seg_map = enlarged(prediction, picture.image, picture.photo, edges)
+        segmentation = Segmentation(seg_map, picture.photo, self.labels, prediction)
+        kept = set(options.classes or range(len(self.labels)))
+        if options.min_score:
+            kept &= {class_ for class_, score in segmentation.scores.items() if score >= options.min_score}
+        if len(kept) < len(self.labels):
+            segmentation = segmentation.keep_classes(kept)
         return encode(segmentation) if encode else Encoded(b"", "", segmentation.seg_map)
 
     def _predict(self, image: UInt8Array) -> Prediction:

@@ -1,6 +1,6 @@
 """Types shared across the package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -12,6 +12,8 @@ UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 Canvas = Literal["fit", "fixed"]
 Precision = Literal["float32", "bfloat16"]
 Size = Literal["model", "original"]
+Alpha = Literal["soft", "hard"]
+Edges = Literal["model", "photo"]
 LogFormat = Literal["text", "json"]
 Stage = Literal["queue", "decode", "inference", "encode"]
 # Why a helper process that decodes images was replaced.
@@ -36,6 +38,22 @@ class EngineOptions:
     threads: int
     canvas: Canvas = "fit"
     precision: Precision = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an image is segmented.
+
+    The label map has the `size` of the resized image ("model") or of the upright photo ("original"). With `edges`
+    "photo", the default at the original size, the labels follow the edges of the photo. Only the class ids `classes`
+    are kept, if there are any, and of these the ones whose score is at least `min_score`, 0 to 1; the rest becomes
+    background.
+    """
+
+    size: Size = "model"
+    edges: Edges | None = None
+    classes: Collection[int] = ()
+    min_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from commands.batch.job import Job
-from commands.options import classes_option, output_option, size_option
+from commands.options import classes_option, edges_option, min_score_option, output_option, size_option
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.labels import class_ids
 from core.runtime.cpu import usable_cores
-from core.types import Size
+from core.types import Edges, Options, Size
 from core.weights.registry import Weights
 from segmenter import find_weights
 
@@ -31,7 +31,9 @@ MAX_ERRORS = 10
 @click.argument("target", metavar="OUTPUT")
 @output_option("mask", "none")
 @size_option("model")
+@edges_option
 @classes_option
+@min_score_option
 @click.option("--ray", "address", help="Address of a Ray cluster, such as auto or head:6379; default: this machine.")
 @click.option(
     "--workers",
@@ -44,7 +46,9 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
     target: str,
     output: str,
     size: Size,
+    edges: Edges | None,
     classes: str | None,
+    min_score: float,
     address: str | None,
     workers: int | None,
     threads: int | None,
@@ -66,8 +70,9 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
             source=source,
             target=target,
             output=output,
-            size=size,
-            classes=tuple(sorted(class_ids(classes, weights.labels))) if classes else (),
+            options=Options(
+                size, edges, tuple(sorted(class_ids(classes, weights.labels))) if classes else (), min_score
+            ),
             threads=threads or min(2, usable_cores()),
             settings=settings,
         )

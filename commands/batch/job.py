@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from config import Settings
-from core.types import Size
+from core.types import Options
 
 # Photos that a worker reads, decodes or writes at a time, in addition to those that it computes.
 IN_TRANSIT = 6
@@ -13,15 +13,13 @@ IN_TRANSIT = 6
 class Job:
     """Make `output`, an encoder's name or "none", of the photos at the URL `source`, and write it to the URL `target`.
 
-    `size` is the size of the results. `classes` are the class ids to keep, all if empty. Each worker runs a model with
-    `settings` on `threads` CPU threads.
+    Each worker runs a model with `settings` on `threads` CPU threads.
     """
 
     source: str
     target: str
     output: str
-    size: Size
-    classes: tuple[int, ...]
+    options: Options
     threads: int
     settings: Settings
 
@@ -39,8 +37,10 @@ class Job:
         return {
             "INPUT": self.source,
             "--output": self.output,
-            "--size": self.size,
-            "--classes": ",".join(map(str, self.classes)),
+            "--size": self.options.size,
+            "--edges": self.options.edges or "",
+            "--classes": ",".join(map(str, self.options.classes)),
+            "--min-score": str(self.options.min_score),
             "the graph's sha256": graph_sha256,
             "IMAGE_SIZE": str(self.settings.image_size),
             "CANVAS": self.settings.canvas,

@@ -37,7 +37,7 @@ class Worker:
         job = self.job
         try:
             data = self._read(path)
-            encoded = self._model.segment(data, ENCODERS.get(job.output), size=job.size, classes=job.classes)
+            encoded = self._model.segment(data, ENCODERS.get(job.output), job.options)
             mask = None
             if encoded.content:
                 mask = f"{job.output}/{path}.{file_suffix(job.output)}"

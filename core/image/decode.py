@@ -123,7 +123,7 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (UnidentifiedImageError, KeyError) as error:  # Pillow looks for the compression of a TIFF in a dictionary
+    except (UnidentifiedImageError, KeyError, RuntimeError) as error:  # of an unknown compression, of libavif
         raise rejection(data) from error
     except OSError:
         if not bmp.has_bit_fields(data):

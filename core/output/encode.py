@@ -9,11 +9,13 @@ import orjson
 from PIL import Image
 
 from core.output import render
+from core.output.confidence import confidence
+from core.output.polygons import polygons
 from core.output.run_length import areas
-from core.output.segmentation import Segmentation, image_size
-from core.types import UInt8Array
+from core.output.segmentation import Segmentation, image_box, image_size
+from core.types import Alpha, UInt8Array
 
-JSON, PNG, JPEG = "application/json", "image/png", "image/jpeg"
+JSON, PNG, JPEG, WEBP = "application/json", "image/png", "image/jpeg", "image/webp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +40,53 @@ def encode_map(segmentation: Segmentation) -> Encoded:
     return _json(segmentation, seg_map=segmentation.seg_map)
 
 
-def encode_objects(segmentation: Segmentation) -> Encoded:
-    """Return a JSON object with `status`, `image_size` and `objects`: each class present, largest area first."""
+def encode_objects(segmentation: Segmentation, *, tolerance: float | None = None) -> Encoded:
+    """Return a JSON object with `status`, `image_size` and `objects`: each class present, largest area first.
+
+    With `tolerance`, in pixels, each object has `polygons` too; see core.output.polygons.
+    """
     width, height = image_size(segmentation.seg_map)
-    objects = [
-        {
+    scores = segmentation.scores
+    objects = []
+    for area in areas(segmentation.seg_map):
+        found = {
             "id": area.class_id,
             "label": segmentation.labels[area.class_id],
+            "score": scores.get(area.class_id),
             "pixels": area.pixels,
             "fraction": area.pixels / (width * height),
             "bbox": area.bbox,
             "rle": {"size": [height, width], "counts": area.counts.decode()},
         }
-        for area in areas(segmentation.seg_map)
-    ]
+        if tolerance is not None:
+            found["polygons"] = polygons(segmentation.seg_map, area.class_id, area.bbox, tolerance)
+        objects.append(found)
     return _json(segmentation, objects=objects)
+
+
+def encode_coco(segmentation: Segmentation) -> Encoded:
+    """Return a JSON object in COCO's format of instances, with one image and an annotation for each class present."""
+    width, height = image_size(segmentation.seg_map)
+    scores = segmentation.scores
+    annotations = [
+        {
+            "id": number,
+            "image_id": 1,
+            "category_id": area.class_id,
+            "segmentation": {"size": [height, width], "counts": area.counts.decode()},
+            "area": area.pixels,
+            "bbox": area.bbox,
+            "iscrowd": 0,
+            "score": scores.get(area.class_id),
+        }
+        for number, area in enumerate(areas(segmentation.seg_map), 1)
+    ]
+    body = {
+        "images": [{"id": 1, "width": width, "height": height, "file_name": "image"}],
+        "annotations": annotations,
+        "categories": [{"id": id_, "name": name} for id_, name in enumerate(segmentation.labels) if id_],
+    }
+    return Encoded(orjson.dumps(body), JSON, segmentation.seg_map)
 
 
 def encode_mask(segmentation: Segmentation) -> Encoded:
@@ -72,9 +106,29 @@ def encode_overlay_jpeg(segmentation: Segmentation) -> Encoded:
     return Encoded(file.getvalue(), JPEG, segmentation.seg_map)
 
 
-def encode_cutout(segmentation: Segmentation) -> Encoded:
-    """Return a PNG of the photo whose background pixels are transparent."""
-    return _png(segmentation, render.cutout(segmentation.photo, segmentation.seg_map))
+def encode_cutout(
+    segmentation: Segmentation,
+    *,
+    alpha: Alpha = "soft",
+    background: str = "transparent",
+    crop: bool = False,
+    mimetype: str = PNG,
+) -> Encoded:
+    """Return a PNG, or a WebP, of the photo without its background; see core.output.render.cutout()."""
+    image = render.cutout(segmentation.photo, segmentation.seg_map, alpha, background)
+    if crop and (box := image_box(segmentation.seg_map)):
+        image = image.crop(box)
+    if mimetype == PNG:
+        return _png(segmentation, image)
+    file = io.BytesIO()
+    image.save(file, "WEBP", quality=90, method=2)
+    return Encoded(file.getvalue(), WEBP, segmentation.seg_map)
+
+
+def encode_confidence(segmentation: Segmentation) -> Encoded:
+    """Return a grey PNG of 255 times the largest probability at each pixel."""
+    size = image_size(segmentation.seg_map)
+    return _png(segmentation, Image.fromarray(confidence(segmentation.prediction, size)))
 
 
 # By the name of the parameter `output`.
@@ -84,12 +138,14 @@ ENCODERS: dict[str, Encoder] = {
     "mask": encode_mask,
     "overlay": encode_overlay,
     "cutout": encode_cutout,
+    "confidence": encode_confidence,
+    "coco": encode_coco,
 }
 
 
 def file_suffix(output: str) -> str:
     """Return the suffix, without a leading dot, of a file that holds the `output` of a photo."""
-    return f"{output}.{'json' if output in ('map', 'objects') else 'png'}"
+    return f"{output}.{'json' if output in ('map', 'objects', 'coco') else 'png'}"
 
 
 def _json(segmentation: Segmentation, **content: Any) -> Encoded:

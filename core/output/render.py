@@ -3,12 +3,13 @@
 import numpy as np
 from PIL import Image, ImageFilter
 
-from core.types import UInt8Array
+from core.output.guided import reduced
+from core.output.matting import foreground, soft_alpha
+from core.types import Alpha, UInt8Array
 
 # Opacity of the class colours in an overlay, 0 to 1.
 OPACITY = 0.5
-# The alpha edge of a cut-out is blurred over 1 pixel per EDGE_SCALE pixels of the long side, to either side.
-EDGE_SCALE = 1000
+BLUR_SIDE = 400  # the long side of the photo that is blurred, in pixels
 PIECE = 100_000  # pixels
 
 
@@ -51,12 +52,32 @@ def overlay(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
     return image
 
 
-def cutout(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
-    """Return `photo` as RGBA, transparent where `seg_map`, of the same size, is background, with blurred edges."""
-    radius = max(1, max(seg_map.shape) // EDGE_SCALE)
-    image = Image.fromarray(photo)
-    image.putalpha(_alpha(seg_map).filter(ImageFilter.BoxBlur(radius)))
-    return image
+def cutout(
+    photo: UInt8Array, seg_map: UInt8Array, alpha: Alpha = "soft", background: str = "transparent"
+) -> Image.Image:
+    """Return `photo` without the background of `seg_map`, of the same size.
+
+    With `alpha` "soft", the edges of objects are soft where the photo's are, and have the colours of the object alone.
+    `background` is "transparent", for an RGBA image, or what the objects lie on in an RGB image: "blur", the blurred
+    photo, "white", or a colour, #rrggbb.
+    """
+    opacity = soft_alpha(seg_map, photo) if alpha == "soft" else np.asarray(_alpha(seg_map))
+    image, mask_ = Image.fromarray(foreground(photo, opacity)), Image.fromarray(opacity)
+    if background == "transparent":
+        image.putalpha(mask_)
+        return image
+    behind = _blurred(photo) if background == "blur" else Image.new("RGB", image.size, background)
+    behind.paste(image, mask=mask_)
+    return behind
+
+
+def _blurred(photo: UInt8Array) -> Image.Image:
+    """Return `photo`, blurred by a Gaussian of a fortieth of its long side."""
+    height, width = photo.shape[:2]
+    small = Image.fromarray(reduced(photo, BLUR_SIDE))
+    return small.filter(ImageFilter.GaussianBlur(max(small.size) / 40)).resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
 
 
 def _alpha(seg_map: UInt8Array) -> Image.Image:

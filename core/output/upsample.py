@@ -1,4 +1,4 @@
-"""Label maps at the size of the photo, computed from the logits: smoother edges than an enlarged label map."""
+"""Interpolation of logits: label maps at the size of the photo, with smoother edges than an enlarged label map."""
 
 import numpy as np
 
@@ -58,3 +58,26 @@ def _candidate_classes(corners: Array, next_column: Array, mixed: Array) -> Arra
     cells = np.stack([corners[0], corners[1], corners[0][next_column], corners[1][next_column]])[:, mixed]
     threshold = cells.min(axis=0).max(axis=-1, keepdims=True)
     return np.flatnonzero((cells.max(axis=0) >= threshold).any(axis=0)).astype(np.uint8)
+
+
+def interpolated(values: Array, stride: int, size: tuple[int, int], target: tuple[int, int]) -> Array:
+    """Return `values`, float32 [rows, columns, channels], interpolated bilinearly: float32 [height, width, channels].
+
+    The values belong to every `stride`-th pixel of an image at `size`, height and width. The result has the height and
+    width `target`.
+    """
+    vertical, horizontal = (
+        _weights(size[axis], length, stride, values.shape[axis]) for axis, length in enumerate(target)
+    )
+    planes: Array = vertical @ np.ascontiguousarray(values.transpose(2, 0, 1)) @ horizontal.T
+    return planes.transpose(1, 2, 0)
+
+
+def _weights(size: int, target: int, stride: int, count: int) -> Array:
+    """Return the weights, float32 [target, count], of bilinear interpolation along one axis; see _positions()."""
+    index, fraction = _positions(size, target, stride, count)
+    weights = np.zeros((target, count), np.float32)
+    rows = np.arange(target)
+    weights[rows, index] = 1 - fraction
+    weights[rows, np.minimum(index + 1, count - 1)] += fraction
+    return weights

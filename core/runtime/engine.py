@@ -61,6 +61,11 @@ class Engine:
             empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
             self._padding_means = PaddingMeans(self._call(*empty, count_cells(network.side))[2])
 
+    @property
+    def has_logits(self) -> bool:
+        """Whether predictions have logits."""
+        return self._logits_stride is not None
+
     def run(self, image: UInt8Array) -> UInt8Array:
         """Return the class id of each pixel, uint8 [height, width], of `image`, uint8 [height, width, 3] in RGB."""
         return self.predict(image).seg_map

@@ -85,7 +85,7 @@ def check_objects(objects: list[dict[str, Any]], seg_map: UInt8Array) -> None:
     """Check that `objects` are the classes of `seg_map`, with the right keys and values."""
     assert {found["id"] for found in objects} == set(np.unique(seg_map).tolist()) - {0}
     for found in objects:
-        assert list(found) == ["id", "label", "pixels", "fraction", "bbox", "rle"]
+        assert list(found) == ["id", "label", "score", "pixels", "fraction", "bbox", "rle"]
         where = seg_map == found["id"]
         assert found["label"] == LABELS[found["id"]]
         assert found["pixels"] == where.sum()
@@ -161,3 +161,101 @@ def test_predict_with_two_files_returns_400(client: Client) -> None:
     response = client.post("/model/predict", data={"image": files})
     assert response.status_code == 400
     assert response.get_json() == {"message": "the field 'image' comes 2 times; send one photo per request"}
+
+
+def labels_of(client: Client, query: str) -> UInt8Array:
+    """Return the pixels of the mask of the photo of a cat."""
+    return np.asarray(opened(predict(client, f"?output=mask{query}")))
+
+
+def test_predict_edges_default_to_model_at_model_size_and_to_photo_at_original_size(client: Client) -> None:
+    assert np.array_equal(labels_of(client, ""), labels_of(client, "&edges=model"))
+    assert not np.array_equal(labels_of(client, ""), labels_of(client, "&edges=photo"))
+    original = labels_of(client, "&size=original")
+    assert np.array_equal(original, labels_of(client, "&size=original&edges=photo"))
+    model = labels_of(client, "&size=original&edges=model")
+    assert 0 < (original != model).mean() < 0.1
+
+
+def test_predict_objects_have_scores_and_min_score_removes_weaker_classes(client: Client) -> None:
+    found = predict(client, "?output=objects", ASTRONAUT).get_json()["objects"]
+    scores = {one["label"]: one["score"] for one in found}
+    assert scores["person"] > 0.9
+    weakest = min(scores, key=lambda label: scores[label])
+    assert scores[weakest] < scores["person"]
+    limit = (scores[weakest] + min(score for label, score in scores.items() if label != weakest)) / 2
+    kept = predict(client, f"?output=objects&min_score={limit}", ASTRONAUT).get_json()["objects"]
+    assert {one["label"] for one in kept} == set(scores) - {weakest}
+    assert predict(client, "?output=objects&min_score=1", ASTRONAUT).get_json()["objects"] == []
+
+
+def test_predict_confidence_is_high_inside_the_cat(client: Client) -> None:
+    picture = opened(predict(client, "?output=confidence&size=original"))
+    assert (picture.mode, picture.size) == ("L", (451, 300))
+    assert np.asarray(picture)[150, 200] > 240
+
+
+def test_predict_polygons_of_cat_cover_its_pixels(client: Client) -> None:
+    [cat] = [
+        one
+        for one in predict(client, "?output=objects&shapes=polygons&tolerance=2").get_json()["objects"]
+        if one["label"] == "cat"
+    ]
+    area = sum(ring_area(rings[0]) - sum(map(ring_area, rings[1:])) for rings in cat["polygons"])
+    assert area == pytest.approx(cat["pixels"], rel=0.02)
+    assert "polygons" not in predict(client, "?output=objects").get_json()["objects"][0]
+
+
+def ring_area(ring: list[list[float]]) -> float:
+    """Return the area of a closed ring by the shoelace formula."""
+    x, y = np.array(ring).T
+    return abs(float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum())) / 2
+
+
+@pytest.mark.parametrize(
+    ("query", "mode", "size"),
+    [
+        ("", "RGBA", (451, 300)),
+        ("&alpha=hard", "RGBA", (451, 300)),
+        ("&background=blur", "RGB", (451, 300)),
+        ("&background=white&crop=true", "RGB", None),
+        ("&background=%23336699", "RGB", (451, 300)),
+    ],
+)
+def test_predict_cutout_with_options(client: Client, query: str, mode: str, size: tuple[int, int] | None) -> None:
+    picture = opened(predict(client, f"?output=cutout&size=original&classes=cat{query}"))
+    assert picture.mode == mode
+    if size:
+        assert picture.size == size
+    else:
+        assert picture.width < 451
+    if "hard" in query:
+        assert set(np.unique(np.asarray(picture)[..., 3])) == {0, 255}
+    if "336699" in query:
+        assert (np.asarray(picture) == (0x33, 0x66, 0x99)).all(axis=2).mean() > 0.05
+
+
+def test_predict_cutout_for_client_that_prefers_webp_is_webp(client: Client) -> None:
+    response = client.post(
+        "/model/predict?output=cutout", headers={"Accept": "image/webp,image/png;q=0.5"}, **upload(CHELSEA.read_bytes())
+    )
+    assert response.mimetype == "image/webp"
+    assert Image.open(BytesIO(response.data)).mode == "RGBA"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("edges=soft", "edges: 'soft' is not allowed; allowed: model, photo"),
+        ("min_score=2", "min_score: '2' is not allowed; allowed: a number from 0 to 1"),
+        ("min_score=nan", "min_score: 'nan' is not allowed; allowed: a number from 0 to 1"),
+        ("alpha=0.5", "alpha: '0.5' is not allowed; allowed: soft, hard"),
+        ("background=red", "background: 'red' is not allowed; allowed: transparent, blur, white, or #rrggbb"),
+        ("crop=yes", "crop: 'yes' is not allowed; allowed: true, false"),
+        ("shapes=svg", "shapes: 'svg' is not allowed; allowed: rle, polygons"),
+        ("shapes=polygons&tolerance=-1", "tolerance: '-1' is not allowed; allowed: a number from 0 to 100"),
+    ],
+)
+def test_predict_with_wrong_option_returns_400_with_what_is_allowed(client: Client, query: str, message: str) -> None:
+    response = predict(client, f"?{query}")
+    assert (response.status_code, response.get_json()) == (400, {"message": message})

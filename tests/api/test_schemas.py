@@ -7,6 +7,7 @@ from flask import Flask
 from werkzeug.test import Client
 
 from api import schemas
+from core.output.encode import ENCODERS
 from tests.support.application import predict
 
 
@@ -34,9 +35,9 @@ def test_swagger_documents_every_parameter_and_status_of_predict(spec: dict[str,
     assert set(parameters) == {*schemas.PARAMETERS, "image"}
     assert parameters["image"]["type"] == "file"
     assert parameters["image"]["required"]
-    assert parameters["output"]["enum"] == ["map", "objects", "mask", "overlay", "cutout"]
+    assert parameters["output"]["enum"] == list(ENCODERS)
     assert parameters["size"]["enum"] == ["model", "original"]
-    assert post["produces"] == ["application/json", "image/png", "image/jpeg"]
+    assert post["produces"] == ["application/json", "image/png", "image/jpeg", "image/webp"]
     assert parameters["output"]["in"] == "query"
     assert post["consumes"] == ["multipart/form-data"]
     assert set(post["responses"]) == {"200", "400", "408", "413", "414", "415", "503"}
@@ -59,8 +60,9 @@ def test_swagger_model_has_keys_of_response(client: Client, path: str) -> None:
     assert set(body[0] if isinstance(body, list) else body) == set(model)
 
 
-def test_swagger_model_segmentation_has_keys_of_both_json_outputs(client: Client) -> None:
-    map_, objects = (predict(client, f"?output={output}").get_json() for output in ("map", "objects"))
-    assert set(map_) | set(objects) == set(schemas.segmentation)
+def test_swagger_model_segmentation_has_keys_of_all_json_outputs(client: Client) -> None:
+    queries = ("map", "objects&shapes=polygons", "coco")
+    map_, objects, coco = (predict(client, f"?output={query}").get_json() for query in queries)
+    assert set(map_) | set(objects) | set(coco) == set(schemas.segmentation)
     assert set(objects["objects"][0]) == set(schemas.segmented_object)
     assert set(objects["objects"][0]["rle"]) == set(schemas.run_lengths)

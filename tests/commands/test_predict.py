@@ -16,7 +16,7 @@ from cli import cli
 from commands.predict import destinations
 from core.model import ModelWrapper
 from core.output.encode import ENCODERS
-from core.types import Size
+from core.types import Options, Size
 from tests.support.http_client import upload
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
 from tests.support.service import TIMEOUT
@@ -48,7 +48,7 @@ def test_predict_to_standard_output_prints_only_encoded_result(
 ) -> None:
     result = predict(CHELSEA, "--output", output, "--size", size, "-o", "-")
     assert (result.exit_code, result.stderr) == (0, "")
-    encoded = small_model.segment(CHELSEA.read_bytes(), ENCODERS[output], size=size)
+    encoded = small_model.segment(CHELSEA.read_bytes(), ENCODERS[output], Options(size=size))
     assert result.stdout_bytes == encoded.content
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import ImageTooLarge
+from core.errors import ImageTooLarge, InvalidRequest
 from core.image.decode import read_image
 from core.image.reader import ImageReader
 from core.labels import LABELS
@@ -16,7 +16,7 @@ from core.model import ModelWrapper
 from core.output import render
 from core.output.encode import ENCODERS, Encoded
 from core.runtime.queue import RequestQueue
-from core.types import EngineOptions
+from core.types import EngineOptions, Options
 from core.weights.registry import MOBILE, custom_weights
 from tests.support.fake_engine import NEVER, FakeEngine, loaded_model
 from tests.support.images import encode
@@ -64,7 +64,7 @@ def test_segment_of_rotated_jpeg_has_size_of_upright_photo(model: ModelWrapper) 
     with Image.open(CHELSEA) as cat:
         data = encode(cat.resize((900, 600)).rotate(90, expand=True), "JPEG", exif=exif)
     small = model.segment(data, ENCODERS["overlay"])
-    large = model.segment(data, ENCODERS["overlay"], size="original")
+    large = model.segment(data, ENCODERS["overlay"], Options("original", edges="model"))
     assert small.image_size == image_of(small).size == (513, 342)
     assert large.image_size == image_of(large).size == (900, 600)
     reduced = np.asarray(Image.fromarray(large.seg_map).resize((513, 342), Image.Resampling.NEAREST))
@@ -73,33 +73,44 @@ def test_segment_of_rotated_jpeg_has_size_of_upright_photo(model: ModelWrapper) 
 
 def test_segment_with_classes_replaces_other_classes_by_background(model: ModelWrapper) -> None:
     before = model.segment(CAT, None).seg_map
-    after = model.segment(CAT, None, classes={15}).seg_map
+    after = model.segment(CAT, None, Options(classes={15})).seg_map
     assert np.array_equal(after, np.where(before == 15, 15, 0))
     assert 8 in before
 
 
 @pytest.mark.parametrize("output", ENCODERS)
 def test_segment_at_original_size_has_same_labels_for_each_encoder(model: ModelWrapper, output: str) -> None:
-    expected = model.segment(CAT, None, size="original").seg_map
+    expected = model.segment(CAT, None, Options(size="original")).seg_map
     assert expected.shape == (300, 451)
-    assert np.array_equal(model.segment(CAT, ENCODERS[output], size="original").seg_map, expected)
+    assert np.array_equal(model.segment(CAT, ENCODERS[output], Options(size="original")).seg_map, expected)
 
 
 @pytest.mark.parametrize("output", ["overlay", "cutout"])
 def test_segment_at_original_size_renders_labels_of_mask_on_the_photo(model: ModelWrapper, output: str) -> None:
-    mask = np.asarray(image_of(model.segment(CAT, ENCODERS["mask"], size="original")))
+    mask = np.asarray(image_of(model.segment(CAT, ENCODERS["mask"], Options(size="original"))))
     photo = np.asarray(read_image(CAT, 10**6).image)
     expected: Image.Image = getattr(render, output)(photo, mask)
-    picture = image_of(model.segment(CAT, ENCODERS[output], size="original"))
+    picture = image_of(model.segment(CAT, ENCODERS[output], Options(size="original")))
     assert (picture.mode, picture.size) == (expected.mode, CAT_SIZE)
     assert picture.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("size", ["model", "original"])
-@pytest.mark.parametrize("output", ENCODERS)
+@pytest.mark.parametrize("output", [name for name in ENCODERS if name != "confidence"])
 def test_segment_decodes_the_file_once(output: str, size: Any, engine: FakeEngine, decodings: list[str]) -> None:
-    loaded_model().segment(CAT, ENCODERS[output], size=size)
+    loaded_model().segment(CAT, ENCODERS[output], Options(size=size))
     assert len(decodings) == 1
+
+
+@pytest.mark.parametrize("options", [Options(edges="photo"), Options(min_score=0.5)])
+def test_segment_that_needs_logits_of_graph_without_them_raises_invalid_request(
+    engine: FakeEngine, options: Options
+) -> None:
+    with pytest.raises(InvalidRequest, match="hides its logits"):
+        loaded_model().segment(CAT, None, options)
+    with pytest.raises(InvalidRequest, match="hides its logits"):
+        loaded_model().segment(CAT, ENCODERS["confidence"])
+    assert loaded_model().segment(CAT, None, Options("original")).image_size == CAT_SIZE
 
 
 def test_segment_observes_the_stages_of_a_request(engine: FakeEngine) -> None:

@@ -21,6 +21,8 @@ NEVER = 3600
 class FakeEngine:
     """An engine that finds background everywhere; tests replace its methods."""
 
+    has_logits = False
+
     def run(self, image: UInt8Array) -> UInt8Array:
         return np.zeros(image.shape[:2], np.uint8)
 

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import requests
 
-from tests.support.processes import children, cpu_seconds, descendants, kill_session, memory_megabytes, process_group
+from tests.support.processes import (
+    children,
+    cpu_seconds,
+    descendants,
+    kill_session,
+    memory_megabytes,
+    process_group,
+    proportional_megabytes,
+)
 
 APP = (sys.executable, "app.py")
 # Seconds for a start, a response or a shutdown on a slow or busy machine. A healthy service needs a few.
@@ -100,6 +108,10 @@ class ServiceProcess:
     def memory_megabytes(self, field: str = "VmRSS") -> float:
         """Return a field of /proc/PID/status, summed over the server's processes, in MB of 1,000,000 bytes."""
         return sum(memory_megabytes(pid, field) for pid in (self.process.pid, *descendants(self.process.pid)))
+
+    def proportional_megabytes(self) -> float:
+        """Return the memory of the server's processes, in MB; memory that several share counts once."""
+        return proportional_megabytes([self.process.pid, *descendants(self.process.pid)])
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that the server's processes have used, in seconds."""

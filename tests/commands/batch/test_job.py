@@ -6,13 +6,13 @@ import pytest
 
 from commands.batch.job import IN_TRANSIT, Job
 from config import Settings
+from core.types import Options
 
 JOB = Job(
     source="file:///in",
     target="file:///out",
     output="mask",
-    size="model",
-    classes=(8, 15),
+    options=Options(classes=(8, 15)),
     threads=4,
     settings=Settings(threads=16),
 )
@@ -34,8 +34,10 @@ def test_model_settings_have_threads_of_job_and_queue_for_all_calls() -> None:
     [
         (replace(JOB, source="file:///other"), "INPUT", "file:///other"),
         (replace(JOB, output="overlay"), "--output", "overlay"),
-        (replace(JOB, size="original"), "--size", "original"),
-        (replace(JOB, classes=()), "--classes", ""),
+        (replace(JOB, options=Options("original", classes=(8, 15))), "--size", "original"),
+        (replace(JOB, options=Options()), "--classes", ""),
+        (replace(JOB, options=Options(classes=(8, 15), edges="photo")), "--edges", "photo"),
+        (replace(JOB, options=Options(classes=(8, 15), min_score=0.5)), "--min-score", "0.5"),
         (replace(JOB, settings=Settings(image_size=257)), "IMAGE_SIZE", "257"),
         (replace(JOB, settings=Settings(canvas="fixed")), "CANVAS", "fixed"),
         (replace(JOB, settings=Settings(precision="bfloat16")), "PRECISION", "bfloat16"),

@@ -15,6 +15,7 @@ from commands.batch.storage import Storage
 from commands.batch.worker import TRANSIENT_ERROR, Worker
 from config import Settings
 from core.labels import LABELS
+from core.types import Options
 from tests.support.paths import CHELSEA, ROOT
 
 
@@ -24,7 +25,14 @@ def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Worker:
     folder = f"file://{tmp_path_factory.mktemp('worker')}"
     settings = Settings(max_upload_mb=1, image_size=65)
     return Worker(
-        Job(source=folder, target=folder, output="cutout", size="original", classes=(8,), threads=2, settings=settings)
+        Job(
+            source=folder,
+            target=folder,
+            output="cutout",
+            options=Options("original", classes=(8,)),
+            threads=2,
+            settings=settings,
+        )
     )
 
 
@@ -57,7 +65,7 @@ def test_worker_writes_result_and_returns_its_size_and_classes(worker: Worker, t
 def test_worker_returns_areas_of_classes_largest_first(
     worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "job", replace(worker.job, output="mask", classes=()))
+    monkeypatch.setattr(worker, "job", replace(worker.job, output="mask", options=Options("original")))
     for row in process(worker, "astronaut.jpg", "chelsea.jpg"):
         mask = np.asarray(Image.open(tmp_path / "out" / row["mask"]))
         assert row["areas"] == sorted(row["areas"], reverse=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from core.errors import InvalidImage, UnsupportedImage
 from core.image.decode import read_image
@@ -202,3 +203,55 @@ def test_decode_with_min_long_side_returns_smaller_image_and_full_size(orientati
 def test_decode_with_min_long_side_keeps_that_many_pixels(min_long_side: int, long_side: int) -> None:
     data = encode(halves().resize((2000, 1000)), "JPEG")
     assert max(read_image(data, 2_000_000, min_long_side).image.size) == long_side
+
+
+def test_decode_of_gif_whose_first_frame_is_smaller_than_its_canvas_is_white_around_it() -> None:
+    red = encode(Image.new("RGB", (4, 4), "red"), "GIF")
+    data = red[:6] + struct.pack("<HH", 10, 8) + red[10:]
+    assert pixel(data, 1, 1) == RED
+    assert pixel(data, 9, 7) == WHITE
+    assert pixel(data, 4, 1) == WHITE
+
+
+def test_decode_of_tiff_whose_first_page_is_reduced_returns_the_whole_page() -> None:
+    pages = [Image.new("RGB", (10, 5), "lime"), Image.new("RGB", (40, 20), "red")]
+    data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:], tiffinfo={254: 1})
+    assert pixel(data) == (0, 255, 0)  # all pages say that they are reduced
+    entry = struct.pack("<HHII", 254, 4, 1, 1)
+    last = data.rindex(entry)
+    data = data[:last] + struct.pack("<HHII", 254, 4, 1, 0) + data[last + len(entry) :]
+    assert read_image(data, LIMIT).size == (40, 20)
+    assert pixel(data) == RED
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_decode_with_orientation_in_xmp_alone_does_not_turn(format_: str) -> None:
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    if format_ == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        data = encode(halves(), "PNG", pnginfo=info)
+    elif format_ == "TIFF":
+        data = encode(halves(), "TIFF", tiffinfo={700: xmp})
+    else:
+        data = encode(halves(), format_, xmp=xmp)
+    assert read_image(data, LIMIT).size == (40, 20)
+
+
+@pytest.mark.parametrize("format_", ["DDS", "ICNS", "ICO", "JPEG2000"])
+def test_decode_of_format_that_pillow_writes_and_is_not_served_names_it(format_: str) -> None:
+    name = {"JPEG2000": "JPEG 2000"}.get(format_, format_)
+    with pytest.raises(UnsupportedImage, match=f"{name} images are not served"):
+        read_image(encode(Image.new("RGB", (16, 16)), format_), LIMIT)
+
+
+def test_decode_of_whole_avif_that_is_not_decoded_is_named_and_truncated_one_is_damaged() -> None:
+    data = encode(halves(), "AVIF")
+    broken = data.replace(b"av1C", b"xxxx")
+    with pytest.raises(UnsupportedImage, match="AVIF is damaged, or has a feature"):
+        read_image(broken, LIMIT)
+    with pytest.raises(InvalidImage):
+        read_image(broken[:-10], LIMIT)

@@ -64,16 +64,13 @@ def test_overlay_blends_classes_and_keeps_background() -> None:
     assert np.abs(result - blended)[seg_map != 0].max() <= 1
 
 
-def test_cutout_keeps_colours_and_blurs_alpha_edge() -> None:
+def test_hard_cutout_keeps_colours_and_labels() -> None:
     seg_map = np.zeros((60, 80), np.uint8)
     seg_map[20:40, 30:60] = 15
     photo = random_photo(seg_map)
-    result = np.asarray(cutout(photo, seg_map))
+    result = np.asarray(cutout(photo, seg_map, "hard"))
     assert np.array_equal(result[..., :3], photo)
-    alpha = result[..., 3]
-    assert (alpha[21:39, 31:59] == 255).all()
-    assert (alpha[:19] == 0).all()
-    assert alpha[30, 28:32].tolist() == [0, 85, 170, 255]
+    assert np.array_equal(result[..., 3], (seg_map != 0) * 255)
 
 
 @pytest.mark.parametrize(

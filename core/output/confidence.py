@@ -1,0 +1,41 @@
+"""How sure the model is: the probabilities of its classes, from the logits, before any refinement."""
+
+import numpy as np
+from PIL import Image
+
+from core.output.upsample import interpolated
+from core.types import Array, Prediction, UInt8Array
+
+
+def probabilities(logits: Array) -> Array:
+    """Return the softmax of `logits`, float32 [rows, columns, classes]."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return result
+
+
+def scores(logits: Array) -> dict[int, float]:
+    """Return the score of each class that is the best one at some of the `logits`, [rows, columns, classes].
+
+    It is the mean probability of the class, 0 to 1, where it is the best one.
+    """
+    likely = probabilities(logits)
+    best = likely.argmax(axis=-1)
+    return {int(class_): float(likely[best == class_, class_].mean()) for class_ in np.unique(best)}
+
+
+def confidence(prediction: Prediction, size: tuple[int, int]) -> UInt8Array:
+    """Return 255 times the largest probability at each pixel, uint8 [height, width], at `size`, width and height.
+
+    The probabilities are interpolated between the logits. Raises ValueError if `prediction` has none.
+    """
+    if prediction.logits is None:
+        raise ValueError("the prediction has no logits")
+    height, width = (2 * count for count in prediction.logits.shape[:2])
+    likely = interpolated(
+        probabilities(prediction.logits), prediction.stride, prediction.seg_map.shape, (height, width)
+    )
+    largest = Image.fromarray(likely.max(axis=-1))
+    enlarged = np.asarray(largest.resize(size, Image.Resampling.BILINEAR))
+    grey: UInt8Array = np.rint(255 * enlarged).clip(0, 255).astype(np.uint8)
+    return grey

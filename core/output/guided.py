@@ -1,0 +1,173 @@
+"""The guided filter: class probabilities as linear functions of the colour, evaluated at the full size of a photo.
+
+K. He, J. Sun, X. Tang: Guided Image Filtering, 2010; K. He, J. Sun: Fast Guided Filter, 2015.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from core.types import Array, UInt8Array
+
+# The variance, of colours from 0 to 1, below which the guide counts as flat.
+EPSILON = 1e-4
+# Where all windows have one class with at least this probability, that class is the label.
+CERTAIN = 0.95
+# The entries of a symmetric matrix of three rows.
+UPPER_TRIANGLE = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+# Rows of the photo that are evaluated at a time: few, so that they stay in the processor's cache.
+STRIP_ROWS = 16
+
+
+def reduced(image: UInt8Array, long_side: int) -> UInt8Array:
+    """Return `image`, uint8 [height, width, 3], box-filtered to a long side of at most `long_side` pixels."""
+    height, width = image.shape[:2]
+    scale = min(1.0, long_side / max(height, width))
+    size = max(2, round(width * scale)), max(2, round(height * scale))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearModels:
+    """The probability of each class but the last as a linear function of the colour, at each pixel of the guide.
+
+    `coefficients` are float32 [classes - 1, 4, height, width]: those of red, green and blue, 0 to 255, and a constant.
+    `is_mixed`, bool [height, width], tells where no class is certain.
+    """
+
+    coefficients: Array
+    is_mixed: Array
+
+
+def linear_models(likely: Array, guide: UInt8Array, radius: int) -> LinearModels:
+    """Return the guided filter of the probabilities `likely`, [classes, height, width], in windows of `radius`."""
+    colours = guide.transpose(2, 0, 1).astype(np.float32) / 255
+    # Variances of centred colours need less precision.
+    centre = colours.mean(axis=(1, 2), keepdims=True)
+    colours = np.ascontiguousarray(colours - centre)
+    vertical, horizontal = (_box(length, radius) for length in colours.shape[1:])
+
+    def mean(values: Array) -> Array:
+        averaged: Array = vertical @ values @ horizontal.T
+        return averaged
+
+    means = mean(colours)
+    inverse = _inverse_covariance(colours, means, mean)
+    coefficients = np.empty((len(likely) - 1, 4, *guide.shape[:2]), np.float32)
+    for probability, model in zip(likely, coefficients, strict=False):
+        average = mean(probability)
+        covariance = mean(colours * probability) - means * average
+        model[:3] = (inverse * covariance).sum(axis=1)
+        model[3] = average - (model[:3] * means).sum(axis=0)
+    coefficients = mean(coefficients)
+    coefficients[:, 3] -= (coefficients[:, :3] * centre).sum(axis=1)
+    coefficients[:, :3] /= 255
+    is_mixed: Array = np.asarray(mean(mean(likely)).max(axis=0) < CERTAIN)
+    is_mixed[:-1] |= is_mixed[1:]
+    is_mixed[:, :-1] |= is_mixed[:, 1:]
+    return LinearModels(coefficients, is_mixed)
+
+
+def _box(length: int, radius: int) -> Array:
+    """Return the matrix, float32 [length, length], that averages over windows, which are cut off at the ends."""
+    index = np.arange(length)
+    inside = np.abs(index[:, np.newaxis] - index) <= radius
+    weights: Array = (inside / inside.sum(axis=1, keepdims=True)).astype(np.float32)
+    return weights
+
+
+def _inverse_covariance(colours: Array, means: Array, mean: Callable[[Array], Array]) -> Array:
+    """Return the inverse of the colours' covariance in each window, float32 [3, 3, height, width]."""
+    (rr, rg, rb, gg, gb, bb) = (
+        mean(colours[i] * colours[j]) - means[i] * means[j] + EPSILON * (i == j) for i, j in UPPER_TRIANGLE
+    )
+    cofactors = (
+        gg * bb - gb * gb,
+        gb * rb - rg * bb,
+        rg * gb - gg * rb,
+        rr * bb - rb * rb,
+        rg * rb - rr * gb,
+        rr * gg - rg * rg,
+    )
+    determinant = cofactors[0] * rr + cofactors[1] * rg + cofactors[2] * rb
+    order = (0, 1, 2, 1, 3, 4, 2, 4, 5)  # of a symmetric matrix
+    inverse: Array = np.stack([cofactors[n] for n in order]).reshape(3, 3, *determinant.shape) / determinant
+    return inverse
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The `rows` and `columns` of a photo at which no class is certain, with their linear models and colours.
+
+    `models` are the coefficients, float32 [classes - 1, 4, rows of the guide, columns]. `above` and `below` are the
+    indices of the guide's rows around each row of pixels, and `down` is the fraction towards the latter. `colours` are
+    float32 [rows, columns, 3].
+    """
+
+    rows: slice
+    columns: Array
+    models: Array
+    above: Array
+    below: Array
+    down: Array
+    colours: Array
+
+    def probability(self, model: Array) -> Array:
+        """Return the probability, float32 [rows, columns], by `model`, one of `models`."""
+        probability = self._interpolated(model[3])
+        for channel in range(3):
+            coefficient = self._interpolated(model[channel])
+            coefficient *= self.colours[..., channel]
+            probability += coefficient
+        return probability
+
+    def _interpolated(self, values: Array) -> Array:
+        """Return `values`, float32 [rows of the guide, columns], at the rows of pixels."""
+        interpolated: Array = values[self.below]
+        upper = values[self.above]
+        interpolated -= upper
+        interpolated *= self.down
+        interpolated += upper
+        return interpolated
+
+
+def strips(models: LinearModels, photo: UInt8Array) -> Iterator[Strip]:
+    """Yield the parts of `photo`, uint8 [height, width, 3], at which no class is certain."""
+    height, width = models.is_mixed.shape
+    above, below, down = neighbours(height, photo.shape[0])
+    left, right, across = neighbours(width, photo.shape[1])
+    first_row = np.searchsorted(above, np.arange(height + 1))
+    group = max(1, -(-STRIP_ROWS * height // photo.shape[0]))
+    for start in range(0, height, group):
+        stop = min(start + group, height)
+        rows = slice(int(first_row[start]), int(first_row[stop]))
+        columns = np.flatnonzero(np.asarray(models.is_mixed[start:stop].any(axis=0))[left])
+        if rows.start == rows.stop or not columns.size:
+            continue
+        guide_rows = models.coefficients[:, :, start : stop + 1]
+        horizontal = guide_rows[..., left[columns]]
+        horizontal += (guide_rows[..., right[columns]] - horizontal) * across[columns]
+        colours = _smooth_colours(photo, rows, columns)
+        yield Strip(
+            rows, columns, horizontal, above[rows] - start, below[rows] - start, down[rows, np.newaxis], colours
+        )
+
+
+def _smooth_colours(photo: UInt8Array, rows: slice, columns: Array) -> Array:
+    """Return the mean colours of 3 x 3 pixels, float32 [rows, columns, 3], at `rows` and `columns` of `photo`.
+
+    Without the mean, noise would become specks.
+    """
+    top, left = max(rows.start - 1, 0), max(int(columns[0]) - 1, 0)
+    piece = photo[top : rows.stop + 1, left : int(columns[-1]) + 2]
+    smooth = np.asarray(Image.fromarray(piece).filter(ImageFilter.BoxBlur(1)))
+    return smooth[rows.start - top : rows.stop - top].take(columns - left, axis=1).astype(np.float32)
+
+
+def neighbours(size: int, target: int) -> tuple[Array, Array, Array]:
+    """Return the indices of the guide's pixels before and after each of `target` pixels, and the fraction."""
+    places = np.clip((np.arange(target) + 0.5) * (size / target) - 0.5, 0, size - 1)
+    before = np.minimum(places.astype(np.intp), max(size - 2, 0))
+    return before, np.minimum(before + 1, size - 1), (places - before).astype(np.float32)
