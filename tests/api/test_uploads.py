@@ -26,7 +26,7 @@ def part(disposition: bytes, content: bytes, *headers: bytes) -> bytes:
     "disposition",
     [
         b'name="image"; filename="a.jpg"',
-        b'name="image"; filename="caf\xe9.jpg"',
+        b'name="image"; filename="na\xefve.jpg"',
         b'name="image"; filename="\xff\xfe\x80"',
         b"name=\"image\"; filename*=UTF-8''caf%C3%A9.jpg",
         b"name=image; filename=a.jpg",
