@@ -97,8 +97,8 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
     ),
     "PNG with a profile bomb": (lambda: png(64, 64, (b"iCCP", b"a\0\0" + TEXT_BOMB), ROWS), InvalidImage),
     "PNG with a profile of noise": (lambda: encode(SQUARE, "PNG", icc_profile=NOISE), None),
-    "PNG with 2 million chunks": (lambda: png(64, 64, *[(b"aaAa", b"")] * 2_000_000, ROWS), None),
-    "PNG with 2 million data chunks": (lambda: png(64, 64, *[(b"IDAT", b"")] * 2_000_000, ROWS), None),
+    "PNG with 500,000 chunks": (lambda: png(64, 64, *[(b"aaAa", b"")] * 500_000, ROWS), None),
+    "PNG with 500,000 data chunks": (lambda: png(64, 64, *[(b"IDAT", b"")] * 500_000, ROWS), None),
     "PNG with cyclic EXIF": (lambda: png(64, 64, (b"eXIf", exif((0x8769, 4, 1, 8))), ROWS), None),
     "PNG with EXIF of 4 billion values": (lambda: png(64, 64, (b"eXIf", exif((274, 3, 2**32 - 1, 8))), ROWS), None),
     "PNG with EXIF of 60,000 long tags": (
