@@ -5,6 +5,7 @@ histogram of this photo, and the guided filter makes the probabilities follow th
 """
 
 import numpy as np
+from PIL import Image
 
 from core.output.confidence import probabilities
 from core.output.guided import LinearModels, Strip, linear_models, neighbours, reduced, strips
@@ -101,7 +102,8 @@ def _with_small_classes(
 
     `cells` has the number of logits at which each class is the best one.
     """
-    pixels = np.bincount(labels.ravel(), minlength=256)
+    # numpy.bincount() would copy the labels as integers of eight bytes.
+    pixels = Image.fromarray(labels).histogram()
     per_cell = labels.size * prediction.stride**2 / (image.shape[0] * image.shape[1])
     lost = [class_ for class_, count in cells.items() if pixels[class_] < MIN_KEPT * count * per_cell]
     if lost and prediction.logits is not None:
