@@ -18,8 +18,6 @@ from core.labels import class_ids
 from core.output.encode import JPEG, JSON, PNG, WEBP
 from core.types import Edges, Options, Size
 
-# Pixels; a larger tolerance leaves no shape.
-MAX_TOLERANCE = 100.0
 BACKGROUNDS = ("transparent", "blur", "white")
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -47,7 +45,7 @@ class Predict(Resource):
             size=cast(Size, choice("size", "model")),
             edges=cast(Edges, choice("edges", "")) or None,
             classes=class_ids(names, model.labels) if names else (),
-            min_score=number("min_score", 0.0, 1.0),
+            min_score=number("min_score"),
         )
         encoded = model.segment(uploaded_image(), encode, options, is_connected=connection_check())
         current_metrics().count_image(*encoded.image_size)
@@ -70,7 +68,7 @@ def encoder_options() -> dict[str, dict[str, Any]]:
         "background": background("background"),
         "crop": choice("crop", "false") == "true",
     }
-    objects = {"tolerance": number("tolerance", 1.0, MAX_TOLERANCE) if choice("shapes", "rle") == "polygons" else None}
+    objects = {"tolerance": number("tolerance") if choice("shapes", "rle") == "polygons" else None}
     return {"cutout": cutout, "objects": objects}
 
 
@@ -82,9 +80,10 @@ def background(name: str) -> str:
     return value
 
 
-def number(name: str, default: float, maximum: float) -> float:
-    """Return the query parameter `name`, a number from 0 to `maximum`. Raises InvalidRequest for any other value."""
-    text = request.args.get(name, str(default))
+def number(name: str) -> float:
+    """Return the query parameter `name`. Raises InvalidRequest unless it is a number from 0 to its maximum."""
+    maximum: float = PARAMETERS[name]["maximum"]
+    text = request.args.get(name, str(PARAMETERS[name]["default"]))
     try:
         value = float(text)
     except ValueError:

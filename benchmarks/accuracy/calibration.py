@@ -6,13 +6,11 @@ largest probability of a pixel and the share of pixels with that probability who
 objects by their score, the share whose class is in the photo. The settings are the service's, from the environment.
 """
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
 from benchmarks.accuracy.edges import trimap
-from benchmarks.options import argument_parser
+from benchmarks.options import voc_argument_parser
 from config import Settings
 from core.evaluation import VOID, read_voc
 from core.image.decode import read_image
@@ -32,10 +30,7 @@ def calibration_error(counts: Array) -> float:
 
 
 def main() -> None:
-    parser = argument_parser("benchmarks.accuracy.calibration", __doc__)
-    parser.add_argument("voc", type=Path, help="a folder with JPEGImages, SegmentationClass and val.txt")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th photo; default: 1")
-    arguments = parser.parse_args()
+    arguments = voc_argument_parser("benchmarks.accuracy.calibration", __doc__).parse_args()
 
     settings = Settings.from_environment()
     engine = create_model(settings).loading.result()

@@ -6,13 +6,12 @@ as it was, in sRGB. The settings are the service's, from the environment.
 """
 
 import io
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from benchmarks.options import argument_parser
+from benchmarks.options import voc_argument_parser
 from config import Settings
 from core.evaluation import Accuracy, read_voc
 from core.image.decode import read_image
@@ -25,10 +24,7 @@ KINDS = SRGB, APPLIED, IGNORED = "sRGB", "Display P3, profile applied", "Display
 
 
 def main() -> None:
-    parser = argument_parser("benchmarks.accuracy.colour", __doc__)
-    parser.add_argument("voc", type=Path, help="a folder with JPEGImages, SegmentationClass and val.txt")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th photo; default: 1")
-    arguments = parser.parse_args()
+    arguments = voc_argument_parser("benchmarks.accuracy.colour", __doc__).parse_args()
 
     settings = Settings.from_environment()
     engine = create_model(settings).loading.result()

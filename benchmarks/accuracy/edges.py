@@ -6,14 +6,13 @@ et al., DeepLab, 2018, section 4.4), and the milliseconds per photo. The setting
 environment: IMAGE_SIZE=257, for example.
 """
 
-from pathlib import Path
 from time import perf_counter
 from typing import get_args
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from benchmarks.options import argument_parser
+from benchmarks.options import voc_argument_parser
 from config import Settings
 from core.evaluation import VOID, Accuracy, read_voc
 from core.image.decode import read_image
@@ -34,10 +33,8 @@ def trimap(truth: UInt8Array, width: int) -> UInt8Array:
 
 
 def main() -> None:
-    parser = argument_parser("benchmarks.accuracy.edges", __doc__)
-    parser.add_argument("voc", type=Path, help="a folder with JPEGImages, SegmentationClass and val.txt")
+    parser = voc_argument_parser("benchmarks.accuracy.edges", __doc__)
     parser.add_argument("--half", choices=HALVES, default="all", help="of the photos in val.txt; default: all")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th photo; default: 1")
     arguments = parser.parse_args()
 
     settings = Settings.from_environment()

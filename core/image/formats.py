@@ -10,15 +10,11 @@ from PIL import (
     CurImagePlugin,
     DdsImagePlugin,
     GifImagePlugin,
-    IcnsImagePlugin,
-    IcoImagePlugin,
     Image,
-    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PcxImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
-    PsdImagePlugin,
     QoiImagePlugin,
     SgiImagePlugin,
     TgaImagePlugin,
@@ -54,10 +50,6 @@ RECOGNIZED = {
     for plugin, name in (
         (CurImagePlugin.CurImageFile, "CUR"),
         (DdsImagePlugin.DdsImageFile, "DDS"),
-        (IcnsImagePlugin.IcnsImageFile, "ICNS"),
-        (IcoImagePlugin.IcoImageFile, "ICO"),
-        (Jpeg2KImagePlugin.Jpeg2KImageFile, "JPEG 2000"),
-        (PsdImagePlugin.PsdImageFile, "PSD"),
     )
 }
 FIRST_BYTES = {

@@ -9,37 +9,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.bombs import log_bomb, scan_bomb
 from tests.support.images import encode
 from tests.support.paths import CHELSEA
 from tests.support.processes import command_line, descendants
 from tests.support.service import ServiceProcess, running_service
-from tests.support.tiff import BLACK_IS_ZERO, tiff_file
 
 CAT = CHELSEA.read_bytes()
 LOSSES = "segmenter_decoder_losses_total"
 
 
-def scan_bomb() -> bytes:
-    """Return a progressive JPEG of 1 megapixel that repeats its last scan 30,000 times."""
-    jpeg = encode(Image.new("L", (1000, 1000)), "JPEG", progressive=True)
-    return jpeg[:-2] + jpeg[jpeg.rindex(b"\xff\xda") : -2] * 30_000 + jpeg[-2:]
-
-
-def memory_bomb() -> bytes:
-    """Return a WebP whose frame needs far more memory than the pixels that the service allows."""
+def large_image() -> bytes:
+    """Return a WebP of more pixels than the service allows."""
     return encode(Image.new("RGB", (1000, 1001)), "WEBP")
-
-
-def log_bomb() -> bytes:
-    """Return a fax of noise: libtiff prints a line for each of its rows."""
-    noise = np.random.default_rng(0).integers(0, 256, (400_000, 8, 1)).astype(np.uint8)
-    data = bytearray(tiff_file(noise, BLACK_IS_ZERO, bits=1))
-    data[data.index(b"\x03\x01\x03\x00\x01\x00\x00\x00") + 8] = 3  # compression: CCITT T.4
-    return bytes(data)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +82,7 @@ def test_helper_for_each_worker_runs_without_privileges(helped: ServiceProcess) 
     ("bomb", "status", "part", "cause"),
     [
         (scan_bomb, 400, "more than 3 seconds of CPU time", "cpu"),
-        (memory_bomb, 413, "MAX_IMAGE_MEGAPIXELS", None),
+        (large_image, 413, "MAX_IMAGE_MEGAPIXELS", None),
     ],
 )
 def test_bomb_costs_its_own_request_alone(
@@ -116,7 +101,7 @@ def test_bomb_costs_its_own_request_alone(
 
 def test_log_bomb_writes_a_few_lines(helped: ServiceProcess, log: Path) -> None:
     before = log.stat().st_size
-    assert helped.predict(log_bomb()).status_code in (200, 400, 413)
+    assert helped.predict(log_bomb(400_000)).status_code in (200, 400, 413)
     written = log.read_text()[before:]
     assert len(written) < 3000
     assert [json.loads(line)["level"] for line in written.splitlines()].count("warning") <= 3

@@ -17,16 +17,14 @@ from core.image.decode import read_image
 from core.image.helper import IDLE
 from core.image.reader import ImageReader
 from core.image.resize import resized
+from tests.support.bombs import log_bomb, scan_bomb
 from tests.support.images import encode
 from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.processes import memory_megabytes
-from tests.support.tiff import BLACK_IS_ZERO, tiff_file
 
 CAT = CHELSEA.read_bytes()
 NEVER = 600.0
-# A file whose decoding takes minutes: a progressive JPEG of 1 megapixel that repeats its last scan 30,000 times.
-SQUARE = encode(Image.new("L", (1000, 1000)), "JPEG", progressive=True)
-SCAN_BOMB = SQUARE[:-2] + SQUARE[SQUARE.rindex(b"\xff\xda") : -2] * 30_000 + SQUARE[-2:]
+SCAN_BOMB = scan_bomb()
 
 
 @pytest.fixture
@@ -155,13 +153,8 @@ def test_lost_helper_costs_the_other_none_of_its_images(losses: list[str]) -> No
 
 
 def test_read_logs_the_first_lines_that_a_decoder_prints(reader: ImageReader, caplog: pytest.LogCaptureFixture) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, 8000).astype(np.uint8).tobytes()
-    rows = np.frombuffer(noise, np.uint8).reshape(1000, 8)[..., np.newaxis]
-    fax = bytearray(tiff_file(rows, BLACK_IS_ZERO, bits=1))
-    at = fax.index(b"\x03\x01\x03\x00\x01\x00\x00\x00\x01\x00")  # compression, of type SHORT
-    fax[at + 8] = 3
     try:
-        size_of(reader, bytes(fax))
+        size_of(reader, log_bomb(1000))
     except InvalidImage as error:
         assert "damaged" in str(error)  # noqa: PT017 - either is right
     lines = [record.getMessage() for record in caplog.records]
