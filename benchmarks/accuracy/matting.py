@@ -24,7 +24,7 @@ from core.image.decode import read_image
 from core.image.resize import resized
 from core.output.matting import foreground, soft_alpha
 from core.output.segmentation import enlarged
-from core.types import Array, Prediction, UInt8Array
+from core.types import Array, Edges, Prediction, UInt8Array
 from segmenter import create_model
 
 BAND = 4  # pixels around void ones that are compared
@@ -37,8 +37,9 @@ Method = Callable[[Prediction, UInt8Array, UInt8Array], UInt8Array]
 
 def near(mask: Array, pixels: int) -> Array:
     """Return the mask, bool [height, width], of the pixels at most `pixels` from those in `mask`, bool."""
-    picture = Image.fromarray(mask * np.uint8(255))
-    return np.asarray(picture.filter(ImageFilter.MaxFilter(2 * pixels + 1))) > 0
+    picture = Image.fromarray(mask * np.uint8(255)).filter(ImageFilter.MaxFilter(2 * pixels + 1))
+    result: Array = np.asarray(picture) > 0
+    return result
 
 
 def closed_form(photo: UInt8Array, inside: Array, unknown: Array) -> UInt8Array:
@@ -46,15 +47,16 @@ def closed_form(photo: UInt8Array, inside: Array, unknown: Array) -> UInt8Array:
     trimap = np.where(unknown, 0.5, inside).astype(np.float64)
     if not (inside & ~unknown).any() or (inside | unknown).all():
         return (inside * 255).astype(np.uint8)
-    return np.rint(255 * estimate_alpha_cf(photo / 255.0, trimap)).astype(np.uint8)
+    alpha: UInt8Array = np.rint(255 * estimate_alpha_cf(photo / 255.0, trimap)).astype(np.uint8)
+    return alpha
 
 
-def hard(edges: str) -> Method:
-    """Return the method of `alpha=hard` with `edges`, "photo" or "model"."""
+def hard(edges: Edges) -> Method:
+    """Return the method of `alpha=hard` with `edges`."""
 
     def method(prediction: Prediction, image: UInt8Array, photo: UInt8Array) -> UInt8Array:
-        labels = enlarged(prediction, image, photo, "photo" if edges == "photo" else "model")
-        return (labels != 0) * np.uint8(255)
+        alpha: UInt8Array = (enlarged(prediction, image, photo, edges) != 0) * np.uint8(255)
+        return alpha
 
     return method
 

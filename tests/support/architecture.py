@@ -53,9 +53,9 @@ IMPORTERS = {
     "pyarrow": {"commands.batch"},
     "fsspec": {"commands.batch"},
 }
-# The modules that may use the environment. config reads the settings. TensorFlow and Ray have options that exist only
-# as environment variables, which must be set before the import of TensorFlow and the start of Ray.
-ENVIRONMENT = {"config", "core.tensorflow", "commands.batch.cluster"}
+# The modules that may use the environment. config reads the settings. NumPy, TensorFlow and Ray have options that exist
+# only as environment variables, which must be set before NumPy and TensorFlow are imported and before Ray starts.
+ENVIRONMENT = {"config", "core", "core.tensorflow", "commands.batch.cluster"}
 # Names with an underscore that are documented as public: os._exit() and the methods of named tuples.
 PUBLIC_UNDERSCORE = {"_exit", "_asdict", "_fields", "_make", "_replace"}
 
