@@ -1,0 +1,111 @@
+"""A client of the service, which CVAT's function and Label Studio's backend share."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import numpy.typing as npt
+import urllib3
+from pycocotools import mask as coco
+
+# Rings of [x, y] in pixels, the outer one first; the last point of a ring is its first one.
+Rings = list[list[list[float]]]
+
+# Segmenting a photo again changes nothing, so a POST may be repeated. The service says in Retry-After when.
+RETRIES = urllib3.Retry(
+    6,
+    connect=3,
+    redirect=0,
+    allowed_methods=None,
+    status_forcelist=[503],
+    raise_on_status=False,
+    raise_on_redirect=False,
+    backoff_factor=0.5,
+    retry_after_max=30,
+)
+# The service ends a request after its REQUEST_TIMEOUT, 30 s by default, for each of receiving, processing and sending.
+TIMEOUT = urllib3.Timeout(connect=5, read=120)
+
+
+class ServiceError(Exception):
+    """The service did not answer as expected; `status` is that of its response, or 0 if there was none."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Region:
+    """All pixels of one class in a photo.
+
+    `score` is 0 to 1, or None if the graph hides its logits; `mask` is bool [height, width]. `polygons` is the same
+    without pixels, simplified; a class can have several, and each can have holes.
+    """
+
+    class_id: int
+    score: float | None
+    mask: npt.NDArray[np.bool_]
+    polygons: list[Rings]
+
+
+class Client:
+    """The service at `url`, which needs `api_key` if its setting API_KEY is set."""
+
+    def __init__(self, url: str, api_key: str = "") -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"url: {url!r} is not allowed; allowed: the service's address, such as http://localhost:5000")
+        self.url = url.rstrip("/")
+        self._pool = urllib3.PoolManager(
+            headers={"X-API-Key": api_key} if api_key else None, retries=RETRIES, timeout=TIMEOUT
+        )
+
+    def labels(self) -> dict[int, str]:
+        """Return the name of each class, by its id, without background. Raises ServiceError."""
+        return {label["id"]: label["name"] for label in self._request("GET", "/model/labels") if label["id"]}
+
+    def model_version(self) -> str:
+        """Return a name of the model that changes with its weights. Raises ServiceError."""
+        serving = self._request("GET", "/model/metadata")["serving"]
+        return f"{serving['model_type']}-{serving['image_size']}-{serving['graph_sha256'][:12]}"
+
+    def segment(self, image: bytes, classes: Collection[int], *, min_score: float = 0, edges: str = "photo") -> list[Region]:
+        """Return the regions of `classes` in an image file, the largest first, in its upright size.
+
+        `min_score` and `edges` are those of /model/predict. Raises ServiceError.
+        """
+        if not classes:
+            return []
+        fields = {
+            "output": "objects",
+            "size": "original",
+            "shapes": "polygons",
+            "edges": edges,
+            "min_score": str(min_score),
+            "classes": ",".join(map(str, classes)),
+        }
+        body = self._request("POST", f"/model/predict?{urlencode(fields)}", {"image": ("image", image)})
+        return [
+            Region(found["id"], found["score"], coco.decode(found["rle"]).astype(bool), found["polygons"])
+            for found in body["objects"]
+        ]
+
+    def _request(self, method: str, path: str, form: dict[str, Any] | None = None) -> Any:
+        """Return the JSON of a response. Raises ServiceError if there is none, or if its status is not 200."""
+        try:
+            response = self._pool.request(method, self.url + path, fields=form)
+        except urllib3.exceptions.HTTPError as error:
+            raise ServiceError(f"no answer from {self.url}: {error}; start the service, or correct its URL") from error
+        try:
+            body = response.json()
+            if response.status == 200:
+                return body
+            message = body["message"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServiceError(
+                f"{self.url}{path.partition('?')[0]} answered {response.status} and no JSON of the service; correct its URL",
+                response.status,
+            ) from error
+        raise ServiceError(f"{self.url} answered {response.status}: {message}", response.status)
