@@ -56,7 +56,9 @@ class Client:
 
     def __init__(self, url: str, api_key: str = "") -> None:
         if not url.startswith(("http://", "https://")):
-            raise ValueError(f"url: {url!r} is not allowed; allowed: the service's address, such as http://localhost:5000")
+            raise ValueError(
+                f"url: {url!r} is not allowed; allowed: the service's address, such as http://localhost:5000"
+            )
         self.url = url.rstrip("/")
         self._pool = urllib3.PoolManager(
             headers={"X-API-Key": api_key} if api_key else None, retries=RETRIES, timeout=TIMEOUT
@@ -71,7 +73,9 @@ class Client:
         serving = self._request("GET", "/model/metadata")["serving"]
         return f"{serving['model_type']}-{serving['image_size']}-{serving['graph_sha256'][:12]}"
 
-    def segment(self, image: bytes, classes: Collection[int], *, min_score: float = 0, edges: str = "photo") -> list[Region]:
+    def segment(
+        self, image: bytes, classes: Collection[int], *, min_score: float = 0, edges: str = "photo"
+    ) -> list[Region]:
         """Return the regions of `classes` in an image file, the largest first, in its upright size.
 
         `min_score` and `edges` are those of /model/predict. Raises ServiceError.
@@ -97,7 +101,8 @@ class Client:
         try:
             response = self._pool.request(method, self.url + path, fields=form)
         except urllib3.exceptions.HTTPError as error:
-            raise ServiceError(f"no answer from {self.url}: {error}; start the service, or correct its URL") from error
+            reason = getattr(error, "reason", error)
+            raise ServiceError(f"no answer from {self.url}: {reason}; start the service, or correct its URL") from error
         try:
             body = response.json()
             if response.status == 200:

@@ -1,0 +1,28 @@
+"""`python -m integrations.label_studio` serves the backend."""
+
+import logging
+import sys
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from integrations.label_studio.errors import SettingsError
+from integrations.label_studio.settings import Settings
+
+# Requests that the backend works on at the same time; the service has its own queue.
+THREADS = 4
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
+    Granian(
+        "integrations.label_studio.app:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=settings.host,
+        port=settings.port,
+        blocking_threads=THREADS,
+    ).serve()
