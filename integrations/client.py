@@ -13,16 +13,21 @@ from pycocotools import mask as coco
 # Rings of [x, y] in pixels, the outer one first; the last point of a ring is its first one.
 Rings = list[list[list[float]]]
 
-# Segmenting a photo again changes nothing, so a POST may be repeated. The service says in Retry-After when.
+# Segmenting a photo again changes nothing, so a POST may be repeated. While the service is busy it says in Retry-After
+# when to ask again; cvat-cli drops the work of a whole task if one frame fails, so the client is patient.
 RETRIES = urllib3.Retry(
-    6,
+    total=None,
     connect=3,
+    read=1,
     redirect=0,
+    status=30,
+    other=0,
     allowed_methods=None,
     status_forcelist=[503],
     raise_on_status=False,
     raise_on_redirect=False,
     backoff_factor=0.5,
+    backoff_max=4,
     retry_after_max=30,
 )
 # The service ends a request after its REQUEST_TIMEOUT, 30 s by default, for each of receiving, processing and sending.
@@ -109,8 +114,9 @@ class Client:
                 return body
             message = body["message"]
         except (ValueError, KeyError, TypeError) as error:
+            address = self.url + path.partition("?")[0]
             raise ServiceError(
-                f"{self.url}{path.partition('?')[0]} answered {response.status} and no JSON of the service; correct its URL",
+                f"{address} answered {response.status} without the JSON of the service; correct its URL",
                 response.status,
             ) from error
         raise ServiceError(f"{self.url} answered {response.status}: {message}", response.status)

@@ -44,8 +44,8 @@ def controls(config: str, classes: dict[int, str]) -> list[Control]:
     found = [control for tag in parsed.controls if tag.tag in RESULT_TYPES for control in _control(tag, classes)]
     if not found:
         raise LabelingError(
-            "the labeling configuration has no BrushLabels or PolygonLabels, on an Image with the attribute value, with "
-            f"a label for a class of the service; such as: {EXAMPLE}; classes: {', '.join(classes.values())}"
+            "the labeling configuration has no BrushLabels or PolygonLabels, on an Image with the attribute value, "
+            f"with a label for a class of the service; such as: {EXAMPLE}; classes: {', '.join(classes.values())}"
         )
     return found
 

@@ -72,5 +72,6 @@ class Predictor:
         if not isinstance(address, str):
             raise ImageError(f"data.{variable}: {address!r} is no address of an image; correct the task")
         image = self._images.fetch(address, task.get("id"))
-        options = {"min_score": self._settings.min_score, "edges": self._settings.edges}
-        return self._client.segment(image, sorted(classes), **options)
+        return self._client.segment(
+            image, sorted(classes), min_score=self._settings.min_score, edges=self._settings.edges
+        )
