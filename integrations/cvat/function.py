@@ -82,7 +82,7 @@ def encoded(image: Image.Image) -> bytes:
         image.save(file, "JPEG", quality="keep", icc_profile=profile)
     else:
         png = image if image.mode in PNG_MODES else image.convert("RGB")
-        png.save(file, "PNG", compress_level=1, icc_profile=profile if png is image else None, exif=b"")
+        png.save(file, "PNG", compress_level=1, icc_profile=profile if png is image else None)
     return file.getvalue()
 
 

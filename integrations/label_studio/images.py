@@ -23,7 +23,7 @@ class Images:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._own = origin(settings.label_studio_url)
-        self._pool = urllib3.PoolManager(retries=urllib3.Retry(2, redirect=False), timeout=TIMEOUT)
+        self._pool = urllib3.PoolManager(retries=urllib3.Retry(2), timeout=TIMEOUT)
 
     def fetch(self, address: str, task_id: object) -> bytes:
         """Return the file at `address`, as it stands in the data of a task. Raises ImageError."""

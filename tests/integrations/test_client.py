@@ -18,16 +18,18 @@ from tests.support.service import ServiceProcess, free_port
 
 @contextmanager
 def busy(times: int) -> Iterator[tuple[str, list[str]]]:
-    """Serve labels after `times` answers with 503; yield the URL and a list of the requests' keys."""
+    """Serve labels and no objects, after `times` answers with 503; yield the URL and a list of the requests' keys."""
     app, keys = flask.Flask(__name__), list[str]()
 
-    @app.get("/model/labels")
-    def labels() -> flask.Response:
+    @app.before_request
+    def reject() -> flask.Response | None:
         keys.append(flask.request.headers["X-API-Key"])
-        if len(keys) <= times:
-            return flask.make_response({"message": "the queue is full"}, 503, {"Retry-After": "0"})
-        return flask.jsonify([{"id": 0, "name": "background"}, {"id": 1, "name": "cat"}])
+        if len(keys) > times:
+            return None
+        return flask.make_response({"message": "the queue is full"}, 503, {"Retry-After": "0"})
 
+    app.get("/model/labels")(lambda: [{"id": 0, "name": "background"}, {"id": 1, "name": "cat"}])
+    app.post("/model/predict")(lambda: {"objects": []})
     with serving(app) as url:
         yield url, keys
 
@@ -43,6 +45,13 @@ def test_client_of_busy_service_asks_again_with_its_key() -> None:
     with busy(times=2) as (url, keys):
         assert Client(url, "secret").labels() == {1: "cat"}
         assert keys == ["secret"] * 3
+
+
+@pytest.mark.usefixtures("impatient")
+def test_client_of_busy_service_sends_the_photo_again() -> None:
+    with busy(times=2) as (url, keys):
+        assert Client(url, "secret").segment(b"photo", [1]) == []
+        assert len(keys) == 3
 
 
 @pytest.mark.usefixtures("impatient")
