@@ -28,8 +28,8 @@ def busy(times: int) -> Iterator[tuple[str, list[str]]]:
             return None
         return flask.make_response({"message": "the queue is full"}, 503, {"Retry-After": "0"})
 
-    app.get("/model/labels")(lambda: [{"id": 0, "name": "background"}, {"id": 1, "name": "cat"}])
-    app.post("/model/predict")(lambda: {"objects": []})
+    app.get("/model/labels", endpoint="labels")(lambda: [{"id": 0, "name": "background"}, {"id": 1, "name": "cat"}])
+    app.post("/model/predict", endpoint="predict")(lambda: {"objects": []})
     with serving(app) as url:
         yield url, keys
 
