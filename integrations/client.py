@@ -32,6 +32,8 @@ RETRIES = urllib3.Retry(
 )
 # The service ends a request after its REQUEST_TIMEOUT, 30 s by default, for each of receiving, processing and sending.
 TIMEOUT = urllib3.Timeout(connect=5, read=120)
+# Requests at the same time, from the threads of Label Studio's backend; the service has its own queue.
+CONNECTIONS = 4
 
 
 class ServiceError(Exception):
@@ -46,14 +48,26 @@ class ServiceError(Exception):
 class Region:
     """All pixels of one class in a photo.
 
-    `score` is 0 to 1, or None if the graph hides its logits; `mask` is bool [height, width]. `polygons` is the same
-    without pixels, simplified; a class can have several, and each can have holes.
+    `score` is 0 to 1, or None if the graph hides its logits. `rle` has the pixels, as pycocotools reads it. `polygons`
+    are simplified outlines; a class can have several, and each can have holes.
     """
 
     class_id: int
     score: float | None
-    mask: npt.NDArray[np.bool_]
+    rle: Any
     polygons: list[Rings]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the photo in pixels."""
+        height, width = self.rle["size"]
+        return height, width
+
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Return the pixels, bool [height, width]."""
+        # Decoded where it is needed, because a photo can have 20 classes and 50 million pixels.
+        mask: npt.NDArray[np.bool_] = coco.decode(self.rle).view(bool)
+        return mask
 
 
 class Client:
@@ -65,9 +79,8 @@ class Client:
                 f"url: {url!r} is not allowed; allowed: the service's address, such as http://localhost:5000"
             )
         self.url = url.rstrip("/")
-        self._pool = urllib3.PoolManager(
-            headers={"X-API-Key": api_key} if api_key else None, retries=RETRIES, timeout=TIMEOUT
-        )
+        headers = {"X-API-Key": api_key} if api_key else None
+        self._pool = urllib3.PoolManager(headers=headers, retries=RETRIES, timeout=TIMEOUT, maxsize=CONNECTIONS)
 
     def labels(self) -> dict[int, str]:
         """Return the name of each class, by its id, without background. Raises ServiceError."""
@@ -96,10 +109,7 @@ class Client:
             "classes": ",".join(map(str, classes)),
         }
         body = self._request("POST", f"/model/predict?{urlencode(fields)}", {"image": ("image", image)})
-        return [
-            Region(found["id"], found["score"], coco.decode(found["rle"]).astype(bool), found["polygons"])
-            for found in body["objects"]
-        ]
+        return [Region(found["id"], found["score"], found["rle"], found["polygons"]) for found in body["objects"]]
 
     def _request(self, method: str, path: str, form: dict[str, Any] | None = None) -> Any:
         """Return the JSON of a response. Raises ServiceError if there is none, or if its status is not 200."""

@@ -88,7 +88,7 @@ def encoded(image: Image.Image) -> bytes:
 
 def mask(region: Region) -> list[LabeledShapeRequest]:
     """Return `region` as one mask."""
-    return [cvataa.mask(region.class_id, encode_mask(region.mask), **score(region))]
+    return [cvataa.mask(region.class_id, encode_mask(region.mask()), **score(region))]
 
 
 def polygons(region: Region) -> list[LabeledShapeRequest]:

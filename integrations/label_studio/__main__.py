@@ -6,11 +6,9 @@ import sys
 from granian import Granian
 from granian.constants import Interfaces
 
+from integrations.client import CONNECTIONS
 from integrations.label_studio.errors import SettingsError
 from integrations.label_studio.settings import Settings
-
-# Requests that the backend works on at the same time; the service has its own queue.
-THREADS = 4
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
@@ -24,5 +22,5 @@ if __name__ == "__main__":
         interface=Interfaces.WSGI,
         address=settings.host,
         port=settings.port,
-        blocking_threads=THREADS,
+        blocking_threads=CONNECTIONS,
     ).serve()

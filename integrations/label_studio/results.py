@@ -24,8 +24,8 @@ def results(control: Control, regions: list[Region]) -> list[dict[str, Any]]:
             "from_name": control.name,
             "to_name": control.to_name,
             "type": control.result_type,
-            "original_width": region.mask.shape[1],
-            "original_height": region.mask.shape[0],
+            "original_width": region.size[1],
+            "original_height": region.size[0],
             "image_rotation": 0,
             "value": shape | {control.result_type: [control.labels[region.class_id]]},
         }
@@ -38,12 +38,12 @@ def results(control: Control, regions: list[Region]) -> list[dict[str, Any]]:
 
 def brushes(region: Region) -> list[dict[str, Any]]:
     """Return the mask of `region`."""
-    return [{"format": "rle", "rle": mask2rle(region.mask.astype(np.uint8) * 255)}]
+    return [{"format": "rle", "rle": mask2rle(region.mask() * np.uint8(255))}]
 
 
 def polygons(region: Region) -> list[dict[str, Any]]:
     """Return the polygons of `region`, in percent of width and height; a slit leads to each hole."""
-    height, width = region.mask.shape
+    height, width = region.size
     percent = 100 / np.array([width, height])
     rings = [single_ring(polygon) * percent for polygon in region.polygons]
     return [{"points": ring.clip(0, 100).tolist(), "closed": True} for ring in rings]

@@ -68,8 +68,8 @@ def test_client_without_service_names_its_url_and_the_fix() -> None:
         Client(url).labels()
 
 
-def test_client_with_wrong_key_names_the_header(keyed_service: ServiceProcess) -> None:
-    with pytest.raises(ServiceError, match="answered 401: the header X-API-Key is missing or wrong"):
+def test_client_with_wrong_key_passes_on_the_message_of_the_service(keyed_service: ServiceProcess) -> None:
+    with pytest.raises(ServiceError, match=r"answered 401: .*X-API-Key"):
         Client(keyed_service.url, "wrong").segment(CHELSEA.read_bytes(), [8])
 
 

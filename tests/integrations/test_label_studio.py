@@ -150,19 +150,12 @@ def test_task_without_image_gets_an_empty_prediction_with_the_reason(backend: Se
     assert len(prediction["result"]) == 1
 
 
-NO_IMAGE = CONFIG.replace("<Image", "<Text")
-TWICE = CONFIG.replace("dragon", "cat")
-
-
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         ({}, "tasks: missing, or no list"),
         ([], "tasks: missing, or no list"),
         ({"tasks": [], "label_config": "<View"}, "the labeling configuration is no XML of Label Studio: Couldn't find"),
-        ({"tasks": [], "label_config": "<?xml version='1.0' encoding='utf-8'?><View/>"}, "is no XML of Label Studio: "),
-        ({"tasks": [], "label_config": NO_IMAGE}, "has no BrushLabels or PolygonLabels, on an Image"),
-        ({"tasks": [], "label_config": TWICE}, "'mask': the labels 'Pet' and 'cat' both stand for the class 'cat'"),
         ({"tasks": [7], "label_config": CONFIG}, "tasks: each must be an object with the image's address in its data"),
         ({"tasks": [{"data": {}}], "label_config": CONFIG}, "data.image: None is no address of an image"),
     ],
