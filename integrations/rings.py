@@ -1,11 +1,25 @@
-"""Polygons with holes for tools whose polygons are one ring."""
+"""Outlines for tools whose polygons are one ring, without holes."""
 
 import numpy as np
 import numpy.typing as npt
 
-from integrations.client import Rings
+from integrations.client import Region, Rings
 
 Points = npt.NDArray[np.float64]
+# The part of a photo below which a piece or a hole is a speck. A cell of the network's grid is about 1/4,000 of it.
+SPECK = 1 / 100_000
+
+
+def outlines(region: Region) -> list[Points]:
+    """Return each polygon of `region` as one ring, as single_ring() does, without specks."""
+    height, width = region.size
+    kept = [[ring for ring in rings if _is_large(ring, height * width)] for rings in region.polygons]
+    # A hole is smaller than the ring around it, so a list without its outer ring is empty.
+    return [single_ring(rings) for rings in kept if rings]
+
+
+def _is_large(ring: list[list[float]], pixels: int) -> bool:
+    return abs(signed_area(np.array(ring[:-1]))) >= SPECK * pixels
 
 
 def single_ring(rings: Rings) -> Points:

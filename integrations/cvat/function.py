@@ -12,7 +12,7 @@ from cvat_sdk.models import LabeledShapeRequest
 from PIL import Image
 
 from integrations.client import Client, Region
-from integrations.rings import single_ring
+from integrations.rings import outlines
 
 # Modes that PNG can store without loss.
 PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
@@ -65,7 +65,9 @@ class Function:
         Raises ServiceError.
         """
         min_score = max(self._min_score, context.conf_threshold or 0)
-        regions = self._client.segment(encoded(image), self._classes, min_score=min_score, edges=self._edges)
+        regions = self._client.segment(
+            encoded(image), self._classes, polygons=context.conv_mask_to_poly, min_score=min_score, edges=self._edges
+        )
         convert = polygons if context.conv_mask_to_poly else mask
         return [shape for region in regions for shape in convert(region)]
 
@@ -93,8 +95,7 @@ def mask(region: Region) -> list[LabeledShapeRequest]:
 
 def polygons(region: Region) -> list[LabeledShapeRequest]:
     """Return `region` as polygons; CVAT's polygons have no holes, so a slit leads to each hole."""
-    rings = [single_ring(polygon) for polygon in region.polygons]
-    return [cvataa.polygon(region.class_id, ring.ravel().tolist(), **score(region)) for ring in rings]
+    return [cvataa.polygon(region.class_id, ring.ravel().tolist(), **score(region)) for ring in outlines(region)]
 
 
 def score(region: Region) -> dict[str, float]:

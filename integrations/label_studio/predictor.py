@@ -61,17 +61,20 @@ class Predictor:
         result = []
         for variable in sorted({control.variable for control in found}):
             of_image = [control for control in found if control.variable == variable]
-            regions = self._regions(task, variable, {class_id for control in of_image for class_id in control.labels})
+            regions = self._regions(task, variable, of_image)
             result += [item for control in of_image for item in results(control, regions)]
         scores = [item["score"] for item in result if "score" in item]
         return {"score": fmean(scores) if scores else 0, "result": result}
 
-    def _regions(self, task: dict[str, Any], variable: str, classes: set[int]) -> list[Region]:
-        """Return the regions of `classes` in an image of a task. Raises ImageError, ServiceError."""
+    def _regions(self, task: dict[str, Any], variable: str, found: list[Control]) -> list[Region]:
+        """Return the regions for the controls of an image of a task. Raises ImageError, ServiceError."""
         address = task["data"].get(variable)
         if not isinstance(address, str):
             raise ImageError(f"data.{variable}: {address!r} is no address of an image; correct the task")
-        image = self._images.fetch(address, task.get("id"))
         return self._client.segment(
-            image, sorted(classes), min_score=self._settings.min_score, edges=self._settings.edges
+            self._images.fetch(address, task.get("id")),
+            sorted({class_id for control in found for class_id in control.labels}),
+            polygons=any(control.result_type == "polygonlabels" for control in found),
+            min_score=self._settings.min_score,
+            edges=self._settings.edges,
         )

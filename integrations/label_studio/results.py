@@ -12,7 +12,7 @@ from label_studio_sdk.converter.brush import mask2rle
 
 from integrations.client import Region
 from integrations.label_studio.labeling import Control
-from integrations.rings import single_ring
+from integrations.rings import outlines
 
 
 def results(control: Control, regions: list[Region]) -> list[dict[str, Any]]:
@@ -45,5 +45,4 @@ def polygons(region: Region) -> list[dict[str, Any]]:
     """Return the polygons of `region`, in percent of width and height; a slit leads to each hole."""
     height, width = region.size
     percent = 100 / np.array([width, height])
-    rings = [single_ring(polygon) * percent for polygon in region.polygons]
-    return [{"points": ring.clip(0, 100).tolist(), "closed": True} for ring in rings]
+    return [{"points": (ring * percent).clip(0, 100).tolist(), "closed": True} for ring in outlines(region)]

@@ -50,7 +50,7 @@ def test_client_of_busy_service_asks_again_with_its_key() -> None:
 @pytest.mark.usefixtures("impatient")
 def test_client_of_busy_service_sends_the_photo_again() -> None:
     with busy(times=2) as (url, keys):
-        assert Client(url, "secret").segment(b"photo", [1]) == []
+        assert Client(url, "secret").segment(b"photo", [1], polygons=False) == []
         assert len(keys) == 3
 
 
@@ -70,7 +70,7 @@ def test_client_without_service_names_its_url_and_the_fix() -> None:
 
 def test_client_with_wrong_key_passes_on_the_message_of_the_service(keyed_service: ServiceProcess) -> None:
     with pytest.raises(ServiceError, match=r"answered 401: .*X-API-Key"):
-        Client(keyed_service.url, "wrong").segment(CHELSEA.read_bytes(), [8])
+        Client(keyed_service.url, "wrong").segment(CHELSEA.read_bytes(), [8], polygons=False)
 
 
 def test_client_of_page_that_is_not_the_service_says_so() -> None:
@@ -87,4 +87,4 @@ def test_client_with_url_without_scheme_raises_value_error() -> None:
 
 def test_segment_without_classes_returns_no_region(keyed_service: ServiceProcess) -> None:
     # The service takes an empty list for all classes.
-    assert Client(keyed_service.url, API_KEY).segment(CHELSEA.read_bytes(), []) == []
+    assert Client(keyed_service.url, API_KEY).segment(CHELSEA.read_bytes(), [], polygons=False) == []

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from integrations.rings import signed_area, single_ring
+from integrations.client import Region
+from integrations.rings import outlines, signed_area, single_ring
 from tests.integrations.masks import drawn
 
 Ring = list[list[float]]
@@ -24,3 +25,16 @@ def test_single_ring_of_polygon_with_two_holes_covers_all_but_the_holes(outer: R
 
 def test_single_ring_without_holes_is_the_outer_ring_without_its_last_point() -> None:
     assert single_ring([OUTER]).tolist() == OUTER[:-1]
+
+
+def square(x: float, side: float) -> Ring:
+    """Return the ring of a square whose corner is at x, x."""
+    return [[x, x], [x + side, x], [x + side, x + side], [x, x + side], [x, x]]
+
+
+def test_outlines_are_without_pieces_and_holes_of_less_than_a_speck() -> None:
+    # 10 of a million pixels.
+    rle = {"size": [1000, 1000], "counts": ""}
+    polygons = [[square(0, 100), square(10, 3), square(20, 4)], [square(200, 4)], [square(300, 3)]]
+    found = outlines(Region(1, None, rle, polygons))
+    assert [abs(signed_area(ring)) for ring in found] == [100 * 100 - 4 * 4, 4 * 4]
