@@ -3,17 +3,20 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.paths import ROOT
 
-MULTIPLY = """
-import core, numpy, os
-matrix = numpy.ones((2000, 2000), numpy.float32)
-matrix @ matrix
+# OpenBLAS starts its threads when NumPy is imported.
+COUNT_THREADS = """
+import {module}, numpy, os
 print(len(os.listdir("/proc/self/task")))
 """
 
 
-def test_core_makes_numpy_multiply_in_one_thread() -> None:
+@pytest.mark.parametrize("module", ["core", "app", "cli"])
+def test_import_makes_numpy_multiply_in_one_thread(module: str) -> None:
     environment = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "2"}
-    threads = subprocess.check_output([sys.executable, "-c", MULTIPLY], env=environment, text=True)
+    code = COUNT_THREADS.format(module=module)
+    threads = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
     assert threads == "1\n"
