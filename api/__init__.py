@@ -2,7 +2,19 @@
 
 from flask import Flask
 
-from api import demo, health, metadata, metrics, predict, security, swagger, uploads  # noqa: F401 - routes
+from api import (  # noqa: F401 - routes
+    demo,
+    health,
+    huggingface,
+    inference,
+    metadata,
+    metrics,
+    openapi,
+    predict,
+    security,
+    swagger,
+    uploads,
+)
 from api.errors import JsonErrorApi
 from api.extensions import namespace
 from config import Settings
@@ -32,6 +44,8 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
         catch_all_404s=True,
     )
     api.add_namespace(namespace)
-    api.add_namespace(health.namespace)
+    for module in (huggingface, inference, health):
+        api.add_namespace(module.namespace)
     swagger.init_api(api)
+    openapi.init_api(app, api)
     demo.init_app(app)

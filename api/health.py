@@ -27,7 +27,12 @@ class Ready(Resource):
     @namespace.response(503, "The model is still loading, or its session is being restarted")
     def get(self) -> dict[str, str]:
         """Tell whether images can be segmented"""
-        model = current_model()
-        if not model.ready:
-            raise ModelNotReady(model.broken or "the model is still loading", 5)
+        check_ready()
         return OK
+
+
+def check_ready() -> None:
+    """Raise ModelNotReady if no image can be segmented."""
+    model = current_model()
+    if not model.ready:
+        raise ModelNotReady(model.broken or "the model is still loading", 5)

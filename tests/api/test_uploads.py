@@ -9,7 +9,7 @@ from flask import Flask, Request
 from multipart import MultipartError
 from werkzeug.test import Client
 
-from api.uploads import read_form
+from api.forms import Upload, read_form
 from tests.support.http_client import upload
 from tests.support.paths import CHELSEA
 
@@ -37,7 +37,7 @@ def part(disposition: bytes, content: bytes, *headers: bytes) -> bytes:
 def test_read_form_finds_photo_whatever_its_file_name(disposition: bytes) -> None:
     photo = CHELSEA.read_bytes()
     form = part(b'name="note"', b"text") + b"\r\n" + part(disposition, photo, b"Content-Type: image/jpeg") + END
-    assert read_form(BytesIO(form), "x") == (["note", "image"], [photo])
+    assert read_form(BytesIO(form), "x") == (["note", "image"], Upload(photo))
 
 
 @pytest.mark.parametrize("cut", [0, 5, 40, -1, -6, -9])
@@ -49,7 +49,7 @@ def test_read_form_that_is_cut_off_raises(cut: int) -> None:
 
 def test_read_form_of_long_photo_returns_it_whole() -> None:
     photo = bytes(range(256)) * 40_000 + b"\r\n--y\r\n--"
-    assert read_form(BytesIO(part(b'name="image"', photo) + END), "x") == (["image"], [photo])
+    assert read_form(BytesIO(part(b'name="image"', photo) + END), "x") == (["image"], Upload(photo))
 
 
 def post(client: Client, body: bytes, content_type: str) -> Any:
