@@ -14,7 +14,7 @@ from core.types import Alpha, Edges, Options, Size
 # The values of each parameter in one part of a request, as text.
 Values = Mapping[str, Sequence[str]]
 # How similar the name of an unknown parameter is to one of ours if it is considered misspelt, 0 to 1.
-NEAR = 0.8
+NEAR = 0.75
 # The words that name a background; any other one is a colour.
 BACKGROUNDS = ("transparent", "blur", "white")
 
