@@ -46,6 +46,6 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
     api.add_namespace(namespace)
     for module in (huggingface, inference, health):
         api.add_namespace(module.namespace)
-    swagger.init_api(api)
+    swagger.init_api(app, api)
     openapi.init_api(app, api)
     demo.init_app(app)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO
 
-from multipart import MultipartSegment, PushMultipartParser
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from api.parameters import PARAMETERS
 from core.errors import InvalidRequest
@@ -26,41 +26,58 @@ class Upload:
 def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Upload | None]:
     """Return the names of the fields in a form, and its photo and parameters, or None if it has no photo.
 
-    Other fields are not stored. File names are not used, and may be in any encoding or missing. Raises
-    multipart.MultipartError, and InvalidRequest if there are several photos or a parameter is no short text.
+    Other fields are not stored. File names are not used, and may be in any encoding or missing. Raises InvalidRequest
+    if the form is damaged or too long, has several photos, or a parameter that is no short text.
     """
     names: list[str] = []
-    photos: list[BytesIO] = []
-    values: list[tuple[str, BytesIO]] = []
-    target: BytesIO | None = None
-    # In Latin-1 every byte is a character.
-    with PushMultipartParser(boundary, max_segment_count=MAX_PARTS, header_charset="latin-1") as parser:
-        while not parser.closed:
-            for event in parser.parse(stream.read(PIECE)):
-                if isinstance(event, MultipartSegment):
-                    name = event.name or "without a name"
-                    names.append(name)
-                    target = BytesIO() if name in FIELDS or name in PARAMETERS else None
-                    if target is not None and name in FIELDS:
-                        photos.append(target)
-                    elif target is not None:
-                        values.append((name, target))
-                elif event and target is not None:
-                    target.write(event)
-                    if names[-1] in PARAMETERS and target.tell() > MAX_VALUE:
-                        raise InvalidRequest(f"{names[-1]}: it has more than {MAX_VALUE:,} bytes; send a value")
-    if len(photos) > 1:
-        sent = [name for name in names if name in FIELDS]
-        raise InvalidRequest(f"{_fields(sent)} {len(photos)} times; send one photo per request")
-    found: dict[str, list[str]] = {}
-    for name, content in values:
-        found.setdefault(name, []).append(_decoded(name, content.getvalue()))
-    return names, Upload(photos[0].getvalue(), found) if photos else None
+    contents: list[tuple[str, BytesIO]] = []
+    piece = b""
+    try:
+        # In Latin-1 every byte is a character.
+        with PushMultipartParser(boundary, max_segment_count=MAX_PARTS, header_charset="latin-1") as parser:
+            while not parser.closed:
+                piece = stream.read(PIECE)
+                for event in parser.parse(piece):
+                    _collect(event, names, contents)
+    except ParserLimitReached as error:
+        raise InvalidRequest(f"the form has too many or too long parts: {error}; send only the photo") from error
+    except MultipartError as error:
+        raise InvalidRequest(_fault(error, boundary, names, is_end=not piece)) from error
+    sent = [name for name, _ in contents if name in FIELDS]
+    if len(sent) > 1:
+        comes = f"the field '{sent[0]}' comes" if len({*sent}) == 1 else "the fields 'image' and 'file' come"
+        raise InvalidRequest(f"{comes} {len(sent)} times; send one photo per request")
+    upload = Upload(b"")
+    for name, content in contents:
+        if name in FIELDS:
+            upload.photo = content.getvalue()
+        else:
+            upload.values.setdefault(name, []).append(_decoded(name, content.getvalue()))
+    return names, upload if sent else None
 
 
-def _fields(names: list[str]) -> str:
-    different = list(dict.fromkeys(names))
-    return f"the field '{names[0]}' comes" if len(different) == 1 else "the fields 'image' and 'file' come"
+def _collect(event: MultipartSegment | bytes | None, names: list[str], contents: list[tuple[str, BytesIO]]) -> None:
+    """Add an event of the parser to `names`, and to `contents` if it is of the photo or of a parameter."""
+    if isinstance(event, MultipartSegment):
+        names.append(event.name or "without a name")
+        if names[-1] in FIELDS or names[-1] in PARAMETERS:
+            contents.append((names[-1], BytesIO()))
+    elif event and contents and names[-1] == contents[-1][0]:
+        name, content = contents[-1]
+        content.write(event)
+        if name in PARAMETERS and content.tell() > MAX_VALUE:
+            raise InvalidRequest(f"{name}: it has more than {MAX_VALUE:,} bytes; send a value")
+
+
+def _fault(error: MultipartError, boundary: str, names: list[str], *, is_end: bool) -> str:
+    if is_end and not names:
+        return (
+            f"the form has no part: the boundary {boundary[:100]!r} of the header Content-Type is not in the body; let "
+            "your HTTP library set the header"
+        )
+    if is_end:
+        return f"the form is cut off after the beginning of the field {names[-1][:100]}; send it with its last boundary"
+    return f"the form is damaged: {error}; send it as RFC 7578 says, or let your HTTP library do so"
 
 
 def _decoded(name: str, content: bytes) -> str:

@@ -64,7 +64,7 @@ class ImageSegmentation(Resource):
         """Segment an image into a mask for each class"""
         photo, parameters = read_request()
         check_names(parameters, (*THRESHOLDS, "subtask"))
-        if parameters.get("subtask") not in {None, *TASKS}:
+        if parameters.get("subtask") not in (None, *TASKS):
             raise InvalidRequest(
                 f"subtask: {str(parameters['subtask'])[:50]!r} is not supported: the model finds classes, not single "
                 f"objects; allowed: {', '.join(TASKS)}"

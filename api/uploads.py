@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Flask, request
-from multipart import MultipartError, ParserLimitReached
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.forms import FIELDS, Upload, read_form
@@ -59,12 +58,7 @@ def _read_multipart() -> Upload:
             "the header Content-Type has no boundary, so that the form can't be read; do not set the header yourself, "
             "so that your HTTP library sets it with the boundary"
         )
-    try:
-        names, upload = read_form(request.stream, boundary)
-    except ParserLimitReached as error:
-        raise InvalidRequest(f"the form has too many or too long parts: {error}; send only the photo") from error
-    except MultipartError as error:
-        raise InvalidRequest(f"the form is damaged or cut off: {error}; {HOW_TO_SEND}") from error
+    names, upload = read_form(request.stream, boundary)
     check_names(names)
     if upload is None:
         found = f"the field {', '.join(names)}" if names else "no field"
