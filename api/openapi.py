@@ -5,8 +5,8 @@ The Swagger UI of Flask-RESTX shows 3.0.3, but not 3.1.
 
 from typing import Any
 
-from flask import Flask, jsonify
-from flask.wrappers import Response
+import orjson
+from flask import Flask, Response
 from flask_restx import Api
 
 from api.description import Document, operations
@@ -22,7 +22,7 @@ def init_api(app: Flask, api: Api) -> None:
 
     @app.get("/openapi.json")
     def document() -> Response:
-        return jsonify(openapi(api.__schema__))
+        return Response(orjson.dumps(openapi(api.__schema__)), mimetype=JSON)
 
 
 def openapi(swagger: Document) -> Document:
