@@ -4,10 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Response, request
-from flask_restx import Namespace, Resource, fields
+from flask_restx import Resource
 
 from api.extensions import current_model, segmented
-from api.health import check_ready
+from api.health import LOADING, check_ready
+from api.inference_schemas import (
+    OUTPUTS,
+    PLATFORM,
+    infer_model,
+    live_model,
+    metadata_model,
+    model_ready_model,
+    models_model,
+    namespace,
+    ready_model,
+    request_model,
+    server_model,
+)
 from api.json_bodies import DECODING, values_in
 from api.negotiation import respond
 from api.parameters import Parameters, check_names
@@ -19,48 +32,14 @@ from core.output.encode import JSON, Encoded, encode_mask, encode_objects
 from core.output.segmentation import Segmentation
 from segmenter import __version__
 
-namespace = Namespace("v2", "Open Inference Protocol, for the clients of Triton and KServe", path="/v2")
-OUTPUTS = {
-    "seg_map": {"datatype": "UINT8", "shape": [-1, -1]},
-    "mask_png": {"datatype": "BYTES", "shape": [1]},
-    "objects": {"datatype": "BYTES", "shape": [1]},
-}
 ADDRESS = f"/models/{MODEL}"
 VERSIONED = f"{ADDRESS}/versions/{VERSION}"  # the same, and not described again
-
-tensor = namespace.model(
-    "Tensor",
-    {
-        "name": fields.String(required=True, enum=[INPUT], example=INPUT),
-        "datatype": fields.String(required=True, enum=["BYTES"], example="BYTES"),
-        "shape": fields.List(fields.Integer, required=True, example=[1]),
-        "data": fields.List(fields.String, description="The file of the photo, in base64"),
-        "parameters": fields.Raw(description="binary_data_size, if the file follows the JSON"),
-    },
-)
-request_model = namespace.model(
-    "InferRequest",
-    {
-        "id": fields.String(description="Returned with the response"),
-        "parameters": fields.Raw(description="As those of /model/predict: size, edges, classes, min_score, ..."),
-        "inputs": fields.List(fields.Nested(tensor), required=True, min_items=1, max_items=1),
-        "outputs": fields.List(fields.Raw, description=f"Objects with a name: {', '.join(OUTPUTS)}"),
-    },
-)
-infer_model = namespace.model(
-    "InferResponse",
-    {
-        "model_name": fields.String(example=MODEL),
-        "model_version": fields.String(example=VERSION),
-        "id": fields.String(description="That of the request"),
-        "outputs": fields.List(fields.Raw, description="Tensors with name, datatype, shape and data"),
-    },
-)
 
 
 @namespace.route("")
 class Server(Resource):
     @namespace.doc("server_metadata")
+    @namespace.response(200, "The server", server_model)
     def get(self) -> dict[str, Any]:
         """Describe the server"""
         return {"name": MODEL, "version": __version__, "extensions": [EXTENSION]}
@@ -69,6 +48,7 @@ class Server(Resource):
 @namespace.route("/health/live")
 class Live(Resource):
     @namespace.doc("server_live")
+    @namespace.response(200, "The process answers", live_model)
     def get(self) -> dict[str, bool]:
         """Tell whether the process is alive"""
         return {"live": True}
@@ -77,7 +57,8 @@ class Live(Resource):
 @namespace.route("/health/ready")
 class Ready(Resource):
     @namespace.doc("server_ready")
-    @namespace.response(503, "The model is still loading, or its session is being restarted", protocol_error)
+    @namespace.response(200, "The model has passed its warm-up inference", ready_model)
+    @namespace.response(503, LOADING, protocol_error)
     def get(self) -> dict[str, bool]:
         """Tell whether images can be segmented"""
         check_ready()
@@ -87,6 +68,7 @@ class Ready(Resource):
 @namespace.route("/models")
 class Models(Resource):
     @namespace.doc("models")
+    @namespace.response(200, "The names of the models", models_model)
     def get(self) -> dict[str, list[str]]:
         """List the models: there is one"""
         return {"models": [MODEL]}
@@ -96,12 +78,13 @@ class Models(Resource):
 @namespace.route(VERSIONED, doc=False)
 class Model(Resource):
     @namespace.doc("model_metadata")
+    @namespace.response(200, "The model", metadata_model)
     def get(self) -> dict[str, Any]:
         """Describe the inputs and outputs of the model"""
         return {
             "name": MODEL,
             "versions": [VERSION],
-            "platform": "tensorflow_graphdef",
+            "platform": PLATFORM,
             "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1]}],
             "outputs": [{"name": name, **output} for name, output in OUTPUTS.items()],
         }
@@ -111,7 +94,8 @@ class Model(Resource):
 @namespace.route(f"{VERSIONED}/ready", doc=False)
 class ModelReady(Resource):
     @namespace.doc("model_ready")
-    @namespace.response(503, "The model is still loading, or its session is being restarted", protocol_error)
+    @namespace.response(200, "The model has passed its warm-up inference", model_ready_model)
+    @namespace.response(503, LOADING, protocol_error)
     def get(self) -> dict[str, Any]:
         """Tell whether the model can segment images"""
         check_ready()

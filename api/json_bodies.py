@@ -12,6 +12,7 @@ from core.errors import InvalidRequest
 
 # A document of a few megabytes can have millions of values, which take a hundred times its memory; a request has few.
 MAX_VALUES = 10_000
+MAX_DATA_HEAD = 1000  # characters of a data: URI in front of its data
 DATA_URI = re.compile(r"data:[\w.+/-]*(?:;[\w.+-]+=[^;,]*)*(;base64)?,", re.ASCII | re.IGNORECASE)
 # The text of a document and the photo in it take twice the memory of the body, which alone is counted (server.budget).
 # One request at a time may do so.
@@ -42,15 +43,18 @@ def photo_in_base64(name: str, value: Any) -> bytes:
     if re.match("https?://", value, re.IGNORECASE):
         raise InvalidRequest(f"{name}: addresses are not fetched; send the contents of the image file as base64")
     if re.match("data:", value, re.IGNORECASE):
-        head = DATA_URI.match(value)
+        head = DATA_URI.match(value, 0, MAX_DATA_HEAD)
         if not head or not head[1]:
             raise InvalidRequest(f"{name}: {value[:40]!r} is not a data: URI with base64; send data:;base64,...")
         value = value[head.end() :]
-    if re.search(r"\s", value):
-        value = "".join(value.split())
     try:
-        return binascii.a2b_base64(value.encode("ascii"), strict_mode=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
+        return binascii.a2b_base64(value, strict_mode=True)
+    except ValueError:
+        pass
+    try:
+        # Lines of 76 characters, as many tools write them.
+        return binascii.a2b_base64(value.encode("ascii").translate(None, b" \t\r\n"), strict_mode=True)
+    except ValueError as error:
         raise InvalidRequest(f"{name}: it is not valid base64 (RFC 4648, 4): {error}") from error
 
 

@@ -20,7 +20,10 @@ class Predict(Resource):
     @namespace.response(200, RESULT, segmentation)
     @error_responses(error)
     def post(self) -> Response:
-        """Segment an image"""
+        """Segment an image
+
+        The photo can also be the whole body, or base64 in JSON with the parameters beside it: see /openapi.json.
+        """
         upload = read_upload()
         parameters = Parameters(request.args.to_dict(flat=False), upload.values)
         encode = encoder_for(parameters.text("output") or default_output(), parameters)

@@ -1,6 +1,7 @@
 """The parameters of a segmentation, from the query, a form or JSON."""
 
 import re
+from base64 import encodebytes
 from io import BytesIO
 from typing import Any
 
@@ -127,6 +128,8 @@ def test_default_response_is_the_same_for_each_form_of_upload(client: Client) ->
         {"data": PHOTO, "content_type": "application/octet-stream"},
         {"data": {"file": (BytesIO(PHOTO), "")}},
         {"json": {"image": base64_of(PHOTO)}},
+        {"json": {"image": encodebytes(PHOTO).decode()}},  # in lines
+        {"json": {"image": f"DATA:image/jpeg;name=a.jpg;Base64,{base64_of(PHOTO)}"}},
         {"json": {"file": f"data:image/jpeg;base64,{base64_of(PHOTO)}", "type": "undefined", "output": None}},
     ):
         response = client.post("/model/predict", **options)
