@@ -21,7 +21,10 @@ from config import Settings
 from core.model import ModelWrapper
 from segmenter import __version__
 
-DESCRIPTION = """The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo)"""
+DESCRIPTION = (
+    "The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo). "
+    "This description in [OpenAPI 3.0](openapi.json)"
+)
 
 
 def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metrics.Metrics) -> None:

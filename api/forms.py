@@ -6,13 +6,12 @@ from typing import IO
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
-from api.parameters import PARAMETERS
+from api.parameters import MAX_VALUE, PARAMETERS
 from core.errors import InvalidRequest
 
 FIELDS = ("image", "file")
 PIECE = 1 << 16  # bytes that are parsed at a time
 MAX_PARTS = 100
-MAX_VALUE = 4000  # bytes of a parameter, as in a URL
 
 
 @dataclass(slots=True)

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from api.parameters import PARAMETERS
+from api.parameters import MAX_VALUE, PARAMETERS
 from core.errors import InvalidRequest
 
 # A document of a few megabytes can have millions of values, which take a hundred times its memory; a request has few.
-MAX_VALUES = 10_000
+MAX_VALUES = 1000
 MAX_DATA_HEAD = 1000  # characters of a data: URI in front of its data
 DATA_URI = re.compile(r"data:[\w.+/-]*(?:;[\w.+-]+=[^;,]*)*(;base64)?,", re.ASCII | re.IGNORECASE)
 # The text of a document and the photo in it take twice the memory of the body, which alone is counted (server.budget).
@@ -82,6 +82,8 @@ def text_in(name: str, value: Any) -> str:
     """Return the `value` of the parameter `name` as the text that it would be in a URL. Raises InvalidRequest."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str) and len(value) > MAX_VALUE:
+        raise InvalidRequest(f"{name}: it has more than {MAX_VALUE:,} characters; send a value")
     if isinstance(value, str | int | float):
         return str(value)
     raise InvalidRequest(f"{name}: it is {kind(value)}; send text, a number, a boolean, or a list of them")

@@ -98,7 +98,7 @@ def class_ids(names: Iterable[str], labels: Sequence[str]) -> frozenset[int]:
         key = _key(name)
         class_ = ids.get(name, exact.get(name.lower(), by_key.get(key)))
         if class_ is None:
-            near = difflib.get_close_matches(key, by_key, 1)
+            near = difflib.get_close_matches(key[:50], by_key, 1)
             raise InvalidRequest(
                 f"classes: {name[:50]!r} is not a class; "
                 + (f"did you mean {labels[by_key[near[0]]]}? " if near else "")
