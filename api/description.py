@@ -5,7 +5,7 @@ from typing import Any
 
 from api.parameters import PARAMETERS
 from api.protocols import is_private, protocol_of
-from api.schemas import ERRORS
+from api.schemas import ERRORS, error, protocol_error
 from core.output.encode import JSON
 
 Document = dict[str, Any]
@@ -29,7 +29,9 @@ def described(swagger: Document, labels: tuple[str, ...]) -> Document:
     for path, method, operation in operations(ordered):
         if is_private(path):
             operation["security"] = [{name: []} for name in KEYS]
-            operation["responses"].setdefault("401", {"description": ERRORS[401][0]})
+            model = error if protocol_of(path).error in error else protocol_error
+            schema = {"$ref": f"#/definitions/{model.name}"}
+            operation["responses"].setdefault("401", {"description": ERRORS[401][0], "schema": schema})
         for status, response in operation["responses"].items():
             if int(status) in ERRORS:
                 response["examples"] = {JSON: {protocol_of(path).error: ERRORS[int(status)][1]}}

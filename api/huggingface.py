@@ -15,7 +15,7 @@ from api.json_bodies import DECODING, json_object, object_in, photo_in_base64, t
 from api.negotiation import respond
 from api.parameters import check_names, number
 from api.schemas import error_responses, protocol_error
-from api.uploads import check_coding, read_upload
+from api.uploads import read_body, read_upload
 from core.errors import InvalidRequest
 from core.output.encode import JSON
 from core.output.masks import encode_class_masks
@@ -79,9 +79,8 @@ def read_request() -> tuple[bytes, dict[str, Any]]:
     """Return the photo and the `parameters` of the current request. Raises InvalidRequest, as read_upload()."""
     if request.mimetype != JSON:
         return read_upload().photo, {}
-    check_coding()
     with DECODING:
-        document = json_object(request.get_data(cache=False))
+        document = json_object(read_body())
         photo = photo_in_base64("inputs", document.get("inputs"))
     return photo, object_in("parameters", document.get("parameters"))
 

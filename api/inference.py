@@ -27,7 +27,7 @@ from api.parameters import Parameters, check_names
 from api.protocols import MODEL, VERSION
 from api.schemas import error_responses, protocol_error
 from api.tensors import EXTENSION, HEADER, INPUT, InferRequest, Tensor, infer_response, read_request
-from api.uploads import BINARY, check_coding
+from api.uploads import BINARY, read_body
 from core.output.encode import JSON, Encoded, encode_mask, encode_objects
 from core.output.segmentation import Segmentation
 from segmenter import __version__
@@ -113,9 +113,8 @@ class Infer(Resource):
     @error_responses(protocol_error)
     def post(self) -> Response:
         """Segment an image"""
-        check_coding()
         with DECODING:
-            infer = read_request(request.get_data(cache=False), request.headers.get(HEADER), tuple(OUTPUTS))
+            infer = read_request(read_body(), request.headers.get(HEADER), tuple(OUTPUTS))
         check_names(infer.parameters)
         parameters = Parameters(request.args.to_dict(flat=False), values_in(infer.parameters))
         encode = InferEncoder(infer, parameters.objects_options())

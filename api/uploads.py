@@ -1,5 +1,7 @@
 """The photo of a request and the parameters beside it, which stay in memory: the file system may be read-only."""
 
+from io import BytesIO
+from shutil import copyfileobj
 from typing import Any
 
 from flask import Flask, request
@@ -21,8 +23,16 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
 
 
-def check_coding() -> None:
-    """Raise UnsupportedMediaType if the body of the current request is compressed."""
+def read_body() -> bytes:
+    """Return the body of the current request. Raises UnsupportedMediaType if it is compressed."""
+    _check_coding()
+    # request.get_data() has the body twice for a moment; here each piece is freed when it has been copied.
+    body = BytesIO()
+    copyfileobj(request.stream, body)
+    return body.getvalue()
+
+
+def _check_coding() -> None:
     coding = request.headers.get("Content-Encoding", "identity")
     if coding.lower() not in {"identity", ""}:
         raise UnsupportedMediaType(f"Content-Encoding: {coding[:50]} is not served; send the body without compression")
@@ -33,19 +43,19 @@ def read_upload() -> Upload:
 
     Raises InvalidRequest if it has no photo, several ones or a fault, and UnsupportedMediaType if it is compressed.
     """
-    check_coding()
     mimetype = request.mimetype
     if mimetype == MULTIPART:
+        _check_coding()
         return _read_multipart()
     if mimetype == JSON:
         with DECODING:
-            return _from_json(json_object(request.get_data(cache=False)))
+            return _from_json(json_object(read_body()))
     if mimetype not in {"", BINARY} and not mimetype.startswith("image/"):
         hint = "with curl, -H 'Content-Type:' sends it without a type" if mimetype == URL_ENCODED else HOW_TO_SEND
         raise InvalidRequest(
             f"the body is of type {mimetype}; allowed: {MULTIPART}, {JSON}, image/*, {BINARY}, or none; {hint}"
         )
-    photo = request.get_data(cache=False)
+    photo = read_body()
     if not photo:
         raise InvalidRequest(f"the body is empty; {HOW_TO_SEND}")
     return Upload(photo)
