@@ -11,7 +11,7 @@ from flask import Response, request
 from flask_restx import Namespace, Resource, fields
 
 from api.extensions import segmented
-from api.json_bodies import DECODING, json_object, object_in, photo_in_base64, text_in
+from api.json_bodies import DECODING, json_object, object_in, photo_in_base64, shown, text_in
 from api.negotiation import respond
 from api.parameters import check_names, number
 from api.schemas import error_responses, protocol_error
@@ -66,7 +66,7 @@ class ImageSegmentation(Resource):
         check_names(parameters, (*THRESHOLDS, "subtask"))
         if parameters.get("subtask") not in (None, *TASKS):
             raise InvalidRequest(
-                f"subtask: {str(parameters['subtask'])[:50]!r} is not supported: the model finds classes, not single "
+                f"subtask: {shown(parameters['subtask'])!r} is not supported: the model finds classes, not single "
                 f"objects; allowed: {', '.join(TASKS)}"
             )
         minimum = {name: probability(name, parameters.get(name)) for name in THRESHOLDS}

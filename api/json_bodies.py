@@ -93,3 +93,10 @@ def kind(value: Any) -> str:
     """Return the kind of a JSON value, with its article."""
     kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null or missing"}
     return kinds.get(type(value), "a number")
+
+
+def shown(value: Any) -> str:
+    """Return a JSON value as a short text for a message."""
+    # The text of deeply nested lists would exceed the recursion limit.
+    is_nested = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, list | dict) for v in value))
+    return kind(value) if is_nested else str(value)[:50]

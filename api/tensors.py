@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from api.json_bodies import json_object, kind, object_in, photo_in_base64
+from api.json_bodies import json_object, kind, object_in, photo_in_base64, shown
 from core.errors import InvalidRequest
 from core.types import Array
 
@@ -63,8 +63,8 @@ def _photo(tensor: dict[str, Any], rest: memoryview) -> bytes:
     name, datatype, shape = (tensor.get(member) for member in ("name", "datatype", "shape"))
     if name != INPUT or datatype != "BYTES" or shape not in ([1], [1, 1]):
         raise InvalidRequest(
-            f"inputs: the tensor is {str(name)[:50]}, {str(datatype)[:50]} {str(shape)[:50]}; allowed: {INPUT}, BYTES "
-            "[1], the contents of an image file"
+            f"inputs: the tensor is {shown(name)}, {shown(datatype)} {shown(shape)}; allowed: {INPUT}, BYTES [1], the "
+            "contents of an image file"
         )
     size = object_in("inputs.parameters", tensor.get("parameters")).get("binary_data_size")
     if size is None:
@@ -77,7 +77,7 @@ def _photo(tensor: dict[str, Any], rest: memoryview) -> bytes:
     expected = int.from_bytes(rest[:LENGTH], "little") + LENGTH
     if size != len(rest) or size != expected:
         raise InvalidRequest(
-            f"inputs: binary_data_size is {str(size)[:50]}, {len(rest)} bytes follow the JSON, and their length says "
+            f"inputs: binary_data_size is {shown(size)}, {len(rest)} bytes follow the JSON, and their length says "
             f"{expected}; these must be equal"
         )
     return bytes(rest[LENGTH:])
@@ -93,7 +93,7 @@ def _outputs(requested: Any, parameters: dict[str, Any], names: tuple[str, ...])
         output = object_in("outputs", item)
         name = output.get("name")
         if name not in names:
-            raise InvalidRequest(f"outputs: {str(name)[:50]!r} does not exist; allowed: {', '.join(names)}")
+            raise InvalidRequest(f"outputs: {shown(name)!r} does not exist; allowed: {', '.join(names)}")
         options = object_in("outputs.parameters", output.get("parameters"))
         outputs[name] = _flag("outputs.parameters.binary_data", options.get("binary_data", default))
     return outputs

@@ -43,7 +43,8 @@ DOCUMENTS: dict[str, tuple[bytes, str]] = {
     "a lone surrogate": (b'{"image": "\\ud800"}', "not valid JSON"),
     "single quotes": (b"{'image': 'x'}", "not valid JSON"),
     "a comment": (b'{"image": "x"} // photo', "not valid JSON"),
-    "5,000 lists in each other": (b'{"image":' + b"[" * 5000 + b"]" * 5000 + b"}", "not valid JSON"),
+    "5,000 lists in each other": (b'{"image":' + b"[" * 5000 + b"]" * 5000 + b"}", "values; allowed: 1,000"),
+    "900 lists without an end": (b'{"image":' + b"[" * 900, "not valid JSON"),
     "a million values": (b'{"image": [' + b"1," * 1_000_000 + b"1]}", "values; allowed: 1,000"),
     "a million empty lists": (b'{"image": [' + b"[]," * 500_000 + b"1]}", "values; allowed: 1,000"),
     "a photo instead": (PHOTO, "not valid JSON"),
@@ -64,6 +65,14 @@ PHOTOS: dict[str, tuple[Any, str]] = {
     "a data: URI without base64": ("data:image/png,%89PNG", "is not a data: URI with base64"),
     "a data: URI without a comma": ("data:image/png;base64", "is not a data: URI with base64"),
 }
+
+
+def nested() -> list[Any]:
+    """Return lists in each other, as many as JSON may have: more than Python can print or compare."""
+    value: list[Any] = []
+    for _ in range(900):
+        value = [value]
+    return value
 
 
 def json_body(document: Any) -> tuple[dict[str, str], bytes]:
@@ -111,6 +120,8 @@ OTHERS: dict[str, dict[str, Bad]] = {
     PREDICT: {
         "no photo": (*json_body({}), 400, "the JSON has 0 photos; send one"),
         "null as photo": (*json_body({"image": None}), 400, "the JSON has 0 photos; send one"),
+        "nested lists": (*json_body({"image": nested()}), 400, "image: it is a list"),
+        "a nested parameter": (*json_body({"image": TEXT, "classes": nested()}), 400, "classes: it is a list"),
         "two photos": (*json_body({"image": TEXT, "file": TEXT}), 400, "the JSON has 2 photos; send one"),
         "text in base64": (*json_body({"image": base64_of(b"no photo")}), 400, "not an image"),
         "nothing in base64": (*json_body({"image": ""}), 400, "empty"),
@@ -135,6 +146,16 @@ OTHERS: dict[str, dict[str, Bad]] = {
     HUGGING_FACE: {
         "no photo": (*json_body({}), 400, "inputs: it is null or missing"),
         "text": ({"Content-Type": "text/plain"}, b"x", 400, "the body is of type text/plain"),
+        "a nested subtask": (
+            *json_body({"inputs": TEXT, "parameters": {"subtask": nested()}}),
+            400,
+            "subtask: 'a list'",
+        ),
+        "a nested threshold": (
+            *json_body({"inputs": TEXT, "parameters": {"threshold": nested()}}),
+            400,
+            "threshold: it is",
+        ),
         "a list of parameters": (*json_body({"inputs": TEXT, "parameters": []}), 400, "parameters: it is a list"),
         "another subtask": (
             *json_body({"inputs": TEXT, "parameters": {"subtask": ["semantic"]}}),
@@ -160,6 +181,17 @@ OTHERS: dict[str, dict[str, Bad]] = {
         "an empty tensor": (*json_body({"inputs": [{}]}), 400, "inputs: the tensor is None, None None; allowed: image"),
         "another name": (*json_body(tensor(name="pixels")), 400, "the tensor is pixels, BYTES [1]"),
         "pixels": (*json_body(tensor(datatype="UINT8")), 400, "allowed: image, BYTES [1]"),
+        **{
+            f"a nested {member}": (*json_body(tensor(**{member: nested()})), 400, "the tensor is ")
+            for member in ("name", "datatype", "shape")
+        },
+        "nested data": (*json_body(tensor(data=nested())), 400, "inputs.data: it is a list"),
+        "a nested size": (*binary_body(behind(nested()), ELEMENT), 400, "binary_data_size is a list"),
+        "a nested name of an output": (
+            *json_body(tensor() | {"outputs": [{"name": nested()}]}),
+            400,
+            "outputs: 'a list' does not exist",
+        ),
         "two elements": (*json_body(tensor(shape=[2])), 400, "allowed: image, BYTES [1]"),
         "a shape of text": (*json_body(tensor(shape="1")), 400, "allowed: image, BYTES [1]"),
         "no data": (*json_body(tensor(data=None)), 400, "inputs.data: it is null or missing"),
