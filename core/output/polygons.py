@@ -39,11 +39,13 @@ def _outlines(inside: Array) -> Iterator[shapely.Polygon]:
 
 def _simplified(polygon: shapely.Polygon, tolerance: float) -> shapely.Polygon:
     """Return `polygon` with fewer points, moved by at most `tolerance`."""
+    points = shapely.points(shapely.get_coordinates(polygon))
     # GEOS exceeds its limit at the ends of rings, and a hole can cross the outer ring.
     for part in (1, 0.9, 0.8, 0.7, 0.6, 0.5):
         simplified = shapely.simplify(polygon, part * tolerance, preserve_topology=True)
-        distance = shapely.hausdorff_distance(polygon.boundary, simplified.boundary)
-        if simplified.is_valid and distance <= tolerance:
+        boundary = simplified.boundary
+        shapely.prepare(boundary)  # an index, without which the time is quadratic in the number of points
+        if simplified.is_valid and shapely.dwithin(boundary, points, tolerance).all():
             return simplified
     return polygon
 

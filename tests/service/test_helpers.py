@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.bombs import log_bomb, scan_bomb
+from tests.support.bombs import log_bomb, memory_bomb, scan_bomb
 from tests.support.images import encode
 from tests.support.paths import CHELSEA
 from tests.support.processes import command_line, descendants
@@ -82,6 +82,7 @@ def test_helper_for_each_worker_runs_without_privileges(helped: ServiceProcess) 
     ("bomb", "status", "part", "cause"),
     [
         (scan_bomb, 400, "more than 3 seconds of CPU time", "cpu"),
+        (memory_bomb, 413, "more memory than is allowed for its pixels", None),
         (large_image, 413, "MAX_IMAGE_MEGAPIXELS", None),
     ],
 )

@@ -14,8 +14,10 @@ from tests.support.paths import ROOT
 PRODUCT_NAMES = ("app", "server", "api", "segmenter", "config", "core", "commands", "cli")
 # Importable folders that are no part of the product.
 DEVELOPMENT_NAMES = ("assets", "benchmarks", "docs", "fuzz", "tests")
-PRODUCT = Tree(ROOT, PRODUCT_NAMES)
-ALL = Tree(ROOT, PRODUCT_NAMES + DEVELOPMENT_NAMES)
+# Programs beside the product, which call it over HTTP.
+CLIENT_NAMES = ("integrations",)
+PRODUCT = Tree(ROOT, PRODUCT_NAMES + CLIENT_NAMES)
+ALL = Tree(ROOT, PRODUCT_NAMES + CLIENT_NAMES + DEVELOPMENT_NAMES)
 
 # What each top-level module or package may import of the product.
 ALLOWED = {
@@ -27,6 +29,7 @@ ALLOWED = {
     "app": {"core", "config", "segmenter", "api", "server"},
     "commands": {"core", "config", "segmenter", "commands"},
     "cli": {"commands"},
+    "integrations": {"integrations"},
 }
 # The modules and packages of core, from bottom to top. A module imports only from lower groups and from its own
 # package; the modules of the lowest and of the highest group may import each other, without cycles.
@@ -42,20 +45,25 @@ CORE = [
 # The only modules and packages that may import a third-party package.
 IMPORTERS = {
     "tensorflow": {"core.tensorflow"},
-    "flask": {"api", "server", "app"},
+    "flask": {"api", "server", "app", "integrations.label_studio"},
     "flask_restx": {"api"},
     "flask_cors": {"api"},
-    "werkzeug": {"api", "server"},
+    "werkzeug": {"api", "server", "integrations.label_studio"},
     "prometheus_client": {"api"},
-    "granian": {"server.run"},
+    "granian": {"server.run", "integrations.label_studio"},
     "click": {"commands", "cli"},
     "ray": {"commands.batch"},
     "pyarrow": {"commands.batch"},
     "fsspec": {"commands.batch"},
+    "cvat_sdk": {"integrations.cvat"},
+    "label_studio_sdk": {"integrations.label_studio"},
+    "urllib3": {"integrations"},
+    "pycocotools": {"integrations"},
 }
-# The modules that may use the environment. config reads the settings. TensorFlow and Ray have options that exist only
-# as environment variables, which must be set before the import of TensorFlow and the start of Ray.
-ENVIRONMENT = {"config", "core.tensorflow", "commands.batch.cluster"}
+# The modules that may use the environment. config and the settings of the backend for Label Studio read it. NumPy,
+# TensorFlow and Ray have options that exist only as environment variables, which must be set before NumPy and
+# TensorFlow are imported and before Ray starts.
+ENVIRONMENT = {"config", "core", "core.tensorflow", "commands.batch.cluster", "integrations.label_studio.settings"}
 # Names with an underscore that are documented as public: os._exit() and the methods of named tuples.
 PUBLIC_UNDERSCORE = {"_exit", "_asdict", "_fields", "_make", "_replace"}
 

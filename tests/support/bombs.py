@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from tests.support.images import encode
-from tests.support.tiff import BLACK_IS_ZERO, tiff_file
+from tests.support.tiff import BLACK_IS_ZERO, DEFLATE, RGB, tiff_file
 
 
 def scan_bomb() -> bytes:
@@ -19,3 +19,9 @@ def log_bomb(rows: int) -> bytes:
     data = bytearray(tiff_file(noise, BLACK_IS_ZERO, bits=1))
     data[data.index(b"\x03\x01\x03\x00\x01\x00\x00\x00") + 8] = 3  # compression: CCITT T.4
     return bytes(data)
+
+
+def memory_bomb() -> bytes:
+    """Return a TIFF of 100 x 100 pixels in 800 kB whose only tile takes 800 MB to decode."""
+    tile = np.zeros((16_384, 16_384, 3), np.uint8)
+    return tiff_file(tile, RGB, compression=DEFLATE, shown=(100, 100))

@@ -23,10 +23,12 @@ def tiff_file(  # noqa: PLR0913 - a file has that many properties
     compression: int = NONE,
     sample_format: int | None = None,
     tags: dict[int, tuple[int, ...]] | None = None,
+    shown: tuple[int, int] | None = None,
 ) -> bytes:
     """Return a TIFF of `samples` [height, width, channels], of `bits` bits each: those of their dtype by default.
 
-    `order` is that of the bytes. `tags` are further tags with values of type SHORT, such as the orientation.
+    `order` is that of the bytes. `tags` are further tags with values of type SHORT, such as the orientation. With
+    `shown`, a width and height, the samples are one tile, of which an image of that size shows the top left corner.
     """
     height, width, channels = samples.shape
     bits = bits or 8 * samples.dtype.itemsize
@@ -49,6 +51,11 @@ def tiff_file(  # noqa: PLR0913 - a file has that many properties
     }
     if sample_format:
         values[339] = (SHORT, (sample_format,) * channels)
+    if shown:
+        strip_offsets, strip_lengths = values.pop(273), values.pop(279)
+        del values[278]
+        values |= {322: values[256], 323: values[257], 324: strip_offsets, 325: strip_lengths}
+        values |= {256: (LONG, shown[:1]), 257: (LONG, shown[1:])}
     values |= {tag: (SHORT, value) for tag, value in (tags or {}).items()}
     data = b"".join(strips) + bytes(-int(starts[-1]) % 2)
     directory, long_values = 8 + len(data), b""

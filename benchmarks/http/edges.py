@@ -1,0 +1,44 @@
+"""Measures how much longer a request takes with edges=photo than with edges=model, by the size of the photo.
+
+Requests of masks and cut-outs at the size of the photo take turns; prints the median milliseconds of each, and the
+difference in nanoseconds per pixel.
+"""
+
+from functools import partial
+
+from PIL import Image
+
+from benchmarks.measure import interleaved
+from benchmarks.options import argument_parser
+from tests.support.images import encode
+from tests.support.paths import ASTRONAUT
+from tests.support.service import running_service
+
+SIZES = ((516, 387), (1155, 866), (4000, 3000))
+OUTPUTS = ("mask", "cutout")
+EDGES = ("model", "photo")
+
+
+def main() -> None:
+    parser = argument_parser("benchmarks.http.edges", __doc__)
+    parser.add_argument("--runs", type=int, default=15, help="requests of each kind; default: 15")
+    runs = parser.parse_args().runs
+
+    print("| megapixels | output | edges=model | edges=photo | more per pixel |\n| --- | --- | --- | --- | --- |")
+    with running_service() as service, Image.open(ASTRONAUT) as astronaut:
+        for width, height in SIZES:
+            photo = encode(astronaut.resize((width, height)), "JPEG", quality=90)
+            for output in OUTPUTS:
+                # The outlines of both cut-outs are hard: soft ones cost the same with any edges.
+                common = {"output": output, "size": "original", "alpha": "hard"}
+                requests = [partial(service.predict, photo, params={**common, "edges": edges}) for edges in EDGES]
+                model, refined = interleaved(runs, *requests)
+                pixels = width * height
+                print(
+                    f"| {pixels / 1e6:.1f} | {output} | {model:.0f} ms | {refined:.0f} ms "
+                    f"| {1e6 * (refined - model) / pixels:.0f} ns |"
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""CVAT: a detection function for cvat-cli and CVAT's agents."""
