@@ -120,7 +120,10 @@ class Settings:
     port: int = setting(number(int, 1, 65535), 5000, "port to listen on")
     cors_enable: bool = setting(BOOLEAN, False, "allow web pages of other origins to call the service")
     cors_origins: tuple[str, ...] = setting(ORIGINS, ("*",), "the allowed origins, if CORS_ENABLE is true")
-    api_key: str = setting(TEXT, "", "if set, requests to /model/* must send it in the X-API-Key header")
+    api_key: str = setting(TEXT, "", "if set, requests to /model/*, /hf/* and /v2/models must send it as X-API-Key")
+    api_key_file: Path | None = setting(
+        PATH, None, "a file with the key, such as a mounted secret, in place of API_KEY"
+    )
     max_upload_mb: int = setting(number(int, 1, 1024), 32, "largest request body, in MB (1,000,000 bytes)")
     max_image_megapixels: int = setting(number(int, 1, 1000), 50, "largest image, in millions of pixels")
     queue_size: int = setting(number(int, 1, 1000), 16, "requests that may run or wait; further ones get 503")
@@ -163,7 +166,7 @@ class Settings:
                     values[field_.name] = kind.parse(text)
                 except (ValueError, KeyError):
                     raise ConfigError(f"{name}={text!r} can't be used; allowed: {kind.allowed}") from None
-        settings = cls(**_with_precision(values))
+        settings = cls(**_with_key(_with_precision(values)))
         if settings.model_labels and not settings.model_path:
             raise ConfigError(
                 f"MODEL_LABELS={str(settings.model_labels)!r} can't be used without MODEL_PATH, a custom graph"
@@ -181,3 +184,20 @@ def _with_precision(values: dict[str, Any]) -> dict[str, Any]:
     if values.get("precision") == "auto":
         values["precision"] = "bfloat16" if computes_bfloat16() else "float32"
     return values
+
+
+def _with_key(values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` with the key in the file of the key, if there is one. Raises ConfigError if it has none."""
+    path = values.get("api_key_file")
+    if not path:
+        return values
+    if "api_key" in values:
+        raise ConfigError("API_KEY and API_KEY_FILE are both set; set one of them")
+    try:
+        key = path.read_bytes().decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"API_KEY_FILE={str(path)!r} can't be read: {reason}") from None
+    if not key.isprintable() or not key:
+        raise ConfigError(f"API_KEY_FILE={str(path)!r} can't be used; allowed: a file with the key in its only line")
+    return values | {"api_key": key}

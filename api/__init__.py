@@ -2,14 +2,29 @@
 
 from flask import Flask
 
-from api import demo, health, metadata, metrics, predict, security, swagger, uploads  # noqa: F401 - routes
+from api import (  # noqa: F401 - routes
+    demo,
+    health,
+    huggingface,
+    inference,
+    metadata,
+    metrics,
+    openapi,
+    predict,
+    security,
+    swagger,
+    uploads,
+)
 from api.errors import JsonErrorApi
 from api.extensions import namespace
 from config import Settings
 from core.model import ModelWrapper
 from segmenter import __version__
 
-DESCRIPTION = """The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo)"""
+DESCRIPTION = (
+    "The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo). "
+    "This description in [OpenAPI 3.0](openapi.json)"
+)
 
 
 def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metrics.Metrics) -> None:
@@ -32,6 +47,8 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
         catch_all_404s=True,
     )
     api.add_namespace(namespace)
-    api.add_namespace(health.namespace)
-    swagger.init_api(api)
+    for module in (huggingface, inference, health):
+        api.add_namespace(module.namespace)
+    swagger.init_api(app, api)
+    openapi.init_api(app, api)
     demo.init_app(app)

@@ -17,8 +17,9 @@ from werkzeug.exceptions import (
     RequestTimeout,
 )
 
+from api.description import described
 from api.extensions import current_model
-from api.schemas import PARAMETERS
+from api.protocols import protocol_of
 from core.errors import (
     ClientGone,
     ImageTooLarge,
@@ -46,7 +47,7 @@ STATUS: dict[type[SegmenterError], int] = {
 
 
 class JsonErrorApi(Api):
-    """Flask-RESTX's Api with one form of error for all paths, and the served classes in its Swagger description.
+    """Flask-RESTX's Api with one form of error for all paths of a protocol, and a more complete Swagger description.
 
     Flask-RESTX documents both overridden members, but offers no hook for them: @api.errorhandler and @app.errorhandler
     cover only a part of the paths each, and the first logs a traceback for every 503.
@@ -54,38 +55,49 @@ class JsonErrorApi(Api):
 
     def error_router(self, _original_handler: Any, error: Exception) -> Response:
         """Return the response to `error`, an exception that any route or Flask itself raised."""
-        if isinstance(error, HTTPException):
-            return _http_error_response(error)
-        return error_response(error)
+        return error_response(error, request.path)
 
     @property
     def __schema__(self) -> dict[str, Any]:
-        """Swagger's description, with the names of the served classes in that of the parameter `classes`."""
-        schema: dict[str, Any] = super().__schema__
-        for parameter in schema["paths"]["/model/predict"]["post"]["parameters"]:
-            if parameter["name"] == "classes":
-                labels = ", ".join(current_model().labels)
-                parameter["description"] = f"{PARAMETERS['classes']['description']} The classes: {labels}"
-        return schema
+        """Swagger's description; see api.description."""
+        return described(super().__schema__, current_model().labels)
 
 
-def error_response(error: Exception) -> Response:
-    """Return the response to `error`. Logs an exception that is neither a SegmenterError nor an HTTPException."""
+def error_response(error: Exception, path: str) -> Response:
+    """Return the response to `error` of a request for `path`, in the form of its protocol.
+
+    Logs an exception that is neither a SegmenterError nor an HTTPException.
+    """
     if isinstance(error, HTTPException):
-        return _json(error.code or HTTPStatus.INTERNAL_SERVER_ERROR, error.description or error.name)
+        response = error.get_response()  # with its headers: a 405's Allow, a redirect's Location
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            response.set_data(_json(path, _message(error, path)))
+            response.content_type = JSON
+        return response
     for kind, status in STATUS.items():
         if isinstance(error, kind):
-            response = _json(status, str(error))
+            response = Response(_json(path, str(error)), int(status), content_type=JSON)
             if isinstance(error, Unavailable):
                 response.headers["Retry-After"] = str(error.retry_after)
             return response
     logger.error("unexpected error", exc_info=error)
-    return _json(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed at this request; its log has the reason")
+    message = "the service failed at this request; its log has the reason"
+    return Response(_json(path, message), HTTPStatus.INTERNAL_SERVER_ERROR.value, content_type=JSON)
 
 
-def _json(status: int, message: str) -> Response:
-    body = orjson.dumps({"message": message}, option=orjson.OPT_APPEND_NEWLINE)
-    return Response(body, int(status), content_type=JSON)
+def _json(path: str, message: str) -> bytes:
+    return orjson.dumps({protocol_of(path).error: message}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _message(error: HTTPException, path: str) -> str:
+    match error:
+        case NotFound():
+            return f"{path} does not exist; / lists the addresses that do"
+        case MethodNotAllowed():
+            return f"{request.method} is not allowed at {path}; allowed: {', '.join(error.valid_methods or ())}"
+        case RequestEntityTooLarge() if current_app:
+            return too_large(current_app.config["MAX_CONTENT_LENGTH"]).description or ""
+    return error.description or error.name
 
 
 def too_large(max_bytes: int) -> RequestEntityTooLarge:
@@ -106,23 +118,3 @@ def incomplete() -> BadRequest:
 def too_slow() -> RequestTimeout:
     """Return the error of a request whose body was not received in time."""
     return RequestTimeout("the request body was not received within REQUEST_TIMEOUT; send a smaller image")
-
-
-def _message(error: HTTPException) -> str:
-    match error:
-        case NotFound():
-            return f"{request.path} does not exist; / lists the addresses that do"
-        case MethodNotAllowed():
-            return f"{request.method} is not allowed at {request.path}; allowed: {', '.join(error.valid_methods or ())}"
-        case RequestEntityTooLarge():
-            return too_large(current_app.config["MAX_CONTENT_LENGTH"]).description or ""
-    return error.description or error.name
-
-
-def _http_error_response(error: HTTPException) -> Response:
-    """Return the response to an error of Flask or Werkzeug, with its headers: a 405's Allow, a redirect's Location."""
-    response = error.get_response()
-    if response.status_code >= HTTPStatus.BAD_REQUEST:
-        response.set_data(_json(response.status_code, _message(error)).get_data())
-        response.content_type = JSON
-    return response

@@ -9,6 +9,7 @@ namespace = Namespace("health", "For load balancers and orchestrators")
 
 status = namespace.model("Status", {"status": fields.String(example="ok")})
 OK = {"status": "ok"}
+LOADING = "The model is still loading, or its session is being restarted"
 
 
 @namespace.route("/live")
@@ -24,10 +25,15 @@ class Live(Resource):
 class Ready(Resource):
     @namespace.doc("ready")
     @namespace.response(200, "The model has passed its warm-up inference", status)
-    @namespace.response(503, "The model is still loading, or its session is being restarted")
+    @namespace.response(503, LOADING)
     def get(self) -> dict[str, str]:
         """Tell whether images can be segmented"""
-        model = current_model()
-        if not model.ready:
-            raise ModelNotReady(model.broken or "the model is still loading", 5)
+        check_ready()
         return OK
+
+
+def check_ready() -> None:
+    """Raise ModelNotReady if no image can be segmented."""
+    model = current_model()
+    if not model.ready:
+        raise ModelNotReady(model.broken or "the model is still loading", 5)

@@ -5,11 +5,13 @@ from typing import Any
 from flask_restx import Resource
 
 from api.extensions import current_model, namespace
+from api.protocols import MODEL
 from api.schemas import label, metadata
+from core.output.render import COLOURS
 
 # The original service's description of the model.
 DESCRIPTION = {
-    "id": "max-image-segmenter",
+    "id": MODEL,
     "name": "MAX Image Segmenter",
     "description": "DeepLab TensorFlow model for semantic image segmentation, trained on VOCO 2012",
     "type": "Object Detection",
@@ -33,4 +35,7 @@ class Labels(Resource):
     @namespace.response(200, "The classes, by id", [label])
     def get(self) -> list[dict[str, Any]]:
         """List the classes"""
-        return [{"id": class_, "name": name} for class_, name in enumerate(current_model().labels)]
+        return [
+            {"id": class_, "name": name, "color": f"#{bytes(COLOURS[class_]).hex()}"}
+            for class_, name in enumerate(current_model().labels)
+        ]

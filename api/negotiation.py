@@ -5,6 +5,7 @@ from functools import partial
 
 from flask import Response, request
 
+from api.parameters import Parameters
 from core.output.encode import (
     ENCODERS,
     JPEG,
@@ -13,7 +14,6 @@ from core.output.encode import (
     WEBP,
     Encoded,
     Encoder,
-    encode_cutout,
     encode_overlay_jpeg,
 )
 
@@ -24,14 +24,18 @@ def default_output() -> str:
     return "mask" if accept.quality(PNG) > 0 and not accept.quality(JSON) else "map"
 
 
-def encoder_for(output: str) -> Encoder:
-    """Return the encoder of `output` for the media type that the current request prefers."""
+def encoder_for(output: str, parameters: Parameters) -> Encoder:
+    """Return the encoder of `output` for the media type that the current request prefers, with its options.
+
+    Raises InvalidRequest if an option in `parameters` is not allowed, even one of another output.
+    """
+    options = {"cutout": parameters.cutout_options(), "objects": parameters.objects_options()}
     accept = request.accept_mimetypes
     if output == "overlay" and accept.quality(JPEG) > accept.quality(PNG):
         return encode_overlay_jpeg
     if output == "cutout" and accept.quality(WEBP) > accept.quality(PNG):
-        return partial(encode_cutout, mimetype=WEBP)
-    return ENCODERS[output]
+        options["cutout"]["mimetype"] = WEBP
+    return partial(ENCODERS[output], **options[output]) if output in options else ENCODERS[output]
 
 
 def respond(encoded: Encoded) -> Response:

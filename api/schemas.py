@@ -1,23 +1,61 @@
 """The Swagger description of the model's routes: parameters, bodies and examples."""
 
-from typing import Any, get_args
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
 
-from flask_restx import fields
+from flask_restx import Model, fields
 
 from api.extensions import namespace
 from core.image.formats import FORMAT_LIST
-from core.output.encode import ENCODERS
-from core.types import Alpha, Canvas, Edges, Precision, Size
+from core.types import Canvas, Precision
 
-error = namespace.model(
-    "Error",
-    {
-        "message": fields.String(
-            description="What is wrong, and how to fix it",
-            example="the image is empty (0 bytes); send the contents of an image file",
-        )
-    },
-)
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+# Why a request that segments an image fails, and a message, by status.
+ERRORS = {
+    400: (
+        "Not an image, a damaged image, or a wrong field or parameter",
+        "size: 'huge' is not allowed; allowed: model, original",
+    ),
+    401: (
+        "The API key of the service is missing or wrong",
+        "the header X-API-Key is missing or wrong; send the key of this service in it, or as Authorization: Bearer",
+    ),
+    408: (
+        "The request was not received in time",
+        "the request body was not received within REQUEST_TIMEOUT; send a smaller image",
+    ),
+    413: (
+        "Too many bytes or pixels",
+        "the upload is larger than 32 MB, the limit (MAX_UPLOAD_MB); send a smaller image",
+    ),
+    414: ("A URL of more than 4,000 characters", "the URL has 4015 characters; allowed: 4000"),
+    415: (
+        "An image format that is not served, or a compressed body",
+        "Content-Encoding: gzip is not served; send the body without compression",
+    ),
+    503: (
+        "Busy or not ready; try again after the seconds in Retry-After",
+        "the model is still loading; try again in a few seconds",
+    ),
+}
+MESSAGE = fields.String(description="What is wrong, and how to fix it", example=ERRORS[400][1])
+error = namespace.model("Error", {"message": MESSAGE})
+protocol_error = namespace.model("ProtocolError", {"error": MESSAGE})
+
+
+def error_responses(model: Model) -> Callable[[Function], Function]:
+    """Return a decorator that documents ERRORS as responses of a method, in the form `model`."""
+
+    def decorate(method: Function) -> Function:
+        for status, (description, _) in ERRORS.items():
+            method = namespace.response(status, description, model)(method)
+        return method
+
+    return decorate
+
+
 run_lengths = namespace.model(
     "RunLengths",
     {
@@ -92,75 +130,13 @@ metadata = namespace.model(
 )
 label = namespace.model(
     "Label",
-    {"id": fields.Integer(description="Value in a map", example=15), "name": fields.String(example="person")},
+    {
+        "id": fields.Integer(description="Value in a map", example=15),
+        "name": fields.String(example="person"),
+        "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example="#c08080"),
+    },
 )
 
-# The query parameters of POST /model/predict: documented by Swagger and checked by api.predict.
-PARAMETERS: dict[str, dict[str, Any]] = {
-    "output": {
-        "enum": list(ENCODERS),
-        "description": "The representation of the result.\n"
-        "- `map` (default): JSON, the class id of every pixel\n"
-        "- `objects`: JSON, the pixels, fraction, bounding box and COCO run-length encoding of each class\n"
-        "- `mask` (default if Accept has image/png and not JSON): PNG, a pixel's value is its class id\n"
-        "- `overlay`: PNG, or JPEG if Accept prefers it, the photo blended with the colours of the classes\n"
-        "- `cutout`: PNG, or WebP if Accept prefers it, the photo without its background\n"
-        "- `confidence`: grey PNG, 255 times the largest probability of a class at each pixel\n"
-        "- `coco`: JSON in COCO's format of instances, for pycocotools",
-    },
-    "size": {
-        "enum": list(get_args(Size)),
-        "default": "model",
-        "description": "The size of the result: `model`, that of the resized image, or `original`, that of the "
-        "upright photo",
-    },
-    "edges": {
-        "enum": list(get_args(Edges)),
-        "description": "The edges of objects: `photo`, which follow the colours of the photo (default with "
-        "size=original), or `model`, which are smooth (default with size=model)",
-    },
-    "min_score": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 1,
-        "default": 0,
-        "description": "Classes whose score, the mean probability of their pixels, is lower become background",
-    },
-    "alpha": {
-        "enum": list(get_args(Alpha)),
-        "default": "soft",
-        "description": "The edges of a `cutout`: `soft` follow the photo, without the colours of its background; "
-        "`hard` are opaque or transparent",
-    },
-    "background": {
-        "type": "string",
-        "default": "transparent",
-        "description": "What is behind a `cutout`: `transparent`, `blur` (the blurred photo), `white` or a colour, "
-        "`#rrggbb` (in a URL `%23rrggbb`)",
-    },
-    "crop": {
-        "enum": ["true", "false"],
-        "default": "false",
-        "description": "Whether a `cutout` is cropped to the objects",
-    },
-    "shapes": {
-        "enum": ["rle", "polygons"],
-        "default": "rle",
-        "description": "The shapes of `objects`: run-length encodings alone, or polygons too",
-    },
-    "tolerance": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 100,
-        "default": 1,
-        "description": "How far simplifying moves the outline of a polygon at most, in pixels",
-    },
-    "classes": {
-        "type": "string",
-        "description": "Keep only these classes; the rest becomes background. Names or ids of /model/labels, "
-        "separated by commas. Default: all.",
-    },
-}
 IMAGE = {
     "in": "formData",
     "type": "file",

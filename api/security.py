@@ -4,11 +4,15 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Flask, request
 from flask_cors import CORS
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from api.protocols import is_private
 from config import Settings
 
 
@@ -47,17 +51,23 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.before_request
     def require_key() -> None:
         # A CORS preflight can't carry a key.
-        if request.path.startswith("/model/") and request.method != "OPTIONS":
-            check_key(request.headers.get("X-API-Key", ""), settings.api_key)
+        if is_private(request.path) and request.method != "OPTIONS":
+            check_key(request.environ, settings.api_key)
 
 
-def check_key(given: str, key: str) -> None:
-    """Raise Unauthorized if there is a `key` and `given`, a header decoded as Latin-1, is another one.
+def check_key(environ: Mapping[str, Any], key: str) -> None:
+    """Raise Unauthorized if there is a `key`, and the request of a WSGI environment has another one.
 
-    The comparison takes constant time.
+    It is in the header X-API-Key or, with the scheme Bearer (RFC 6750, 2.1), in Authorization. Headers are decoded as
+    Latin-1. The comparison takes constant time.
     """
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    given = environ.get("HTTP_X_API_KEY", token.lstrip() if scheme.lower() == "bearer" else "")
     if key and not hmac.compare_digest(given.encode("latin-1"), key.encode()):
-        raise Unauthorized("the header X-API-Key is missing or wrong; send the key of this service")
+        raise Unauthorized(
+            "the header X-API-Key is missing or wrong; send the key of this service in it, or as Authorization: Bearer",
+            www_authenticate=WWWAuthenticate("bearer"),
+        )
 
 
 def cors_headers(origin: str | None, settings: Settings) -> dict[str, str]:
@@ -77,4 +87,4 @@ def headers(path: str) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
     }
     # Results are private to the client that sent the photo: no cache may keep them.
-    return common | {"Cache-Control": "no-store"} if path.startswith("/model/") else common
+    return common | {"Cache-Control": "no-store"} if is_private(path) else common

@@ -1,19 +1,21 @@
-"""The photo of a request, which stays in memory: the file system may be read-only."""
+"""The photo of a request and the parameters beside it, which stay in memory: the file system may be read-only."""
 
 from io import BytesIO
-from typing import IO
+from shutil import copyfileobj
+from typing import Any
 
 from flask import Flask, request
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
+from werkzeug.exceptions import UnsupportedMediaType
 
+from api.forms import FIELDS, Upload, read_form
+from api.json_bodies import DECODING, json_object, photo_in_base64, values_in
+from api.parameters import check_names
 from config import Settings
 from core.errors import InvalidRequest
+from core.output.encode import JSON
 
-FIELD = "image"
-MULTIPART = "multipart/form-data"
+MULTIPART, BINARY, URL_ENCODED = "multipart/form-data", "application/octet-stream", "application/x-www-form-urlencoded"
 HOW_TO_SEND = "send multipart/form-data, as with: curl -F 'image=@photo.jpg'"
-PIECE = 1 << 16  # bytes that are parsed at a time
-MAX_PARTS = 100
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -21,47 +23,66 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
 
 
-def uploaded_image() -> bytes:
-    """Return the bytes of the form field `image` of the request. Raises InvalidRequest if there is none."""
-    if request.mimetype != MULTIPART:
-        raise InvalidRequest(f"the body is of type {request.mimetype or 'none'}, not a form; {HOW_TO_SEND}")
+def read_body() -> bytes:
+    """Return the body of the current request. Raises UnsupportedMediaType if it is compressed."""
+    _check_coding()
+    # request.get_data() has the body twice for a moment; here each piece is freed when it has been copied.
+    body = BytesIO()
+    copyfileobj(request.stream, body)
+    return body.getvalue()
+
+
+def _check_coding() -> None:
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.lower() not in {"identity", ""}:
+        raise UnsupportedMediaType(f"Content-Encoding: {coding[:50]} is not served; send the body without compression")
+
+
+def read_upload() -> Upload:
+    """Return the photo and the parameters in the body of the current request: a form, JSON, or the photo alone.
+
+    Raises InvalidRequest if it has no photo, several ones or a fault, and UnsupportedMediaType if it is compressed.
+    """
+    mimetype = request.mimetype
+    if mimetype == MULTIPART:
+        _check_coding()
+        return _read_multipart()
+    if mimetype == JSON:
+        with DECODING:
+            return _from_json(json_object(read_body()))
+    if mimetype not in {"", BINARY} and not mimetype.startswith("image/"):
+        hint = "with curl, -H 'Content-Type:' sends it without a type" if mimetype == URL_ENCODED else HOW_TO_SEND
+        raise InvalidRequest(
+            f"the body is of type {mimetype}; allowed: {MULTIPART}, {JSON}, image/*, {BINARY}, or none; {hint}"
+        )
+    photo = read_body()
+    if not photo:
+        raise InvalidRequest(f"the body is empty; {HOW_TO_SEND}")
+    return Upload(photo)
+
+
+def _read_multipart() -> Upload:
     boundary = request.mimetype_params.get("boundary")
     if not boundary:
         raise InvalidRequest(
             "the header Content-Type has no boundary, so that the form can't be read; do not set the header yourself, "
             "so that your HTTP library sets it with the boundary"
         )
-    try:
-        names, images = read_form(request.stream, boundary)
-    except ParserLimitReached as error:
-        raise InvalidRequest(f"the form has too many or too long parts: {error}; send only the photo") from error
-    except MultipartError as error:
-        raise InvalidRequest(f"the form is damaged or cut off: {error}; {HOW_TO_SEND}") from error
-    if len(images) > 1:
-        raise InvalidRequest(f"the field '{FIELD}' comes {len(images)} times; send one photo per request")
-    if not images:
+    names, upload = read_form(request.stream, boundary)
+    check_names(names)
+    if upload is None:
         found = f"the field {', '.join(names)}" if names else "no field"
-        raise InvalidRequest(f"the field '{FIELD}' is missing: found {found}; {HOW_TO_SEND}")
-    return images[0]
+        raise InvalidRequest(f"the field 'image' is missing: found {found[:200]}; {HOW_TO_SEND}")
+    return upload
 
 
-def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], list[bytes]]:
-    """Return the names of the fields in a form, and the contents of those named `image`; others are not stored.
-
-    File names are not used, and may be in any encoding or missing. Raises multipart.MultipartError.
-    """
-    names: list[str] = []
-    images: list[BytesIO] = []
-    target: BytesIO | None = None
-    # In Latin-1 every byte is a character.
-    with PushMultipartParser(boundary, max_segment_count=MAX_PARTS, header_charset="latin-1") as parser:
-        while not parser.closed:
-            for event in parser.parse(stream.read(PIECE)):
-                if isinstance(event, MultipartSegment):
-                    names.append(event.name or "without a name")
-                    target = BytesIO() if event.name == FIELD else None
-                    if target is not None:
-                        images.append(target)
-                elif event and target is not None:
-                    target.write(event)
-    return names, [image.getvalue() for image in images]
+def _from_json(document: dict[str, Any]) -> Upload:
+    """Return the photo and the parameters in the object of a body. Raises InvalidRequest."""
+    check_names(document)
+    sent = [name for name in FIELDS if document.get(name) is not None]
+    if len(sent) != 1:
+        raise InvalidRequest(
+            f"the JSON has {len(sent)} photos; send one, as base64 or a data: URI, as the member 'image' of an object"
+        )
+    photo = photo_in_base64(sent[0], document[sent[0]])
+    return Upload(photo, values_in(document))

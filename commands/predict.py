@@ -60,7 +60,7 @@ def predict(  # noqa: PLR0913, PLR0917 (one for each option)
         settings = Settings.from_environment()
         model = create_model(settings)
         model.loading.result()
-        ids = class_ids(classes, model.labels) if classes else ()
+        ids = class_ids(classes.split(","), model.labels) if classes else ()
     except (ConfigError, SegmenterError) as error:
         raise click.ClickException(str(error)) from error
     is_jpeg = destination.suffix in {".jpg", ".jpeg"} and output == "overlay"

@@ -1,10 +1,12 @@
 """Class names: those of PASCAL VOC 2012, those of custom models, and the selection of classes in a request."""
 
-from collections.abc import Sequence
+import difflib
+import re
+from collections.abc import Iterable, Sequence
 
 from core.errors import InvalidRequest, ModelError
 
-# The classes of PASCAL VOC 2012 by id.
+# The classes of PASCAL VOC 2012 by id. IBM's service calls the last one tv, VOC itself tvmonitor.
 LABELS = (
     "background",
     "aeroplane",
@@ -26,8 +28,28 @@ LABELS = (
     "sheep",
     "sofa",
     "train",
-    "tvmonitor",
+    "tv",
 )
+
+# Other names of these classes, without spaces.
+SYNONYMS = {
+    "airplane": "aeroplane",
+    "plane": "aeroplane",
+    "bike": "bicycle",
+    "motorcycle": "motorbike",
+    "automobile": "car",
+    "kitten": "cat",
+    "table": "diningtable",
+    "puppy": "dog",
+    "human": "person",
+    "people": "person",
+    "plant": "pottedplant",
+    "houseplant": "pottedplant",
+    "couch": "sofa",
+    "monitor": "tv",
+    "television": "tv",
+    "tvmonitor": "tv",
+}
 
 # Class ids are uint8.
 MAX_CLASSES = 256
@@ -59,18 +81,33 @@ def read_labels(content: bytes, source: str) -> tuple[str, ...]:
     return labels
 
 
-def class_ids(text: str, labels: Sequence[str]) -> frozenset[int]:
-    """Return the class ids in `text`, a comma-separated list of names in `labels`, in any case, or ids.
+def class_ids(names: Iterable[str], labels: Sequence[str]) -> frozenset[int]:
+    """Return the class ids of `names`, each of them a name in `labels`, a synonym of one, or an id.
 
-    Raises InvalidRequest if `text` contains anything else.
+    Case, spaces, hyphens and underscores do not matter. Raises InvalidRequest if one is anything else.
     """
-    ids = {label.lower(): class_ for class_, label in enumerate(labels)}
-    ids |= {str(class_): class_ for class_ in range(len(labels))}
-    selected = [name.strip().lower() for name in text.split(",")]
-    for name in selected:
-        if name not in ids:
+    ids = {str(class_): class_ for class_ in range(len(labels))}
+    by_key = {_key(label): class_ for class_, label in reversed([*enumerate(labels)])}
+    for synonym, label in SYNONYMS.items():
+        if label in by_key:
+            by_key.setdefault(synonym, by_key[label])
+    # Two labels of a custom model may differ in a hyphen only.
+    exact = {label.lower(): class_ for class_, label in enumerate(labels)}
+    selected = set()
+    for name in (name.strip() for name in names):
+        key = _key(name)
+        class_ = ids.get(name, exact.get(name.lower(), by_key.get(key)))
+        if class_ is None:
+            near = difflib.get_close_matches(key[:50], by_key, 1)
             raise InvalidRequest(
-                f"classes: {name!r} is not a class; allowed: names or ids, separated by commas, of "
+                f"classes: {name[:50]!r} is not a class; "
+                + (f"did you mean {labels[by_key[near[0]]]}? " if near else "")
+                + "allowed: names or ids, separated by commas, of "
                 + ", ".join(f"{class_} {label}" for class_, label in enumerate(labels))
             )
-    return frozenset(ids[name] for name in selected)
+        selected.add(class_)
+    return frozenset(selected)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()

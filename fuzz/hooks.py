@@ -6,7 +6,9 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
+from api.protocols import protocol_of
 from fuzz.seeds import seeds
+from tests.support.images import base64_of
 
 SEEDS = sorted(seeds().values())
 # Signs of a leak about the code or the machine: a traceback, a Python file, a folder.
@@ -27,10 +29,19 @@ def photos() -> st.SearchStrategy[bytes]:
 
 @schemathesis.hook
 def flatmap_body(_context: schemathesis.HookContext, body: Any) -> st.SearchStrategy[Any]:
-    """Put a photo into the field image, if there is one; schemathesis itself generates only random bytes."""
-    if not isinstance(body, dict) or "image" not in body:
+    """Put a photo into the place for it, if there is one; schemathesis itself generates only random bytes."""
+    if not isinstance(body, dict):
         return st.just(body)
-    return photos().map(lambda photo: {**body, "image": photo})
+    if "image" in body:
+        # In a form; in JSON it is text.
+        is_text = isinstance(body["image"], str)
+        return photos().map(lambda photo: {**body, "image": base64_of(photo) if is_text else photo})
+    if "inputs" in body:
+        tensor = {"name": "image", "datatype": "BYTES", "shape": [1]}
+        if isinstance(body["inputs"], str):
+            return photos().map(lambda photo: {**body, "inputs": base64_of(photo)})
+        return photos().map(lambda photo: {**body, "inputs": [{**tensor, "data": [base64_of(photo)]}]})
+    return st.just(body)
 
 
 @schemathesis.check
@@ -43,6 +54,7 @@ def every_answer(_context: Any, response: schemathesis.Response, case: schemathe
     if is_text and (found := LEAK.search(response.content)):
         raise AssertionError(f"the answer contains {found[0]!r}")
     if response.status_code >= 400 and case.method != "HEAD":
-        assert list(response.json()) == ["message"], "an error with other keys than message"
+        key = protocol_of(case.path).error
+        assert list(response.json()) == [key], f"an error with other keys than {key}"
     if response.status_code == 503:
         assert response.headers.get("retry-after"), "no Retry-After"

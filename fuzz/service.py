@@ -1,8 +1,8 @@
-"""Fuzzes the HTTP API: schemathesis sends a running service requests that /swagger.json allows, and others.
+"""Fuzzes the HTTP API: schemathesis sends a running service requests that /openapi.json allows, and others.
 
     python -m fuzz.service 60     for about 60 seconds; further arguments are those of schemathesis
 
-Exits with 1 if an answer is not documented in /swagger.json or breaks a rule of hooks.py.
+Exits with 1 if an answer is not documented in /openapi.json or breaks a rule of hooks.py.
 """
 
 import os
@@ -65,7 +65,7 @@ def run_schemathesis(service: ServiceProcess, seconds: str, *more: str) -> int:
         "--config-file",
         os.fspath(HERE / "schemathesis.toml"),
         "run",
-        f"{service.url}/swagger.json",
+        f"{service.url}/openapi.json",
         *(word for option in options.items() for word in option),
         "--continue-on-failure",
         *more,

@@ -20,6 +20,7 @@ from api import security
 from api.connection import CONNECTION, UNKNOWN, Connection
 from api.errors import error_response, incomplete, too_large, too_slow
 from api.metrics import Metrics
+from api.protocols import segmenting_route
 from config import Settings
 from core.model import ModelWrapper
 from server.budget import MemoryBudget
@@ -28,7 +29,6 @@ from server.wsgi import PIECE, Body, Environ, check_head, environ_of
 
 Receive = Callable[[], Awaitable[Environ]]
 Send = Callable[[Environ], Awaitable[None]]
-PREDICT = "/model/predict"
 # The id of a client or proxy is kept if it can't be mistaken for another part of a log line.
 VALID_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 LINGER = 5.0  # seconds for which the rest of a rejected body is discarded; closing at once loses the response
@@ -52,15 +52,15 @@ class Gate:
         exchange = Exchange(scope, receive, send, self._settings, self._budget)
         request_id.set(exchange.id)
         method, path = scope["method"], exchange.environ["PATH_INFO"]
-        is_predict = method == "POST" and path == PREDICT
-        connection = Connection(PREDICT if is_predict else UNKNOWN)
+        route = segmenting_route(self._app, method, path)
+        connection = Connection(route or UNKNOWN)
         try:
             try:
-                response = await self._response(exchange, connection, is_predict=is_predict)
-                exchange.hold(response.content_length or 0 if is_predict else 0)
+                response = await self._response(exchange, connection, segments=bool(route))
+                exchange.hold(response.content_length or 0 if route else 0)
             except Exception as error:
                 exchange.hold(0)
-                response = error_response(error)
+                response = error_response(error, path)
                 response.headers.update(security.cors_headers(exchange.environ.get("HTTP_ORIGIN"), self._settings))
             self._metrics.count_request(method, connection.route, response.status_code, monotonic() - began_at)
             with closing(response):
@@ -76,12 +76,12 @@ class Gate:
         }
         log_access(monotonic() - began_at, target, **fields)
 
-    async def _response(self, exchange: "Exchange", connection: Connection, *, is_predict: bool) -> Response:
+    async def _response(self, exchange: "Exchange", connection: Connection, *, segments: bool) -> Response:
         """Return Flask's response. Raises SegmenterError or HTTPException if the request does not get so far."""
         environ = exchange.environ
         check_head(exchange.scope, environ, self._settings.max_upload_bytes)
-        if is_predict:
-            security.check_key(environ.get("HTTP_X_API_KEY", ""), self._settings.api_key)
+        if segments:
+            security.check_key(environ, self._settings.api_key)
             self._model.check()
         environ["wsgi.input"] = Body(await exchange.receive_body())
         environ[CONNECTION] = connection

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -136,3 +137,36 @@ def test_model_cache_without_home_directory_raises_config_error(
     with pytest.raises(ConfigError) as caught:
         Settings.from_environment(environment)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("content", [b"s3cret k\xc3\xa9y\n", b"s3cret k\xc3\xa9y\r\n", b"s3cret k\xc3\xa9y"])
+def test_api_key_is_content_of_file_without_line_end(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(content)
+    assert Settings.from_environment({"API_KEY_FILE": str(file)}).api_key == "s3cret kéy"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "can't be used; allowed: a file with the key in its only line"),
+        (b" \n", "can't be used; allowed: a file with the key in its only line"),
+        (b"one\ntwo\n", "can't be used; allowed: a file with the key in its only line"),
+        (b"a\0", "can't be used; allowed: a file with the key in its only line"),
+        (b"\xff", "can't be read: it is not UTF-8 text"),
+        (None, "can't be read: No such file or directory"),
+    ],
+)
+def test_api_key_file_without_key_raises_config_error(content: bytes | None, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment({"API_KEY_FILE": str(file)})
+    assert str(caught.value) == f"API_KEY_FILE={str(file)!r} {message}"
+
+
+def test_api_key_and_api_key_file_together_raise_config_error(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("secret")
+    with pytest.raises(ConfigError, match="API_KEY and API_KEY_FILE are both set; set one of them"):
+        Settings.from_environment({"API_KEY": "secret", "API_KEY_FILE": str(tmp_path / "key")})

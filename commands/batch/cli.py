@@ -71,7 +71,7 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
             target=target,
             output=output,
             options=Options(
-                size, edges, tuple(sorted(class_ids(classes, weights.labels))) if classes else (), min_score
+                size, edges, tuple(sorted(class_ids(classes.split(","), weights.labels))) if classes else (), min_score
             ),
             threads=threads or min(2, usable_cores()),
             settings=settings,

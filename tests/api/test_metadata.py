@@ -6,6 +6,7 @@ from werkzeug.test import Client
 
 from core.labels import LABELS
 from core.weights.registry import MOBILE
+from tests.support.application import opened, predict
 
 
 def test_metadata_has_description_of_original_service_and_what_is_served(client: Client) -> None:
@@ -29,4 +30,11 @@ def test_metadata_has_description_of_original_service_and_what_is_served(client:
 
 
 def test_labels_are_classes_of_model_by_id(client: Client) -> None:
-    assert client.get("/model/labels").get_json() == [{"id": id_, "name": name} for id_, name in enumerate(LABELS)]
+    labels = client.get("/model/labels").get_json()
+    assert [(label["id"], label["name"]) for label in labels] == list(enumerate(LABELS))
+
+
+def test_labels_have_colours_of_mask(client: Client) -> None:
+    palette = opened(predict(client, "?output=mask")).getpalette() or []
+    for label in client.get("/model/labels").get_json():
+        assert label["color"] == f"#{bytes(palette[3 * label['id'] : 3 * label['id'] + 3]).hex()}"

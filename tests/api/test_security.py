@@ -40,11 +40,28 @@ def test_request_outside_model_needs_no_key(guarded: Client, path: str) -> None:
 
 
 def test_check_key_compares_whole_key() -> None:
-    check_key(HEADER, KEY)
-    check_key("anything", "")
+    check_key({"HTTP_X_API_KEY": HEADER}, KEY)
+    check_key({"HTTP_AUTHORIZATION": f"bearer  {HEADER}"}, KEY)
+    check_key({"HTTP_X_API_KEY": "anything"}, "")
+    check_key({}, "")
     for given in ("", KEY, HEADER[:-1], f"{HEADER} "):
-        with pytest.raises(Unauthorized, match="X-API-Key is missing or wrong"):
-            check_key(given, KEY)
+        for environ in ({"HTTP_X_API_KEY": given}, {"HTTP_AUTHORIZATION": f"Bearer {given}"}):
+            with pytest.raises(Unauthorized, match="X-API-Key is missing or wrong"):
+                check_key(environ, KEY)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"HTTP_AUTHORIZATION": f"Basic {HEADER}"},
+        {"HTTP_AUTHORIZATION": HEADER},
+        # A wrong key in our own header is not made good by another one.
+        {"HTTP_X_API_KEY": "wrong", "HTTP_AUTHORIZATION": f"Bearer {HEADER}"},
+    ],
+)
+def test_check_key_with_other_authorization_raises_unauthorized(environ: dict[str, str]) -> None:
+    with pytest.raises(Unauthorized):
+        check_key(environ, KEY)
 
 
 def test_application_without_its_server_requires_key(app: Flask) -> None:

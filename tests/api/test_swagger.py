@@ -1,10 +1,12 @@
 """Swagger UI at /: its files, and its requests in a real browser."""
 
+import gzip
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from flask import Flask
@@ -12,9 +14,24 @@ from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 from werkzeug.test import Client
 
+from tests.support.application import application
 from tests.support.browser import BROWSER_TIMEOUT
 from tests.support.paths import CHELSEA
 from tests.support.service import ServiceProcess
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """Serve a WSGI application, and return its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +42,8 @@ def prefixed_url(app: Flask) -> Iterator[str]:
         environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/segment")
         return app(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, proxy, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/segment/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(proxy) as url:
+        yield f"{url}segment/"
 
 
 def test_swagger_ui_loads_files_of_this_service_only(client: Client) -> None:
@@ -45,6 +57,24 @@ def test_swagger_ui_loads_files_of_this_service_only(client: Client) -> None:
             assert response.status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/swaggerui/swagger-ui-bundle.js", "/swaggerui/swagger-ui.css", "/swagger.json"])
+def test_text_of_swagger_ui_is_compressed_if_client_accepts_it(client: Client, path: str) -> None:
+    plain, zipped = client.get(path), client.get(path, headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(zipped.data) == plain.data
+    assert zipped.content_length == len(zipped.data) < len(plain.data) / 2
+    assert plain.headers["Vary"] == zipped.headers["Vary"] == "Accept-Encoding"
+    if "ETag" in zipped.headers:
+        again = client.get(path, headers={"Accept-Encoding": "gzip", "If-None-Match": zipped.headers["ETag"]})
+        assert again.status_code == 304
+
+
+def test_picture_of_swagger_ui_is_not_compressed(client: Client) -> None:
+    icon = client.get("/swaggerui/favicon-32x32.png", headers={"Accept-Encoding": "gzip"})
+    assert (icon.status_code, icon.headers.get("Content-Encoding")) == (200, None)
+
+
 def test_swagger_ui_below_path_prefix_gets_response_to_request(browser: Browser, prefixed_url: str) -> None:
     page = browser.new_page()
     page.set_default_timeout(BROWSER_TIMEOUT)
@@ -52,7 +82,7 @@ def test_swagger_ui_below_path_prefix_gets_response_to_request(browser: Browser,
     page.get_by_text("/model/labels").click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
-    expect(page.locator(".live-responses-table .microlight").first).to_contain_text("tvmonitor")
+    expect(page.locator(".live-responses-table .microlight").first).to_contain_text("tv")
     expect(page.locator(".request-url")).to_contain_text(f"{prefixed_url}model/labels")
     page.close()
 
@@ -66,3 +96,38 @@ def test_swagger_ui_shows_overlay_of_uploaded_photo(page: Page, service: Service
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table img")).to_be_visible()
     page.screenshot(path=pictures / "swagger.png", full_page=True)
+
+
+def test_swagger_ui_with_authorized_key_gets_response(browser: Browser, app: Flask, pictures: Path) -> None:
+    guarded = application(app.extensions["model"], api_key="s3cret")
+    with served(guarded) as url:
+        page = browser.new_page()
+        page.set_default_timeout(BROWSER_TIMEOUT)
+        page.goto(url)
+        page.get_by_role("button", name="Authorize").first.click()
+        page.locator(".auth-container input").fill("s3cret")
+        page.screenshot(path=pictures / "swagger-key.png")
+        page.locator(".auth-btn-wrapper .authorize").click()
+        page.locator(".auth-btn-wrapper .btn-done").click()
+        page.get_by_text("/model/labels").click()
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_role("button", name="Execute").click()
+        expect(page.locator(".live-responses-table .microlight").first).to_contain_text('"tv"')
+        page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_swagger_ui_on_phone_fits_its_width_and_shows_predict_first(
+    browser: Browser, prefixed_url: str, pictures: Path, scheme: Literal["light", "dark"]
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, device_scale_factor=2)
+    page.set_default_timeout(BROWSER_TIMEOUT)
+    page.goto(prefixed_url)
+    expect(page.locator(".opblock-summary-path").first).to_have_text("/model/predict")
+    page.get_by_text("/model/predict").click()
+    expect(page.locator(".parameters-col_description").first).to_be_visible()
+    page.screenshot(path=pictures / f"swagger-phone-{scheme}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+    page.close()

@@ -4,7 +4,9 @@ import json
 
 import pytest
 import yaml
+from flask import Flask
 
+from api.protocols import segmenting_route
 from config import Settings
 from tests.support.manifests import DEPLOY, FOLDERS, KSERVE, KSERVE_FIELDS, compose, container, find, pod, rendered
 
@@ -39,8 +41,14 @@ def test_container_reads_config_map_of_its_folder(folder: str) -> None:
 
 def test_kserve_pod_equals_pod_of_base() -> None:
     expected = {name: value for name, value in pod().items() if name != "topologySpreadConstraints"}
-    expected["containers"] = [container() | {"name": "kserve-container"}]
+    protocol = {"name": "PROTOCOL", "value": "v2"}
+    expected["containers"] = [container() | {"name": "kserve-container", "env": [*container()["env"], protocol]}]
     assert pod(KSERVE) == expected
+
+
+def test_kserve_address_is_a_route_that_segments(app: Flask) -> None:
+    name = find("InferenceService", KSERVE)["metadata"]["name"]
+    assert segmenting_route(app, "POST", f"/v2/models/{name}/infer")
 
 
 def test_kserve_updates_and_scales_like_base() -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import promql_parser
 import pytest
 import requests
+from flask import Flask
 
+from api.protocols import segmenting_route
 from tests.support.manifests import DEPLOY, adapter_rules, find
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT, ServiceProcess
@@ -72,3 +74,12 @@ def test_queries_use_metrics_and_labels_of_service(service: ServiceProcess) -> N
         metrics, labels = parse(query)
         assert metrics <= names, query
         assert labels <= known_labels, query
+
+
+def test_queries_of_dashboard_count_every_route_that_segments(app: Flask) -> None:
+    patterns = {pattern for query in queries() for pattern in re.findall(r'path=~"(.+?)"', query)}
+    [pattern] = patterns
+    rules = {rule.rule for rule in app.url_map.iter_rules()}
+    segmenting = {rule for rule in rules if segmenting_route(app, "POST", rule)}
+    assert len(segmenting) == 4
+    assert {rule for rule in rules if re.fullmatch(pattern, rule)} == segmenting

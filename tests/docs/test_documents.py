@@ -92,6 +92,10 @@ CURLS = [
 ]
 
 
+# Parts of the responses to commands that save none, by a part of the command.
+RESPONSES = {"/model/predict": '"status":"ok"', "/model/labels": '"person"', "/hf/": '"mask"', "/v2/": '"seg_map"'}
+
+
 @pytest.mark.parametrize("command", CURLS)
 def test_curl_command_gets_the_documented_response(command: str, service: ServiceProcess, tmp_path: Path) -> None:
     for name in ("assets", "README.md"):
@@ -108,24 +112,36 @@ def test_curl_command_gets_the_documented_response(command: str, service: Servic
     elif "README.md" in command:
         assert run.stdout.startswith('{"message"')
     else:
-        assert ('"status":"ok"' if "predict" in command else '"person"') in run.stdout
+        [expected] = [text for part, text in RESPONSES.items() if part in command]
+        assert expected in run.stdout
 
 
+ARCHITECTURE, CLIENTS = ROOT / "docs" / "architecture.md", ROOT / "docs" / "clients.md"
+# What the examples of each document print.
+PRINTED = {
+    README: [r"7\d% of the picture is cat\n"],
+    ARCHITECTURE: [r"image/png \(300, 451\)\n"],
+    CLIENTS: [
+        r"True \['cat'\]\n",
+        r"background L \(451, 300\)\ncat L \(451, 300\)\n",
+        r"\(300, 451\) uint8 7\d% is cat\n",
+    ],
+}
 PYTHON = [
-    # Examples outside the README load a model of their own.
-    pytest.param(document, code, id=title(document), marks=[] if document == README else [pytest.mark.slow])
+    # The example of the architecture loads a model of its own.
+    pytest.param(document, number, id=title(document), marks=[pytest.mark.slow] if document == ARCHITECTURE else [])
     for document in DOCUMENTS
-    for code in blocks(document, "python")
+    for number, _ in enumerate(blocks(document, "python"))
 ]
 
 
-@pytest.mark.parametrize(("document", "code"), PYTHON)
-def test_python_example_runs(document: Path, code: str, service: ServiceProcess) -> None:
-    command = [sys.executable, "-c", code.replace(URL, service.url)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(("document", "number"), PYTHON)
+def test_python_example_runs(document: Path, number: int, service: ServiceProcess) -> None:
+    code = blocks(document, "python")[number].replace(URL, service.url)
+    code = code.replace('"localhost:5000"', repr(service.url.removeprefix("http://")))
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    expected = {README: r"7\d% of the picture is cat\n", ROOT / "docs" / "architecture.md": r"image/png \(300, 451\)\n"}
-    assert re.fullmatch(expected[document], run.stdout)
+    assert re.fullmatch(PRINTED[document][number], run.stdout)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)

@@ -6,6 +6,7 @@ import pytest
 import requests
 from PIL import Image
 
+from tests.support.bad_bodies import ERROR_KEYS, damaged_bodies
 from tests.support.bad_input import IMAGES, JPEG, REQUESTS, Answer
 from tests.support.blockable_service import BlockableService
 from tests.support.images import encode
@@ -46,7 +47,23 @@ def test_bad_request_returns_its_error(small_service: BlockableService, kind: st
     check(small_service, send(small_service), status, part)
 
 
-@pytest.mark.parametrize("path", ["/", "/swagger.json", "/demo", "/health/live", "/metrics", "/model/labels"])
+def test_damaged_bodies_get_a_result_or_an_error_of_their_protocol(small_service: BlockableService) -> None:
+    with small_service.log.open() as log, requests.Session() as session:
+        log.seek(0, 2)
+        statuses = set()
+        for path, headers, body in damaged_bodies(600):
+            response = session.post(f"{small_service.url}{path}", data=body, headers=headers, timeout=TIMEOUT)
+            statuses.add(response.status_code)
+            if response.status_code != 200:
+                assert list(response.json()) == [ERROR_KEYS[path]]
+        assert statuses <= {200, 400, 413, 415}
+        assert {200, 400} <= statuses
+        assert "Traceback" not in log.read()
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/swagger.json", "/openapi.json", "/v2", "/demo", "/health/live", "/metrics", "/model/labels"]
+)
 def test_good_request_returns_no_version_in_headers(small_service: BlockableService, path: str) -> None:
     response = requests.get(f"{small_service.url}{path}", timeout=TIMEOUT)
     assert response.status_code == 200

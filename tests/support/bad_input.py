@@ -55,21 +55,24 @@ IMAGES: dict[str, tuple[bytes, int, str]] = {
 
 # By name: a function that sends a request, the expected status, and a part of the expected message.
 REQUESTS: dict[str, tuple[Callable[[ServiceProcess], Answer], int, str]] = {
-    "empty body": (lambda s: post_body(s, b"", None), 400, "body is of type none"),
+    "empty body": (lambda s: post_body(s, b"", None), 400, "the body is empty"),
     "empty multipart": (lambda s: post_body(s, b"--x--\r\n", FORM_TYPE), 400, "'image' is missing: found no field"),
-    "photo without a form": (lambda s: post_body(s, JPEG, "image/jpeg"), 400, "body is of type image/jpeg"),
-    "JSON body": (lambda s: post_body(s, b'{"image": "x"}', "application/json"), 400, "of type application/json"),
+    "text without a type": (lambda s: post_body(s, b"a.jpg", None), 400, "not an image"),
     "Content-Type without a boundary": (
         lambda s: post_body(s, b"--x\r\n", "multipart/form-data"),
         400,
         "has no boundary",
     ),
-    "form without its boundary": (lambda s: post_body(s, JPEG, FORM_TYPE), 400, "damaged or cut off"),
-    "part without an end": (lambda s: post_body(s, IMAGE_HEAD + JPEG, FORM_TYPE), 400, "damaged or cut off"),
+    "form without its boundary": (lambda s: post_body(s, JPEG, FORM_TYPE), 400, "'x' of the header Content-Type is"),
+    "part without an end": (
+        lambda s: post_body(s, IMAGE_HEAD + JPEG, FORM_TYPE),
+        400,
+        "cut off after the beginning of the field image",
+    ),
     "part without a name": (
         lambda s: post_body(s, b"--x\r\n\r\nhello\r\n--x--\r\n", FORM_TYPE),
         400,
-        "damaged or cut off",
+        "the form is damaged: Missing Content-Disposition",
     ),
     "name with a wrong quote": (
         lambda s: post_body(s, b'--x\r\nContent-Disposition: form-data; name=""\r\n\r\na\r\n--x--\r\n', FORM_TYPE),
@@ -77,9 +80,9 @@ REQUESTS: dict[str, tuple[Callable[[ServiceProcess], Answer], int, str]] = {
         "'image' is missing",
     ),
     "wrong field": (
-        lambda s: requests.post(f"{s.url}/model/predict", files={"file": JPEG}, timeout=TIMEOUT),
+        lambda s: requests.post(f"{s.url}/model/predict", files={"photo": JPEG}, timeout=TIMEOUT),
         400,
-        "found the field file",
+        "found the field photo",
     ),
     "text form": (
         lambda s: requests.post(f"{s.url}/model/predict", data={"image": "a.jpg"}, timeout=TIMEOUT),
@@ -91,6 +94,22 @@ REQUESTS: dict[str, tuple[Callable[[ServiceProcess], Answer], int, str]] = {
         400,
         "not an image",
     ),
+    "two photos in a form": (
+        lambda s: requests.post(f"{s.url}/model/predict", files={"image": JPEG, "file": JPEG}, timeout=TIMEOUT),
+        400,
+        "the fields 'image' and 'file' come 2 times",
+    ),
+    "long value in a form": (
+        lambda s: s.predict(JPEG, data={"classes": "cat," * 2000}),
+        400,
+        "classes: it has more than 4,000 bytes",
+    ),
+    "value in a form that is not UTF-8": (
+        lambda s: s.predict(JPEG, data={"classes": b"caf\xe9"}),
+        400,
+        "classes: it is not UTF-8 text",
+    ),
+    "misspelt field": (lambda s: s.predict(JPEG, data={"outptu": "mask"}), 400, "did you mean output?"),
     "2,000 parts": (lambda s: post_body(s, (TEXT_HEAD + b"\r\n") * 2000, FORM_TYPE), 400, "too many or too long"),
     "bad output": (
         lambda s: s.predict(JPEG, params={"output": "png"}),

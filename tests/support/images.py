@@ -1,5 +1,6 @@
 """Image files: good ones by Pillow, and PNG, GIF and TIFF files written byte by byte."""
 
+import base64
 import struct
 import zlib
 from io import BytesIO
@@ -64,3 +65,8 @@ def tiff(**changes: Tag | None) -> bytes:
 def tiled(width: Tag, length: Tag) -> bytes:
     """Return a TIFF with tiles instead of strips; `width` and `length` are the tags of the tile size."""
     return tiff(t273=None, t278=None, t279=None, t322=width, t323=length, t324=(4, 1, 1000), t325=(4, 1, 4096))
+
+
+def base64_of(data: bytes) -> str:
+    """Return `data` in base64."""
+    return base64.b64encode(data).decode()

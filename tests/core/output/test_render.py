@@ -27,7 +27,7 @@ def random_photo(seg_map: UInt8Array) -> UInt8Array:
         ("cat", (64, 0, 0)),
         ("person", (192, 128, 128)),
         ("sofa", (0, 192, 0)),
-        ("tvmonitor", (0, 64, 128)),
+        ("tv", (0, 64, 128)),
     ],
 )
 def test_palette_has_pascal_voc_colour(label: str, colour: tuple[int, int, int]) -> None:

@@ -1,0 +1,86 @@
+"""Multipart forms (RFC 7578): the photo, and the parameters beside it."""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import IO
+
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
+
+from api.parameters import MAX_VALUE, PARAMETERS
+from core.errors import InvalidRequest
+
+FIELDS = ("image", "file")
+PIECE = 1 << 16  # bytes that are parsed at a time
+MAX_PARTS = 100
+
+
+@dataclass(slots=True)
+class Upload:
+    """The file of a photo, and the values of the parameters that were sent with it."""
+
+    photo: bytes
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+
+def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Upload | None]:
+    """Return the names of the fields in a form, and its photo and parameters, or None if it has no photo.
+
+    Other fields are not stored. File names are not used, and may be in any encoding or missing. Raises InvalidRequest
+    if the form is damaged or too long, has several photos, or a parameter that is no short text.
+    """
+    names: list[str] = []
+    contents: list[tuple[str, BytesIO]] = []
+    piece = b""
+    try:
+        # In Latin-1 every byte is a character.
+        with PushMultipartParser(boundary, max_segment_count=MAX_PARTS, header_charset="latin-1") as parser:
+            while not parser.closed:
+                piece = stream.read(PIECE)
+                for event in parser.parse(piece):
+                    _collect(event, names, contents)
+    except ParserLimitReached as error:
+        raise InvalidRequest(f"the form has too many or too long parts: {error}; send only the photo") from error
+    except MultipartError as error:
+        raise InvalidRequest(_fault(error, boundary, names, is_end=not piece)) from error
+    sent = [name for name, _ in contents if name in FIELDS]
+    if len(sent) > 1:
+        comes = f"the field '{sent[0]}' comes" if len({*sent}) == 1 else "the fields 'image' and 'file' come"
+        raise InvalidRequest(f"{comes} {len(sent)} times; send one photo per request")
+    upload = Upload(b"")
+    for name, content in contents:
+        if name in FIELDS:
+            upload.photo = content.getvalue()
+        else:
+            upload.values.setdefault(name, []).append(_decoded(name, content.getvalue()))
+    return names, upload if sent else None
+
+
+def _collect(event: MultipartSegment | bytes | None, names: list[str], contents: list[tuple[str, BytesIO]]) -> None:
+    """Add an event of the parser to `names`, and to `contents` if it is of the photo or of a parameter."""
+    if isinstance(event, MultipartSegment):
+        names.append(event.name or "without a name")
+        if names[-1] in FIELDS or names[-1] in PARAMETERS:
+            contents.append((names[-1], BytesIO()))
+    elif event and contents and names[-1] == contents[-1][0]:
+        name, content = contents[-1]
+        content.write(event)
+        if name in PARAMETERS and content.tell() > MAX_VALUE:
+            raise InvalidRequest(f"{name}: it has more than {MAX_VALUE:,} bytes; send a value")
+
+
+def _fault(error: MultipartError, boundary: str, names: list[str], *, is_end: bool) -> str:
+    if is_end and not names:
+        return (
+            f"the form has no part: the boundary {boundary[:100]!r} of the header Content-Type is not in the body; let "
+            "your HTTP library set the header"
+        )
+    if is_end:
+        return f"the form is cut off after the beginning of the field {names[-1][:100]}; send it with its last boundary"
+    return f"the form is damaged: {error}; send it as RFC 7578 says, or let your HTTP library do so"
+
+
+def _decoded(name: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{name}: it is not UTF-8 text: {error}") from error

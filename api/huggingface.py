@@ -1,0 +1,90 @@
+"""POST /hf/image-segmentation: the task image-segmentation of Hugging Face's inference clients.
+
+The forms are those of huggingface_hub's InferenceClient.image_segmentation(): the photo alone, or JSON with `inputs` in
+base64 and `parameters`.
+"""
+
+from functools import partial
+from typing import Any
+
+from flask import Response, request
+from flask_restx import Namespace, Resource, fields
+
+from api.extensions import segmented
+from api.json_bodies import DECODING, json_object, object_in, photo_in_base64, shown, text_in
+from api.negotiation import respond
+from api.parameters import check_names, number
+from api.schemas import error_responses, protocol_error
+from api.uploads import read_body, read_upload
+from core.errors import InvalidRequest
+from core.output.encode import JSON
+from core.output.masks import encode_class_masks
+from core.types import Options
+
+namespace = Namespace("hf", "The task image-segmentation, as Hugging Face's clients speak it")
+TASKS = ("semantic",)
+# The probabilities of the task, and what they do here. The masks of classes never overlap.
+THRESHOLDS = {
+    "threshold": "Classes with a lower score become background",
+    "mask_threshold": "Pixels at which the model is less sure are left out of the masks",
+    "overlap_mask_area_threshold": "Without effect: the masks do not overlap",
+}
+
+parameters_model = namespace.model(
+    "ImageSegmentationParameters",
+    {"subtask": fields.String(enum=list(TASKS))}
+    | {name: fields.Float(min=0, max=1, description=text) for name, text in THRESHOLDS.items()},
+)
+request_model = namespace.model(
+    "ImageSegmentationRequest",
+    {
+        "inputs": fields.String(required=True, description="The file of the photo, in base64"),
+        "parameters": fields.Nested(parameters_model),
+    },
+)
+element = namespace.model(
+    "ImageSegmentationElement",
+    {
+        "score": fields.Float(description="As in `objects`; null if the graph hides its logits", example=0.93),
+        "label": fields.String(example="cat"),
+        "mask": fields.String(description="A grey PNG of the size of the photo, 0 or 255, in base64"),
+    },
+)
+
+
+@namespace.route("/image-segmentation")
+class ImageSegmentation(Resource):
+    segments = True
+
+    @namespace.doc("image_segmentation")
+    @namespace.expect(request_model)
+    @namespace.response(200, "Each class in the photo, background included", [element])
+    @error_responses(protocol_error)
+    def post(self) -> Response:
+        """Segment an image into a mask for each class"""
+        photo, parameters = read_request()
+        check_names(parameters, (*THRESHOLDS, "subtask"))
+        if parameters.get("subtask") not in (None, *TASKS):
+            raise InvalidRequest(
+                f"subtask: {shown(parameters['subtask'])!r} is not supported: the model finds classes, not single "
+                f"objects; allowed: {', '.join(TASKS)}"
+            )
+        minimum = {name: probability(name, parameters.get(name)) for name in THRESHOLDS}
+        encode = partial(encode_class_masks, threshold=minimum["mask_threshold"])
+        options = Options(size="original", min_score=minimum["threshold"])
+        return respond(segmented(photo, encode, options))
+
+
+def read_request() -> tuple[bytes, dict[str, Any]]:
+    """Return the photo and the `parameters` of the current request. Raises InvalidRequest, as read_upload()."""
+    if request.mimetype != JSON:
+        return read_upload().photo, {}
+    with DECODING:
+        document = json_object(read_body())
+        photo = photo_in_base64("inputs", document.get("inputs"))
+    return photo, object_in("parameters", document.get("parameters"))
+
+
+def probability(name: str, value: Any) -> float:
+    """Return `value`, a number from 0 to 1, or 0 if it is None. Raises InvalidRequest, which names `name`."""
+    return 0.0 if value is None else number(name, text_in(name, value), 1)

@@ -1,0 +1,149 @@
+"""The Open Inference Protocol V2 at /v2, as the clients of Triton and KServe speak it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, request
+from flask_restx import Resource
+
+from api.extensions import current_model, segmented
+from api.health import LOADING, check_ready
+from api.inference_schemas import (
+    OUTPUTS,
+    PLATFORM,
+    infer_model,
+    live_model,
+    metadata_model,
+    model_ready_model,
+    models_model,
+    namespace,
+    ready_model,
+    request_model,
+    server_model,
+)
+from api.json_bodies import DECODING, values_in
+from api.negotiation import respond
+from api.parameters import Parameters, check_names
+from api.protocols import MODEL, VERSION
+from api.schemas import error_responses, protocol_error
+from api.tensors import EXTENSION, HEADER, INPUT, InferRequest, Tensor, infer_response, read_request
+from api.uploads import BINARY, read_body
+from core.output.encode import JSON, Encoded, encode_mask, encode_objects
+from core.output.segmentation import Segmentation
+from segmenter import __version__
+
+ADDRESS = f"/models/{MODEL}"
+VERSIONED = f"{ADDRESS}/versions/{VERSION}"  # the same, and not described again
+
+
+@namespace.route("")
+class Server(Resource):
+    @namespace.doc("server_metadata")
+    @namespace.response(200, "The server", server_model)
+    def get(self) -> dict[str, Any]:
+        """Describe the server"""
+        return {"name": MODEL, "version": __version__, "extensions": [EXTENSION]}
+
+
+@namespace.route("/health/live")
+class Live(Resource):
+    @namespace.doc("server_live")
+    @namespace.response(200, "The process answers", live_model)
+    def get(self) -> dict[str, bool]:
+        """Tell whether the process is alive"""
+        return {"live": True}
+
+
+@namespace.route("/health/ready")
+class Ready(Resource):
+    @namespace.doc("server_ready")
+    @namespace.response(200, "The model has passed its warm-up inference", ready_model)
+    @namespace.response(503, LOADING, protocol_error)
+    def get(self) -> dict[str, bool]:
+        """Tell whether images can be segmented"""
+        check_ready()
+        return {"ready": True}
+
+
+@namespace.route("/models")
+class Models(Resource):
+    @namespace.doc("models")
+    @namespace.response(200, "The names of the models", models_model)
+    def get(self) -> dict[str, list[str]]:
+        """List the models: there is one"""
+        return {"models": [MODEL]}
+
+
+@namespace.route(ADDRESS)
+@namespace.route(VERSIONED, doc=False)
+class Model(Resource):
+    @namespace.doc("model_metadata")
+    @namespace.response(200, "The model", metadata_model)
+    def get(self) -> dict[str, Any]:
+        """Describe the inputs and outputs of the model"""
+        return {
+            "name": MODEL,
+            "versions": [VERSION],
+            "platform": PLATFORM,
+            "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1]}],
+            "outputs": [{"name": name, **output} for name, output in OUTPUTS.items()],
+        }
+
+
+@namespace.route(f"{ADDRESS}/ready")
+@namespace.route(f"{VERSIONED}/ready", doc=False)
+class ModelReady(Resource):
+    @namespace.doc("model_ready")
+    @namespace.response(200, "The model has passed its warm-up inference", model_ready_model)
+    @namespace.response(503, LOADING, protocol_error)
+    def get(self) -> dict[str, Any]:
+        """Tell whether the model can segment images"""
+        check_ready()
+        return {"name": MODEL, "ready": True}
+
+
+@namespace.route(f"{ADDRESS}/infer")
+@namespace.route(f"{VERSIONED}/infer", doc=False)
+class Infer(Resource):
+    segments = True
+
+    @namespace.doc("infer")
+    @namespace.expect(request_model)
+    @namespace.response(200, "The requested tensors", infer_model)
+    @error_responses(protocol_error)
+    def post(self) -> Response:
+        """Segment an image"""
+        with DECODING:
+            infer = read_request(read_body(), request.headers.get(HEADER), tuple(OUTPUTS))
+        check_names(infer.parameters)
+        parameters = Parameters(request.args.to_dict(flat=False), values_in(infer.parameters))
+        encode = InferEncoder(infer, parameters.objects_options())
+        encoded = segmented(infer.photo, encode, parameters.options(current_model().labels))
+        response = respond(encoded)
+        if encoded.mimetype == BINARY:
+            response.headers[HEADER] = str(encode.json_length)
+        return response
+
+
+class InferEncoder:
+    """Encodes a segmentation as the response to `infer`; `json_length` is then that of the JSON at its beginning.
+
+    `options` are those of encode_objects().
+    """
+
+    def __init__(self, infer: InferRequest, options: dict[str, Any]) -> None:
+        self._infer = infer
+        self._options = options
+        self.json_length = 0
+
+    def __call__(self, segmentation: Segmentation) -> Encoded:
+        """Return JSON, with tensors behind it if the request wants some there."""
+        values: dict[str, Callable[[], Tensor]] = {
+            "seg_map": lambda: Tensor("seg_map", segmentation.seg_map),
+            "mask_png": lambda: Tensor("mask_png", encode_mask(segmentation).content),
+            "objects": lambda: Tensor("objects", encode_objects(segmentation, **self._options).content, bytes.decode),
+        }
+        outputs, id_ = self._infer.outputs, self._infer.id
+        head = {"model_name": MODEL, "model_version": VERSION} | ({} if id_ is None else {"id": id_})
+        body, self.json_length = infer_response(head, [values[name]() for name in outputs], outputs)
+        return Encoded(body, BINARY if any(outputs.values()) else JSON, segmentation.seg_map)

@@ -1,0 +1,38 @@
+"""A picture for each class in a label map, in the form of Hugging Face's task image segmentation."""
+
+import base64
+import io
+
+import numpy as np
+import orjson
+from PIL import Image
+
+from core.errors import InvalidRequest
+from core.output.confidence import confidence
+from core.output.encode import JSON, Encoded
+from core.output.segmentation import Segmentation, image_size
+
+
+def encode_class_masks(segmentation: Segmentation, *, threshold: float = 0.0) -> Encoded:
+    """Return a JSON list with the `label`, `mask` and `score` of each class present, by id, background included.
+
+    A mask is a grey PNG in base64: 255 at the pixels of the class whose confidence is at least `threshold`, 0 to 1, and
+    0 elsewhere. The members are those of ImageSegmentationOutputElement in huggingface_hub. Raises InvalidRequest if
+    there is a `threshold`, and the graph hides its logits.
+    """
+    if threshold and segmentation.prediction.logits is None:
+        raise InvalidRequest(
+            "this model's graph hides its logits, so that mask_threshold is not available; leave it out"
+        )
+    seg_map, scores = segmentation.seg_map, segmentation.scores
+    unsure = confidence(segmentation.prediction, image_size(seg_map)) < 255 * threshold if threshold else None
+    found = []
+    for class_ in np.unique(seg_map).tolist():
+        mask = seg_map == class_
+        if unsure is not None:
+            mask &= ~unsure
+        file = io.BytesIO()
+        Image.fromarray(mask * np.uint8(255)).save(file, "PNG", compress_level=1)
+        content = base64.b64encode(file.getvalue()).decode()
+        found.append({"score": scores.get(class_), "label": segmentation.labels[class_], "mask": content})
+    return Encoded(orjson.dumps(found), JSON, seg_map)
