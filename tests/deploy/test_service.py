@@ -10,7 +10,18 @@ from flask import Flask
 
 from config import Settings
 from segmenter import __version__
-from tests.support.manifests import FOLDERS, KUBERNETES, adapter_rules, compose, container, find, pod, settings_data
+from tests.support.manifests import (
+    FOLDERS,
+    KSERVE,
+    KUBERNETES,
+    compose,
+    container,
+    find,
+    pod,
+    queue_trigger,
+    rendered,
+    settings_data,
+)
 from tests.support.paths import ROOT
 
 SETTINGS = Settings()
@@ -121,6 +132,20 @@ def test_image_tags_are_version_of_service() -> None:
     assert compose()["services"]["segmenter"]["image"] == f"max-image-segmenter:{__version__}"
 
 
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
+def test_objects_have_recommended_labels(folder: str) -> None:
+    for manifest in rendered(folder):
+        labels = {name: value for name, value in manifest["metadata"]["labels"].items() if "kubernetes.io" in name}
+        assert labels == {
+            "app.kubernetes.io/name": "segmenter",
+            "app.kubernetes.io/instance": "full" if folder == "overlays/full" else "mobile",
+            "app.kubernetes.io/version": __version__,
+            "app.kubernetes.io/component": "server",
+            "app.kubernetes.io/part-of": "segmenter",
+            "app.kubernetes.io/managed-by": "kustomize",
+        }, manifest["kind"]
+
+
 def test_compose_images_have_pinned_versions() -> None:
     for service in compose()["services"].values():
         assert re.fullmatch(r"\S+:v?\d+\.\d+\.\d+", service["image"])
@@ -159,8 +184,15 @@ def test_network_policy_forbids_outgoing_connections() -> None:
     assert (policy["policyTypes"], policy["egress"]) == (["Ingress", "Egress"], [])
 
 
-def test_queue_depth_autoscaler_adds_replicas_before_queue_is_full() -> None:
-    [metric] = find("HorizontalPodAutoscaler", "overlays/queue-depth")["spec"]["metrics"]
-    [rule] = adapter_rules()
-    assert metric["pods"]["metric"]["name"] == rule["seriesQuery"].split("{")[0]
-    assert 2 < int(metric["pods"]["target"]["averageValue"]) <= SETTINGS.queue_size / 2
+def test_keda_adds_replicas_before_queue_is_full() -> None:
+    assert 2 < int(queue_trigger()["threshold"]) <= SETTINGS.queue_size / 2
+
+
+def test_http_route_leads_to_the_service() -> None:
+    [served] = find("Service")["spec"]["ports"]
+    route = find("HTTPRoute", "overlays/gateway")["spec"]
+    [rule] = route["rules"]
+    assert rule["backendRefs"] == [{"name": find("Service")["metadata"]["name"], "port": served["port"]}]
+    assert route["hostnames"] == [rule["host"] for rule in find("Ingress")["spec"]["rules"]]
+    seconds = float(rule["timeouts"]["request"].removesuffix("s"))
+    assert SETTINGS.request_timeout + 5 <= seconds <= 2 * SETTINGS.request_timeout

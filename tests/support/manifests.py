@@ -1,8 +1,8 @@
 """The Kubernetes manifests of deploy/ as kubectl sends them, and their validation.
 
 kubectl's kustomize renders them. They are validated against the JSON schemas of several Kubernetes versions, which
-allow no unknown field. No package has schemas of the two custom resources: SERVICE_MONITOR lists the fields of a
-ServiceMonitor that deploy/ uses, and the pod of an InferenceService is validated as a Pod.
+allow no unknown field. No package has schemas of the custom resources: CUSTOM has the fields of them that deploy/ uses,
+after their definitions, and the pod of an InferenceService is validated as a Pod.
 """
 
 import subprocess
@@ -21,7 +21,9 @@ from tests.support.paths import ROOT
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 KSERVE = "overlays/kserve"
-FOLDERS = ["base", "overlays/full", "overlays/monitoring", "overlays/queue-depth", KSERVE]
+FOLDERS = ["base", "overlays/full", "overlays/gateway", "overlays/monitoring", "overlays/queue-depth", KSERVE]
+# Folders that others include.
+PARTS = {"labels", "settings"}
 VERSIONS = ["1.34", "1.35", "1.36", "1.37"]
 # The fields of an InferenceService's predictor that are not fields of a pod.
 KSERVE_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "deploymentStrategy"}
@@ -37,23 +39,84 @@ def _object(required: list[str], **properties: object) -> Manifest:
 
 
 STRING = {"type": "string"}
-LABELS = {"type": "object", "additionalProperties": STRING}
-SERVICE_MONITOR = _object(
-    ["apiVersion", "kind", "metadata", "spec"],
-    apiVersion={"const": "monitoring.coreos.com/v1"},
-    kind={"const": "ServiceMonitor"},
-    metadata=_object(["name", "namespace"], name=STRING, namespace=STRING, labels=LABELS),
-    spec=_object(
-        ["selector", "endpoints"],
-        selector=_object(["matchLabels"], matchLabels=LABELS),
-        endpoints={
-            "type": "array",
-            "items": _object(
-                ["port", "path"], port=STRING, path=STRING, interval={"type": "string", "pattern": r"^\d+s$"}
+STRINGS = {"type": "object", "additionalProperties": STRING}
+COUNT = {"type": "integer", "minimum": 0}
+
+
+def _list(items: Manifest) -> Manifest:
+    """Return the JSON schema of a list with at least one of `items`."""
+    return {"type": "array", "minItems": 1, "items": items}
+
+
+def _resource(api_version: str, spec: Manifest) -> Manifest:
+    """Return the JSON schema of a custom resource."""
+    return _object(
+        ["apiVersion", "kind", "metadata", "spec"],
+        apiVersion={"const": api_version},
+        kind=STRING,
+        metadata=_object(["name", "namespace", "labels"], name=STRING, namespace=STRING, labels=STRINGS),
+        spec=spec,
+    )
+
+
+CUSTOM = {
+    # github.com/prometheus-operator/prometheus-operator, Documentation/api-reference
+    "ServiceMonitor": _resource(
+        "monitoring.coreos.com/v1",
+        _object(
+            ["selector", "endpoints"],
+            selector=_object(["matchLabels"], matchLabels=STRINGS),
+            endpoints=_list(
+                _object(["port", "path"], port=STRING, path=STRING, interval={"type": "string", "pattern": r"^\d+s$"})
             ),
-        },
+        ),
     ),
-)
+    # github.com/kedacore/keda, config/crd/bases/keda.sh_scaledobjects.yaml; a trigger's metadata are strings
+    "ScaledObject": _resource(
+        "keda.sh/v1alpha1",
+        _object(
+            ["scaleTargetRef", "triggers"],
+            scaleTargetRef=_object(["name"], apiVersion=STRING, kind=STRING, name=STRING),
+            minReplicaCount=COUNT,
+            maxReplicaCount=COUNT,
+            # The behaviour is that of a HorizontalPodAutoscaler, and validated as one.
+            advanced=_object([], horizontalPodAutoscalerConfig=_object([], behavior={"type": "object"})),
+            triggers=_list(
+                _object(
+                    ["type", "metadata"],
+                    type={"const": "prometheus"},
+                    metadata=_object(
+                        ["serverAddress", "query", "threshold"],
+                        serverAddress=STRING,
+                        query=STRING,
+                        threshold={"type": "string", "pattern": r"^[\d.]+$"},
+                        ignoreNullValues={"enum": ["true", "false"]},
+                    ),
+                )
+            ),
+        ),
+    ),
+    # github.com/kubernetes-sigs/gateway-api, config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
+    "HTTPRoute": _resource(
+        "gateway.networking.k8s.io/v1",
+        _object(
+            ["parentRefs", "hostnames", "rules"],
+            parentRefs=_list(_object(["name"], name=STRING, namespace=STRING)),
+            hostnames=_list(STRING),
+            rules=_list(
+                _object(
+                    ["backendRefs"],
+                    matches=_list(
+                        _object(["path"], path=_object([], type={"enum": ["Exact", "PathPrefix"]}, value=STRING))
+                    ),
+                    # The port of a Service is a number here, never a name.
+                    backendRefs=_list(_object(["name", "port"], name=STRING, port={"type": "integer"})),
+                    timeouts=_object([], request={"type": "string", "pattern": r"^(\d{1,5}(h|m|s|ms)){1,4}$"}),
+                )
+            ),
+        ),
+    ),
+}
 
 
 def render(folder: Path) -> list[Manifest]:
@@ -100,11 +163,10 @@ def settings_data() -> dict[str, str]:
     return dict(data)
 
 
-def adapter_rules() -> list[Manifest]:
-    """Return the rules of prometheus-adapter."""
-    values = yaml.safe_load((KUBERNETES / "overlays/queue-depth/prometheus-adapter.yaml").read_text())
-    rules: list[Manifest] = values["rules"]["custom"]
-    return rules
+def queue_trigger() -> dict[str, str]:
+    """Return the metadata of KEDA's trigger on the queues."""
+    [trigger] = find("ScaledObject", "overlays/queue-depth")["spec"]["triggers"]
+    return dict(trigger["metadata"])
 
 
 def compose() -> Manifest:
@@ -116,8 +178,8 @@ def compose() -> Manifest:
 
 def validate(manifest: Manifest, version: str) -> None:
     """Raise jsonschema.ValidationError if this version of Kubernetes would reject `manifest`."""
-    if manifest["kind"] == "ServiceMonitor":
-        jsonschema.validate(manifest, SERVICE_MONITOR)
+    if manifest["kind"] in CUSTOM:
+        jsonschema.validate(manifest, CUSTOM[manifest["kind"]])
     elif manifest["kind"] == "InferenceService":
         assert manifest["apiVersion"] == "serving.kserve.io/v1beta1"
         assert set(manifest) == {"apiVersion", "kind", "metadata", "spec"}

@@ -1,0 +1,41 @@
+"""The Helm chart of deploy/, rendered by Helm's own engine."""
+
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import yaml
+
+from tests.support.manifests import DEPLOY, Manifest
+
+CHART = DEPLOY / "helm"
+# The values with which the chart has the objects of a folder of deploy/kubernetes.
+MONITORING = {"monitoring": {"enabled": True}}
+KUSTOMIZATIONS: dict[str, dict[str, Any]] = {
+    "base": {},
+    "overlays/full": {
+        "image": {"tag": "1.0.0-full"},
+        "resources": {"memory": "4400M"},
+        "host": "segmenter-full.example.com",
+    },
+    "overlays/monitoring": MONITORING,
+    "overlays/queue-depth": {"keda": {"enabled": True}, **MONITORING},
+    "overlays/gateway": {"ingress": {"enabled": False}, "gateway": {"enabled": True}},
+}
+
+
+def render_chart(values: dict[str, Any] | None = None, name: str = "segmenter", chart: Path = CHART) -> list[Manifest]:
+    """Return the objects that `helm install NAME` would send, into the namespace segmenter.
+
+    Raises helm_python.HelmValuesError or HelmRenderError if Helm would reject `values`, for example by their schema.
+    """
+    with helm_python.Chart.load(chart) as loaded:
+        loaded.validate_schema(values)
+        files = loaded.render(values, name=name, namespace="segmenter")
+    return [manifest for text in files.values() for manifest in yaml.safe_load_all(text) if manifest]
+
+
+def values_of_chart() -> dict[str, Any]:
+    """Return the chart's default values."""
+    values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+    return values
