@@ -176,3 +176,9 @@ def test_settings_of_schema_are_settings_of_service() -> None:
     # The chart sets the port and the key; the debug server is not for clusters.
     own = {"HOST", "PORT", "API_KEY", "DEBUG"}
     assert set(names) == {name.upper() for name in Settings.__dataclass_fields__} - own
+
+
+def test_readme_names_every_kustomization_and_the_version() -> None:
+    readme = (CHART / "README.md").read_text()
+    assert re.findall(r"^\| `((?:base|overlays/)\S*)` \|", readme, re.MULTILINE) == [*sorted(KUSTOMIZATIONS), KSERVE]
+    assert f"image.tag={__version__}-full" in readme

@@ -89,7 +89,7 @@ def test_kustomization_of_readme_sets_image(tmp_path: Path) -> None:
     assert only["image"] == f"registry.example.com/max-image-segmenter:{__version__}"
 
 
-@pytest.mark.parametrize("readme", [DEPLOY / "README.md", KUBERNETES / "README.md"], ids=["deploy", "kubernetes"])
+@pytest.mark.parametrize("readme", [DEPLOY / name / "README.md" for name in (".", "kubernetes", "helm")], ids=str)
 def test_readme_names_existing_files_and_make_targets(readme: Path) -> None:
     text = readme.read_text()
     for path in re.findall(r"\bdeploy/[\w./-]*\w", text):

@@ -6,6 +6,7 @@ from typing import Any
 import helm_python
 import yaml
 
+from segmenter import __version__
 from tests.support.manifests import DEPLOY, Manifest
 
 CHART = DEPLOY / "helm"
@@ -14,7 +15,7 @@ MONITORING = {"monitoring": {"enabled": True}}
 KUSTOMIZATIONS: dict[str, dict[str, Any]] = {
     "base": {},
     "overlays/full": {
-        "image": {"tag": "1.0.0-full"},
+        "image": {"tag": f"{__version__}-full"},
         "resources": {"memory": "4400M"},
         "host": "segmenter-full.example.com",
     },
