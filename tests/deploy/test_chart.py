@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import yaml
 
 from config import Settings
 from segmenter import __version__
-from tests.support.chart import CHART, KUSTOMIZATIONS, render_chart, values_of_chart
+from tests.support.chart import CHART, KUSTOMIZATIONS, leaves, render_chart, values_of_chart, with_value
 from tests.support.manifests import FOLDERS, KSERVE, VERSIONS, Manifest, rendered, validate
 
 # The labels in which the two differ on purpose: the chart's instance is its release.
@@ -119,21 +119,6 @@ def test_user_can_be_left_to_openshift() -> None:
     [deployment] = [m for m in render_chart({"runAsUser": None, "runAsGroup": None}) if m["kind"] == "Deployment"]
     context = deployment["spec"]["template"]["spec"]["securityContext"]
     assert (context["runAsNonRoot"], context["runAsUser"], context["runAsGroup"]) == (True, None, None)
-
-
-def leaves(values: dict[str, Any], *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the path and the value of each leaf."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from leaves(value, *path, name)
-        else:
-            yield (*path, name), value
-
-
-def with_value(values: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
-    """Return `values` with another value at `path`."""
-    name, *rest = path
-    return values | {name: with_value(values.get(name, {}), rest, value) if rest else value}
 
 
 @pytest.mark.parametrize(("path", "value"), list(leaves(values_of_chart())), ids=str)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from config import Settings
+from segmenter import __version__
 from tests.support.manifests import (
     DEPLOY,
     FOLDERS,
@@ -34,6 +35,20 @@ def test_selectors_match_only_pods_of_their_model(folder: str) -> None:
     ]
     # Labels that a release changes are not in selectors: they can't be changed.
     assert selectors == [{name: labels[name] for name in ("app.kubernetes.io/name", "app.kubernetes.io/instance")}] * 5
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
+def test_objects_have_recommended_labels(folder: str) -> None:
+    for manifest in rendered(folder):
+        labels = {name: value for name, value in manifest["metadata"]["labels"].items() if "kubernetes.io" in name}
+        assert labels == {
+            "app.kubernetes.io/name": "segmenter",
+            "app.kubernetes.io/instance": "full" if folder == "overlays/full" else "mobile",
+            "app.kubernetes.io/version": __version__,
+            "app.kubernetes.io/component": "server",
+            "app.kubernetes.io/part-of": "segmenter",
+            "app.kubernetes.io/managed-by": "kustomize",
+        }, manifest["kind"]
 
 
 @pytest.mark.parametrize("folder", ["base", "overlays/full"])

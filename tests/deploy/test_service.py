@@ -12,14 +12,12 @@ from config import Settings
 from segmenter import __version__
 from tests.support.manifests import (
     FOLDERS,
-    KSERVE,
     KUBERNETES,
     compose,
     container,
     find,
     pod,
     queue_trigger,
-    rendered,
     settings_data,
 )
 from tests.support.paths import ROOT
@@ -130,20 +128,6 @@ def test_image_tags_are_version_of_service() -> None:
     assert images.pop("overlays/full") == f"max-image-segmenter:{__version__}-full"
     assert set(images.values()) == {f"max-image-segmenter:{__version__}"}
     assert compose()["services"]["segmenter"]["image"] == f"max-image-segmenter:{__version__}"
-
-
-@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
-def test_objects_have_recommended_labels(folder: str) -> None:
-    for manifest in rendered(folder):
-        labels = {name: value for name, value in manifest["metadata"]["labels"].items() if "kubernetes.io" in name}
-        assert labels == {
-            "app.kubernetes.io/name": "segmenter",
-            "app.kubernetes.io/instance": "full" if folder == "overlays/full" else "mobile",
-            "app.kubernetes.io/version": __version__,
-            "app.kubernetes.io/component": "server",
-            "app.kubernetes.io/part-of": "segmenter",
-            "app.kubernetes.io/managed-by": "kustomize",
-        }, manifest["kind"]
 
 
 def test_compose_images_have_pinned_versions() -> None:

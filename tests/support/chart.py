@@ -1,5 +1,6 @@
 """The Helm chart of deploy/, rendered by Helm's own engine."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,18 @@ def values_of_chart() -> dict[str, Any]:
     """Return the chart's default values."""
     values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
     return values
+
+
+def leaves(values: dict[str, Any], *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the path and the value of each leaf."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from leaves(value, *path, name)
+        else:
+            yield (*path, name), value
+
+
+def with_value(values: dict[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return `values` with another value at `path`."""
+    name, *rest = path
+    return values | {name: with_value(values.get(name, {}), rest, value) if rest else value}
