@@ -49,7 +49,7 @@ def test_comparison_finds_a_changed_value() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_chart_with_all_parts_is_valid_for_kubernetes(version: str) -> None:
-    manifests = render_chart(ALL | {"ingress": {"tlsSecret": "certificate"}})
+    manifests = render_chart(ALL | {"ingress": {"tlsSecret": "certificate"}, "resources": {"cpu": 4}})
     assert {"Deployment", "Ingress", "HTTPRoute", "ScaledObject", "ServiceMonitor"} <= {m["kind"] for m in manifests}
     for manifest in manifests:
         validate(manifest, version)
