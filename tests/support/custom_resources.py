@@ -1,7 +1,7 @@
 """JSON schemas of the custom resources of deploy/, with the fields of them that it uses, after their definitions.
 
-No Python package has schemas of them. An unknown field is an error, as it is with the schemas of Kubernetes. The objects
-were compared once with the definitions in the npm packages @kubernetes-models/gateway-api 2.0.0, keda 2.0.0 and
+No Python package has schemas of them. An unknown field is an error, as it is with the schemas of Kubernetes. The
+objects were compared once with the definitions in the npm packages @kubernetes-models/gateway-api 2.0.0, keda 2.0.0 and
 prometheus-operator 6.0.0, which found no error and no unknown field.
 """
 
