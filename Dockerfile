@@ -1,4 +1,8 @@
-FROM python:3.11-slim AS build
+# The only place to pin the base image: `python:3.11-slim@sha256:...`, see "Releases" in CONTRIBUTING.md.
+FROM python:3.11-slim AS base
+
+
+FROM base AS build
 # binutils has strip, which makes TensorFlow's library a fifth smaller.
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils
 RUN python -m venv /venv
@@ -27,7 +31,7 @@ ARG MODEL_SHA512
 RUN mkdir /models && PYTHONDONTWRITEBYTECODE=1 MODEL_CACHE=/models /venv/bin/python cli.py fetch "$MODEL_TYPE"
 
 
-FROM python:3.11-slim
+FROM base
 COPY --from=build /venv /venv
 COPY --from=build /models /models
 COPY --from=build /service /service
@@ -43,4 +47,18 @@ USER 10001:0
 EXPOSE 5000
 HEALTHCHECK --interval=10s --timeout=10s --start-period=600s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '5000') + '/health/ready')"]
-CMD ["python", "app.py"]
+# Without arguments the container serves; its arguments are those of cli.py: `docker run IMAGE predict --help`. `exec`
+# makes Python the process that receives the signals of `docker stop`.
+ENTRYPOINT ["sh", "-c", "[ $# -gt 0 ] && exec python cli.py \"$@\"; exec python app.py", "segmenter"]
+# These vary with the build: `docker build --build-arg REVISION=$(git rev-parse HEAD)` and so on.
+ARG SOURCE
+ARG REVISION
+ARG CREATED
+LABEL org.opencontainers.image.title="max-image-segmenter" \
+      org.opencontainers.image.description="Semantic-segmentation microservice: a class for every pixel of a photo, by DeepLabV3 over HTTP" \
+      org.opencontainers.image.version="1.0.0" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="python:3.11-slim" \
+      org.opencontainers.image.source="$SOURCE" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.created="$CREATED"

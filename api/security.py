@@ -40,7 +40,7 @@ def inline_hash(page: str, tag: str) -> str:
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
-EXPOSED_HEADERS = ("Retry-After", "X-Request-ID")
+EXPOSED_HEADERS = ("Retry-After", "X-Request-ID", "traceresponse")
 
 
 def init_app(app: Flask, settings: Settings) -> None:

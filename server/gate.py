@@ -21,10 +21,11 @@ from api.connection import CONNECTION, UNKNOWN, Connection
 from api.errors import error_response, incomplete, too_large, too_slow
 from api.metrics import Metrics
 from api.protocols import segmenting_route
+from api.trace import trace_of
 from config import Settings
 from core.model import ModelWrapper
 from server.budget import MemoryBudget
-from server.logs import log_access, request_id
+from server.logs import log_access, request_ids
 from server.wsgi import PIECE, Body, Environ, check_head, environ_of
 
 Receive = Callable[[], Awaitable[Environ]]
@@ -50,7 +51,7 @@ class Gate:
         """Answer one request."""
         began_at = monotonic()
         exchange = Exchange(scope, receive, send, self._settings, self._budget)
-        request_id.set(exchange.id)
+        request_ids.set({"request_id": exchange.id, **exchange.trace.ids})
         method, path = scope["method"], exchange.environ["PATH_INFO"]
         route = segmenting_route(self._app, method, path)
         connection = Connection(route or UNKNOWN)
@@ -68,13 +69,8 @@ class Gate:
         finally:
             exchange.hold(0)
         target = (scope["raw_path"] + b"?" + scope["query_string"]).decode("latin-1").rstrip("?")
-        fields = {
-            "remote": scope["client"][0],
-            "method": method,
-            "status": response.status_code,
-            "bytes": exchange.sent,
-        }
-        log_access(monotonic() - began_at, target, **fields)
+        status, remote = response.status_code, scope["client"][0]
+        log_access(monotonic() - began_at, target, remote=remote, method=method, status=status, bytes=exchange.sent)
 
     async def _response(self, exchange: "Exchange", connection: Connection, *, segments: bool) -> Response:
         """Return Flask's response. Raises SegmenterError or HTTPException if the request does not get so far."""
@@ -100,6 +96,7 @@ class Exchange:
         self.environ = environ_of(scope)
         given = self.environ.get("HTTP_X_REQUEST_ID", "")
         self.id = given if VALID_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+        self.trace = trace_of(self.environ.get("HTTP_TRACEPARENT", ""))
         self.sent = 0
         self._receive, self._send = receive, send
         self._settings, self._budget, self._held = settings, budget, 0
@@ -144,6 +141,7 @@ class Exchange:
         for name, value in security.headers(self.environ["PATH_INFO"]).items():
             headers.setdefault(name, value)
         headers["X-Request-ID"] = self.id
+        headers.update(self.trace.headers)
         if not self._received:
             headers["Connection"] = "close"
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]

@@ -1,4 +1,4 @@
-"""The log: one line per response and per event, as text or JSON, with the id of the request."""
+"""The log: one line per response and per event, as text or JSON, with the ids of the request."""
 
 import logging
 import re
@@ -11,7 +11,8 @@ import orjson
 
 from core.types import LogFormat
 
-request_id = ContextVar("request_id", default="")  # of the request that the current task or thread handles
+# Of the request that the current task or thread handles: request_id, and the ids of its trace if it has one.
+request_ids = ContextVar[dict[str, str]]("request_ids")
 access = logging.getLogger("access")
 
 ACCESS = "%(remote)s %(method)s %(path)s %(status)d %(bytes)d bytes %(milliseconds)s ms"
@@ -27,7 +28,7 @@ def log_access(seconds: float, path: str, **fields: Any) -> None:
 
 
 class Handler(logging.StreamHandler[Any]):
-    """Writes records as text or JSON, with the id of the request that the current task or thread handles, if any."""
+    """Writes records as text or JSON, with the ids of the request that the current task or thread handles."""
 
     def __init__(self, format_: LogFormat, stream: Any) -> None:
         super().__init__(stream)
@@ -35,15 +36,15 @@ class Handler(logging.StreamHandler[Any]):
         self._is_json = format_ == "json"
 
     def format(self, record: logging.LogRecord) -> str:
-        id_ = request_id.get()
+        ids = request_ids.get({})
         if not self._is_json:
-            record.suffix = f" [{id_}]" if id_ else ""
+            record.suffix = f" [{' '.join(ids.values())}]" if ids else ""
             return super().format(record)
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
             "message": record.getMessage(),
-            **({"request_id": id_} if id_ else {}),
+            **ids,
             **getattr(record, "fields", {}),
             **({"exception": logging.Formatter().formatException(record.exc_info)} if record.exc_info else {}),
         }

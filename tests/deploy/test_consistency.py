@@ -8,7 +8,19 @@ from flask import Flask
 
 from api.protocols import segmenting_route
 from config import Settings
-from tests.support.manifests import DEPLOY, FOLDERS, KSERVE, KSERVE_FIELDS, compose, container, find, pod, rendered
+from segmenter import __version__
+from tests.support.manifests import (
+    DEPLOY,
+    FOLDERS,
+    KSERVE,
+    KSERVE_FIELDS,
+    compose,
+    container,
+    find,
+    pod,
+    queue_trigger,
+    rendered,
+)
 
 
 @pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
@@ -23,13 +35,42 @@ def test_selectors_match_only_pods_of_their_model(folder: str) -> None:
         find("NetworkPolicy", folder)["spec"]["podSelector"]["matchLabels"],
         spread["labelSelector"]["matchLabels"],
     ]
-    assert selectors == [labels] * 5
+    # Labels that a release changes are not in selectors: they can't be changed.
+    assert selectors == [{name: labels[name] for name in ("app.kubernetes.io/name", "app.kubernetes.io/instance")}] * 5
 
 
 @pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
+def test_objects_have_recommended_labels(folder: str) -> None:
+    for manifest in rendered(folder):
+        labels = {name: value for name, value in manifest["metadata"]["labels"].items() if "kubernetes.io" in name}
+        assert labels == {
+            "app.kubernetes.io/name": "segmenter",
+            "app.kubernetes.io/instance": "full" if folder == "overlays/full" else "mobile",
+            "app.kubernetes.io/version": __version__,
+            "app.kubernetes.io/component": "server",
+            "app.kubernetes.io/part-of": "segmenter",
+            "app.kubernetes.io/managed-by": "kustomize",
+        }, manifest["kind"]
+
+
+@pytest.mark.parametrize("folder", ["base", "overlays/full"])
 def test_autoscaler_scales_the_deployment(folder: str) -> None:
     target = find("HorizontalPodAutoscaler", folder)["spec"]["scaleTargetRef"]
     assert target["name"] == find("Deployment", folder)["metadata"]["name"]
+
+
+def test_keda_scales_the_deployment_like_the_autoscaler_of_base() -> None:
+    scaled, scaler = find("ScaledObject", "overlays/queue-depth")["spec"], find("HorizontalPodAutoscaler")["spec"]
+    assert scaled["scaleTargetRef"] == scaler["scaleTargetRef"]
+    assert (scaled["minReplicaCount"], scaled["maxReplicaCount"]) == (scaler["minReplicas"], scaler["maxReplicas"])
+    assert scaled["advanced"]["horizontalPodAutoscalerConfig"] == {"behavior": scaler["behavior"]}
+    # KEDA rejects a deployment that has an autoscaler already.
+    assert "HorizontalPodAutoscaler" not in {manifest["kind"] for manifest in rendered("overlays/queue-depth")}
+
+
+def test_query_of_keda_selects_the_pods_of_the_service() -> None:
+    metadata = find("Service", "overlays/queue-depth")["metadata"]
+    assert f'{{namespace="{metadata["namespace"]}",job="{metadata["name"]}"}}' in queue_trigger()["query"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

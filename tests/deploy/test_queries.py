@@ -1,4 +1,4 @@
-"""The PromQL of the dashboard and of prometheus-adapter is valid, and uses metrics that the service has."""
+"""The PromQL of the dashboard and of KEDA's trigger is valid, and uses metrics that the service has."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import requests
 from flask import Flask
 
 from api.protocols import segmenting_route
-from tests.support.manifests import DEPLOY, adapter_rules, find
+from tests.support.manifests import DEPLOY, find, queue_trigger
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT, ServiceProcess
 
@@ -19,7 +19,7 @@ SCRAPE_LABELS = {"instance", "job", "namespace", "pod"}
 
 
 def queries() -> Iterator[str]:
-    """Yield the PromQL of the dashboard and of the adapter's rule, with values in place of their variables."""
+    """Yield the PromQL of the dashboard, with values in place of its variables, and of KEDA's trigger."""
     dashboard = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
     for panel in dashboard["panels"]:
         for target in panel["targets"]:
@@ -28,10 +28,7 @@ def queries() -> Iterator[str]:
         if variable["type"] == "query":
             [(metric, label)] = re.findall(r"label_values\((\w+), (\w+)\)", variable["query"]["query"])
             yield f"count by ({label}) ({metric})"
-    for rule in adapter_rules():
-        yield rule["seriesQuery"]
-        query = rule["metricsQuery"].replace("<<.Series>>", rule["seriesQuery"].split("{")[0])
-        yield query.replace("<<.LabelMatchers>>", 'namespace="segmenter"').replace("<<.GroupBy>>", "pod")
+    yield queue_trigger()["query"]
 
 
 def parse(query: str) -> tuple[set[str], set[str]]:

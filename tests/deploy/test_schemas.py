@@ -15,6 +15,7 @@ from tests.support.manifests import (
     FOLDERS,
     KSERVE,
     KUBERNETES,
+    PARTS,
     VERSIONS,
     compose,
     container,
@@ -44,7 +45,7 @@ def test_namespace_is_valid_and_used_by_all_manifests(version: str) -> None:
 
 def test_manifest_folders_are_all_tested() -> None:
     found = {str(file.parent.relative_to(KUBERNETES)) for file in KUBERNETES.rglob("kustomization.yaml")}
-    assert found - {"settings"} == set(FOLDERS)
+    assert found - PARTS == set(FOLDERS)
 
 
 @pytest.mark.parametrize(("kind", "folder"), [("Deployment", "base"), ("InferenceService", KSERVE)])
@@ -54,10 +55,18 @@ def test_validation_of_misspelt_pod_field_fails(kind: str, folder: str, monkeypa
         validate(find(kind, folder), VERSIONS[-1])
 
 
-def test_validation_of_misspelt_service_monitor_field_fails() -> None:
-    monitor = find("ServiceMonitor", "overlays/monitoring")
-    misspelt = monitor | {"spec": monitor["spec"] | {"endpoint": []}}
-    with pytest.raises(jsonschema.ValidationError, match="endpoint"):
+@pytest.mark.parametrize(
+    ("kind", "folder", "name"),
+    [
+        ("ServiceMonitor", "overlays/monitoring", "endpoint"),
+        ("ScaledObject", "overlays/queue-depth", "trigger"),
+        ("HTTPRoute", "overlays/gateway", "hostname"),
+    ],
+)
+def test_validation_of_misspelt_field_of_custom_resource_fails(kind: str, folder: str, name: str) -> None:
+    manifest = find(kind, folder)
+    misspelt = manifest | {"spec": manifest["spec"] | {name: []}}
+    with pytest.raises(jsonschema.ValidationError, match=name):
         validate(misspelt, VERSIONS[-1])
 
 
@@ -80,7 +89,7 @@ def test_kustomization_of_readme_sets_image(tmp_path: Path) -> None:
     assert only["image"] == f"registry.example.com/max-image-segmenter:{__version__}"
 
 
-@pytest.mark.parametrize("readme", [DEPLOY / "README.md", KUBERNETES / "README.md"], ids=["deploy", "kubernetes"])
+@pytest.mark.parametrize("readme", [DEPLOY / name / "README.md" for name in (".", "kubernetes", "helm")], ids=str)
 def test_readme_names_existing_files_and_make_targets(readme: Path) -> None:
     text = readme.read_text()
     for path in re.findall(r"\bdeploy/[\w./-]*\w", text):

@@ -10,7 +10,16 @@ from flask import Flask
 
 from config import Settings
 from segmenter import __version__
-from tests.support.manifests import FOLDERS, KUBERNETES, adapter_rules, compose, container, find, pod, settings_data
+from tests.support.manifests import (
+    FOLDERS,
+    KUBERNETES,
+    compose,
+    container,
+    find,
+    pod,
+    queue_trigger,
+    settings_data,
+)
 from tests.support.paths import ROOT
 
 SETTINGS = Settings()
@@ -159,8 +168,15 @@ def test_network_policy_forbids_outgoing_connections() -> None:
     assert (policy["policyTypes"], policy["egress"]) == (["Ingress", "Egress"], [])
 
 
-def test_queue_depth_autoscaler_adds_replicas_before_queue_is_full() -> None:
-    [metric] = find("HorizontalPodAutoscaler", "overlays/queue-depth")["spec"]["metrics"]
-    [rule] = adapter_rules()
-    assert metric["pods"]["metric"]["name"] == rule["seriesQuery"].split("{")[0]
-    assert 2 < int(metric["pods"]["target"]["averageValue"]) <= SETTINGS.queue_size / 2
+def test_keda_adds_replicas_before_queue_is_full() -> None:
+    assert 2 < int(queue_trigger()["threshold"]) <= SETTINGS.queue_size / 2
+
+
+def test_http_route_leads_to_the_service() -> None:
+    [served] = find("Service")["spec"]["ports"]
+    route = find("HTTPRoute", "overlays/gateway")["spec"]
+    [rule] = route["rules"]
+    assert rule["backendRefs"] == [{"name": find("Service")["metadata"]["name"], "port": served["port"]}]
+    assert route["hostnames"] == [rule["host"] for rule in find("Ingress")["spec"]["rules"]]
+    seconds = float(rule["timeouts"]["request"].removesuffix("s"))
+    assert SETTINGS.request_timeout + 5 <= seconds <= 2 * SETTINGS.request_timeout

@@ -251,6 +251,18 @@ def test_response_to_invalid_client_id_has_new_id(client: Client, given: str) ->
     assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/nope"])
+def test_response_to_request_of_a_trace_has_traceresponse(client: Client, path: str) -> None:
+    response = client.get(path, headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+    assert response.headers["traceresponse"].startswith(f"00-{'a' * 32}-")
+
+
+def test_response_to_request_with_two_traceparents_has_no_traceresponse(app: Flask) -> None:
+    head = scope("/health/live", "GET")
+    head["headers"] += [(b"traceparent", f"00-{'a' * 32}-{'b' * 16}-01".encode())] * 2
+    assert "traceresponse" not in exchange(gate_on(app), head, DISCONNECT).headers
+
+
 @pytest.mark.parametrize(
     ("head", "labels"),
     [

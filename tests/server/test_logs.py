@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from core.types import LogFormat
-from server.logs import Handler, log_access, request_id
+from server.logs import Handler, log_access, request_ids
 from tests.support.blockable_service import BlockableService
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.service import TIMEOUT, wait_for
@@ -20,7 +20,8 @@ from tests.support.service import TIMEOUT, wait_for
 def test_json_log_has_request_and_response_and_nothing_of_the_photo(small_service: BlockableService) -> None:
     with small_service.log.open() as log:
         log.seek(0, 2)
-        response = small_service.predict(CHELSEA.read_bytes(), headers={"X-Request-ID": "mine"})
+        headers = {"X-Request-ID": "mine", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+        response = small_service.predict(CHELSEA.read_bytes(), headers=headers)
         requests.get(f"{small_service.url}/nope?a=\x1b[31m", timeout=TIMEOUT)
         written: list[str] = []
 
@@ -34,6 +35,8 @@ def test_json_log_has_request_and_response_and_nothing_of_the_photo(small_servic
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
     [predicted] = [line for line in lines if line.get("path") == "/model/predict"]
     assert predicted["request_id"] == response.headers["X-Request-ID"] == "mine"
+    assert (predicted["trace_id"], predicted["parent_id"]) == ("a" * 32, "b" * 16)
+    assert response.headers["traceresponse"] == f"00-{'a' * 32}-{predicted['span_id']}-00"
     assert (predicted["method"], predicted["status"], predicted["remote"]) == ("POST", 200, "127.0.0.1")
     assert predicted["bytes"] == int(response.headers["Content-Length"])
     assert predicted["milliseconds"] > 0
@@ -78,11 +81,12 @@ def test_handler_writes_traceback(format_: LogFormat) -> None:
 
 
 @pytest.mark.parametrize(
-    ("format_", "expected"), [("text", r"ERROR the message \[7f3b\]$"), ("json", r'"request_id":"7f3b"')]
+    ("format_", "expected"),
+    [("text", r"ERROR the message \[7f3b 0af7\]$"), ("json", r'"request_id":"7f3b","trace_id":"0af7"')],
 )
-def test_handler_adds_id_of_current_request(format_: LogFormat, expected: str) -> None:
+def test_handler_adds_ids_of_current_request(format_: LogFormat, expected: str) -> None:
     def formatted() -> str:
-        request_id.set("7f3b")
+        request_ids.set({"request_id": "7f3b", "trace_id": "0af7"})
         return Handler(format_, None).format(record("the message"))
 
     assert re.search(expected, copy_context().run(formatted))

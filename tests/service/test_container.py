@@ -11,11 +11,15 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import requests
+from PIL import Image
 
+from segmenter import __version__
+from tests.deploy.test_image import ENTRYPOINT
 from tests.support.model_zoo import Zoo, sha512_of
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.service import TIMEOUT, ServiceProcess, free_port, running_service
@@ -60,11 +64,13 @@ def inspected(image: str) -> str:
     return subprocess.run([image, "inspect", TAG], capture_output=True, text=True, check=True).stdout
 
 
-def test_image_has_user_port_command_and_health_check(image: str) -> None:
+def test_image_has_user_port_entrypoint_labels_and_health_check(image: str) -> None:
     config = json.loads(inspected(image))
     assert config["User"] == "10001:0"
     assert list(config["ExposedPorts"]) == ["5000/tcp"]
-    assert config["Cmd"] == ["python", "app.py"]
+    assert config["Entrypoint"] == ENTRYPOINT
+    assert not config["Cmd"]
+    assert config["Labels"]["org.opencontainers.image.version"] == __version__
     assert "/health/ready" in str(config["Healthcheck"]["Test"])
     size = subprocess.run([image, "size", TAG], capture_output=True, text=True, check=True).stdout
     [gigabytes] = re.findall(r"([\d.]+) GB", size)
@@ -161,8 +167,8 @@ def test_container_with_any_user_read_only_files_and_no_capabilities_answers(ima
     environment = [f"PORT={port}", *json.loads(inspected(image))["Env"]]
     with file_system(TAG) as root:
         command = ["unshare", "--mount", "--pid", "--fork", str(ROOT / "tests" / "support" / "hardened.sh"), root, uid]
-        script = "id -u; grep CapBnd /proc/self/status; ! touch /tmp/a || exit 1; cd /service; exec env python app.py"
-        command += ["env", "-i", *environment, "sh", "-c", script]
+        script = 'id -u; grep CapBnd /proc/self/status; ! touch /tmp/a || exit 1; cd /service; exec "$@"'
+        command += ["env", "-i", *environment, "sh", "-c", script, "sh", *ENTRYPOINT]
         with running_service(command, log=log, PORT=str(port)) as service:
             assert (
                 sum(row.count(8) for row in service.predict(CHELSEA.read_bytes()).json()["seg_map"]) > 0.7 * 513 * 341
@@ -170,3 +176,21 @@ def test_container_with_any_user_read_only_files_and_no_capabilities_answers(ima
             noisy = service.predict(CHELSEA.read_bytes(), params={"output": "cutout", "size": "original"})
             assert noisy.status_code == 200
     assert log.read_text().splitlines()[:2] == [uid, "CapBnd:\t0000000000000000"]
+
+
+def test_container_with_command_reads_standard_input_and_writes_standard_output(image: str) -> None:
+    with file_system(TAG) as root:
+        command = [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            str(ROOT / "tests" / "support" / "hardened.sh"),
+            root,
+            "54321",
+        ]
+        command += ["env", "-i", *json.loads(inspected(image))["Env"], "sh", "-c", 'cd /service; exec "$@"', "sh"]
+        command += [*ENTRYPOINT, "predict", "-", "-o", "-"]
+        run = subprocess.run(command, input=CHELSEA.read_bytes(), capture_output=True, check=False, timeout=TIMEOUT)
+    assert run.returncode == 0, run.stderr
+    assert Image.open(BytesIO(run.stdout)).format == "PNG"

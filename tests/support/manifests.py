@@ -1,8 +1,7 @@
 """The Kubernetes manifests of deploy/ as kubectl sends them, and their validation.
 
 kubectl's kustomize renders them. They are validated against the JSON schemas of several Kubernetes versions, which
-allow no unknown field. No package has schemas of the two custom resources: SERVICE_MONITOR lists the fields of a
-ServiceMonitor that deploy/ uses, and the pod of an InferenceService is validated as a Pod.
+allow no unknown field. Custom resources are validated against CUSTOM, and the pod of an InferenceService as a Pod.
 """
 
 import subprocess
@@ -16,12 +15,15 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
+from tests.support.custom_resources import CUSTOM
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 KSERVE = "overlays/kserve"
-FOLDERS = ["base", "overlays/full", "overlays/monitoring", "overlays/queue-depth", KSERVE]
+FOLDERS = ["base", "overlays/full", "overlays/gateway", "overlays/monitoring", "overlays/queue-depth", KSERVE]
+# Folders that others include.
+PARTS = {"labels", "settings"}
 VERSIONS = ["1.34", "1.35", "1.36", "1.37"]
 # The fields of an InferenceService's predictor that are not fields of a pod.
 KSERVE_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "deploymentStrategy"}
@@ -29,31 +31,6 @@ KSERVE_FIELDS = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget", "de
 KUBECTL_TIMEOUT = 300
 
 Manifest = dict[str, Any]
-
-
-def _object(required: list[str], **properties: object) -> Manifest:
-    """Return the JSON schema of an object without other properties."""
-    return {"type": "object", "required": required, "additionalProperties": False, "properties": properties}
-
-
-STRING = {"type": "string"}
-LABELS = {"type": "object", "additionalProperties": STRING}
-SERVICE_MONITOR = _object(
-    ["apiVersion", "kind", "metadata", "spec"],
-    apiVersion={"const": "monitoring.coreos.com/v1"},
-    kind={"const": "ServiceMonitor"},
-    metadata=_object(["name", "namespace"], name=STRING, namespace=STRING, labels=LABELS),
-    spec=_object(
-        ["selector", "endpoints"],
-        selector=_object(["matchLabels"], matchLabels=LABELS),
-        endpoints={
-            "type": "array",
-            "items": _object(
-                ["port", "path"], port=STRING, path=STRING, interval={"type": "string", "pattern": r"^\d+s$"}
-            ),
-        },
-    ),
-)
 
 
 def render(folder: Path) -> list[Manifest]:
@@ -100,11 +77,10 @@ def settings_data() -> dict[str, str]:
     return dict(data)
 
 
-def adapter_rules() -> list[Manifest]:
-    """Return the rules of prometheus-adapter."""
-    values = yaml.safe_load((KUBERNETES / "overlays/queue-depth/prometheus-adapter.yaml").read_text())
-    rules: list[Manifest] = values["rules"]["custom"]
-    return rules
+def queue_trigger() -> dict[str, str]:
+    """Return the metadata of KEDA's trigger on the queues."""
+    [trigger] = find("ScaledObject", "overlays/queue-depth")["spec"]["triggers"]
+    return dict(trigger["metadata"])
 
 
 def compose() -> Manifest:
@@ -116,8 +92,8 @@ def compose() -> Manifest:
 
 def validate(manifest: Manifest, version: str) -> None:
     """Raise jsonschema.ValidationError if this version of Kubernetes would reject `manifest`."""
-    if manifest["kind"] == "ServiceMonitor":
-        jsonschema.validate(manifest, SERVICE_MONITOR)
+    if manifest["kind"] in CUSTOM:
+        jsonschema.validate(manifest, CUSTOM[manifest["kind"]])
     elif manifest["kind"] == "InferenceService":
         assert manifest["apiVersion"] == "serving.kserve.io/v1beta1"
         assert set(manifest) == {"apiVersion", "kind", "metadata", "spec"}

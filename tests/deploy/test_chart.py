@@ -1,0 +1,169 @@
+"""The Helm chart has the same objects as the kustomizations, and its schema knows its values and settings."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import pytest
+import yaml
+
+from config import Settings
+from segmenter import __version__
+from tests.support.chart import CHART, KUSTOMIZATIONS, leaves, render_chart, values_of_chart, with_value
+from tests.support.manifests import FOLDERS, KSERVE, VERSIONS, Manifest, rendered, validate
+
+# The labels in which the two differ on purpose: the chart's instance is its release.
+OWN_LABELS = {"app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "helm.sh/chart"}
+ALL = {part: {"enabled": True} for part in ("monitoring", "gateway", "keda")}
+
+
+def comparable(value: Any) -> Any:
+    """Return a part of a manifest without OWN_LABELS, and without that which makes a change of settings a new name."""
+    if isinstance(value, dict):
+        left = {name: comparable(part) for name, part in value.items() if name not in OWN_LABELS}
+        return {name: part for name, part in left.items() if name != "checksum/settings" and part != {}}
+    if isinstance(value, list):
+        return [comparable(part) for part in value]
+    if isinstance(value, str):
+        return re.sub(r"^segmenter-(full-settings|settings(-full)?-[a-z0-9]{10})$", "segmenter-settings", value)
+    return value
+
+
+def by_name(manifests: list[Manifest]) -> dict[str, Any]:
+    """Return comparable manifests by their kind and name."""
+    return {f"{m['kind']} {m['metadata']['name']}": m for m in map(comparable, manifests)}
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
+def test_chart_equals_kustomization(folder: str) -> None:
+    name = "segmenter-full" if folder == "overlays/full" else "segmenter"
+    assert by_name(render_chart(KUSTOMIZATIONS[folder], name)) == by_name(rendered(folder))
+
+
+def test_comparison_finds_a_changed_value() -> None:
+    assert by_name(render_chart({"autoscaling": {"cpu": 71}})) != by_name(rendered("base"))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_chart_with_all_parts_is_valid_for_kubernetes(version: str) -> None:
+    manifests = render_chart(ALL | {"ingress": {"tlsSecret": "certificate"}, "resources": {"cpu": 4}})
+    assert {"Deployment", "Ingress", "HTTPRoute", "ScaledObject", "ServiceMonitor"} <= {m["kind"] for m in manifests}
+    for manifest in manifests:
+        validate(manifest, version)
+
+
+def test_chart_passes_strict_lint() -> None:
+    report = helm_python.lint(CHART, ALL, strict=True)
+    assert report["errors"] == []
+    assert [message["error"] for message in report["messages"]] == ["icon is recommended"]
+
+
+def test_packaged_chart_renders_the_same(tmp_path: Path) -> None:
+    archive = helm_python.package(CHART, destination=tmp_path)
+    assert Path(archive).name == f"segmenter-{__version__}.tgz"
+    assert render_chart(ALL, chart=Path(archive)) == render_chart(ALL)
+
+
+def test_versions_of_chart_are_version_of_service() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+    assert chart["kubeVersion"] == f">={VERSIONS[0]}.0-0"
+
+
+def test_two_releases_select_their_own_pods() -> None:
+    releases = [render_chart(ALL, name) for name in ("mobile", "segmenter-full")]
+    names = [{m["metadata"]["name"] for m in manifests if m["kind"] != "ConfigMap"} for manifests in releases]
+    assert names == [{"mobile-segmenter"}, {"segmenter-full"}]
+    for manifests, instance in zip(releases, ("mobile", "segmenter-full"), strict=True):
+        for selector in selectors(manifests):
+            assert selector == {"app.kubernetes.io/name": "segmenter", "app.kubernetes.io/instance": instance}
+
+
+def selectors(manifests: list[Manifest]) -> Iterator[dict[str, str]]:
+    """Yield the labels that each object selects."""
+    specs = {m["kind"]: m["spec"] for m in manifests if "spec" in m}
+    yield specs["Service"]["selector"]
+    yield specs["NetworkPolicy"]["podSelector"]["matchLabels"]
+    for kind in ("Deployment", "PodDisruptionBudget", "ServiceMonitor"):
+        yield specs[kind]["selector"]["matchLabels"]
+    [spread] = specs["Deployment"]["template"]["spec"]["topologySpreadConstraints"]
+    yield spread["labelSelector"]["matchLabels"]
+
+
+def test_request_timeout_sets_the_timeouts_around_it() -> None:
+    specs = {m["kind"]: m for m in render_chart({"settings": {"REQUEST_TIMEOUT": 59.5, "MAX_UPLOAD_MB": 100}} | ALL)}
+    assert specs["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 10 + 2 * 60 + 5
+    assert specs["HTTPRoute"]["spec"]["rules"][0]["timeouts"] == {"request": "70s"}
+    assert specs["Ingress"]["metadata"]["annotations"] == {
+        "nginx.ingress.kubernetes.io/proxy-body-size": "100m",
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": "70",
+        "nginx.org/client-max-body-size": "100m",
+        "nginx.org/proxy-read-timeout": "70s",
+    }
+
+
+def test_changed_setting_changes_the_pods() -> None:
+    [before, after] = [
+        manifest["spec"]["template"]["metadata"]["annotations"]
+        for values in ({}, {"settings": {"IMAGE_SIZE": 333}})
+        for manifest in render_chart(values)
+        if manifest["kind"] == "Deployment"
+    ]
+    assert before != after
+
+
+def test_user_can_be_left_to_openshift() -> None:
+    [deployment] = [m for m in render_chart({"runAsUser": None, "runAsGroup": None}) if m["kind"] == "Deployment"]
+    context = deployment["spec"]["template"]["spec"]["securityContext"]
+    assert (context["runAsNonRoot"], context["runAsUser"], context["runAsGroup"]) == (True, None, None)
+
+
+@pytest.mark.parametrize(("path", "value"), list(leaves(values_of_chart())), ids=str)
+def test_each_value_of_chart_changes_an_object(path: tuple[str, ...], value: Any) -> None:
+    # All parts are enabled, except KEDA for the CPU target, which it ignores.
+    values = with_value(ALL, ("keda", "enabled"), value=path != ("autoscaling", "cpu"))
+    if isinstance(value, bool):
+        changed = with_value(values, path, value=False)
+    elif isinstance(value, int):
+        changed = with_value(values, path, value + 1)
+    else:
+        changed = with_value(values, path, {"2": "3", "3000M": "5000M"}.get(value, f"{value}other"))
+    assert render_chart(changed) != render_chart(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"imgae": {}}, "imgae"),
+        ({"settings": {"IMAGE_SIZES": 333}}, "IMAGE_SIZES"),
+        ({"settings": {"API_KEY": "secret"}}, "API_KEY"),
+        ({"settings": {"REQUEST_TIMEOUT": "60s"}}, "REQUEST_TIMEOUT"),
+        ({"settings": {"MAX_UPLOAD_MB": None}}, "MAX_UPLOAD_MB"),
+        ({"resources": {"cpu": "500m"}}, "cpu"),
+        ({"resources": {"memory": 3000}}, "memory"),
+        ({"runAsUser": 0}, "runAsUser"),
+        ({"autoscaling": {"minReplicas": 0}}, "minReplicas"),
+        ({"keda": {"serverAddress": "prometheus:9090"}}, "serverAddress"),
+        ({"ingress": {"enabled": "yes"}}, "enabled"),
+    ],
+)
+def test_wrong_value_is_rejected_with_its_name(values: dict[str, Any], name: str) -> None:
+    with pytest.raises(helm_python.HelmValuesError, match=name):
+        render_chart(values)
+
+
+def test_settings_of_schema_are_settings_of_service() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    names = schema["properties"]["settings"]["propertyNames"]["enum"]
+    # The chart sets the port and the key; the debug server is not for clusters.
+    own = {"HOST", "PORT", "API_KEY", "DEBUG"}
+    assert set(names) == {name.upper() for name in Settings.__dataclass_fields__} - own
+
+
+def test_readme_names_every_kustomization_and_the_version() -> None:
+    readme = (CHART / "README.md").read_text()
+    assert re.findall(r"^\| `((?:base|overlays/)\S*)` \|", readme, re.MULTILINE) == [*sorted(KUSTOMIZATIONS), KSERVE]
+    assert f"image.tag={__version__}-full" in readme
