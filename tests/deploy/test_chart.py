@@ -158,8 +158,8 @@ def test_wrong_value_is_rejected_with_its_name(values: dict[str, Any], name: str
 def test_settings_of_schema_are_settings_of_service() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     names = schema["properties"]["settings"]["propertyNames"]["enum"]
-    # The chart sets the port and the key; the debug server is not for clusters.
-    own = {"HOST", "PORT", "API_KEY", "DEBUG"}
+    # The chart sets the port, and the key from a Secret; the debug server is not for clusters.
+    own = {"HOST", "PORT", "API_KEY", "API_KEY_FILE", "DEBUG"}
     assert set(names) == {name.upper() for name in Settings.__dataclass_fields__} - own
 
 
