@@ -6,6 +6,8 @@ from PIL import Image
 from core.output.upsample import interpolated
 from core.types import Array, Prediction, UInt8Array
 
+SCORE_DECIMALS = 4
+
 
 def probabilities(logits: Array) -> Array:
     """Return the softmax of `logits`, float32 [rows, columns, classes]."""
@@ -17,11 +19,14 @@ def probabilities(logits: Array) -> Array:
 def scores(logits: Array) -> dict[int, float]:
     """Return the score of each class that is the best one at some of the `logits`, [rows, columns, classes].
 
-    It is the mean probability of the class, 0 to 1, where it is the best one.
+    It is the mean probability of the class, 0 to 1, where it is the best one. It is rounded to four decimals, so that
+    CPUs that round sums differently give the same score.
     """
     likely = probabilities(logits)
     best = likely.argmax(axis=-1)
-    return {int(class_): float(likely[best == class_, class_].mean()) for class_ in np.unique(best)}
+    return {
+        int(class_): round(float(likely[best == class_, class_].mean()), SCORE_DECIMALS) for class_ in np.unique(best)
+    }
 
 
 def confidence(prediction: Prediction, size: tuple[int, int]) -> UInt8Array:
