@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 import config
 from config import ConfigError, Settings
+from core.errors import ModelError
+from core.weights.registry import MOBILE
+from segmenter import find_weights
 from tests.support.paths import ROOT
 from tests.support.service import TIMEOUT
 
@@ -121,18 +125,22 @@ def test_start_with_bad_setting_prints_one_line_and_does_not_import_tensorflow(n
     assert "tensorflow" not in run.stderr
 
 
-@pytest.mark.parametrize(
-    ("environment", "message"),
-    [
-        ({}, "MODEL_CACHE is not set, and this user has no home directory; set it to a folder"),
-        ({"MODEL_CACHE": "~/graphs"}, "MODEL_CACHE='~/graphs' can't be used; allowed: a path"),
-    ],
-    ids=["default", "tilde"],
-)
-def test_model_cache_without_home_directory_raises_config_error(
-    environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for a user id without an entry in /etc/passwd
-    with pytest.raises(ConfigError) as caught:
-        Settings.from_environment(environment)
-    assert str(caught.value) == message
+@pytest.fixture
+def _homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No home directory, as for a user id without an entry in /etc/passwd."""
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+
+
+@pytest.mark.usefixtures("_homeless")
+def test_model_cache_with_tilde_without_home_directory_raises_config_error() -> None:
+    with pytest.raises(ConfigError, match="MODEL_CACHE='~/graphs' can't be used; allowed: a path"):
+        Settings.from_environment({"MODEL_CACHE": "~/graphs"})
+
+
+@pytest.mark.usefixtures("_homeless")
+def test_missing_home_directory_matters_only_to_models_from_the_cache() -> None:
+    settings = Settings.from_environment({})
+    assert settings.model_cache is None
+    assert find_weights(settings).path == MOBILE
+    with pytest.raises(ModelError, match="MODEL_CACHE is not set, and this user has no home directory; set it to a f"):
+        find_weights(replace(settings, model_type="full"))

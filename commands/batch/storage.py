@@ -1,14 +1,16 @@
 """A folder on any file system of fsspec: on this machine, in a bucket, in an archive."""
 
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from commands.predict import is_photo
+from commands.photos import LeftOut, reason_of, why_left_out
+from commands.results import complete, ignores_case, why_not_writable
 from core.errors import SegmenterError
 
 
@@ -37,14 +39,30 @@ class Storage:
         """Return whether the folder exists."""
         return bool(self._fs.isdir(self._root))
 
-    def photos(self, without: "Storage") -> Iterator[pa.Array]:
-        """Yield, for each subfolder, the paths of its photos; leave out the subfolder `without`."""
-        for folder, folders, files in self._fs.walk(self._root, detail=True, on_error="raise"):
+    def ignores_case(self) -> bool:
+        """Return whether the file system is known to ignore the case of names."""
+        return self._local and ignores_case(Path(self._root))
+
+    def why_not_writable(self, made: list[Path]) -> str:
+        """Create the folder, if it is on this machine; return why it can't be written. Add new folders to `made`."""
+        return why_not_writable(Path(self._root), made) if self._local else ""
+
+    def photos(self, without: "Storage", left_out: LeftOut) -> Iterator[pa.Array]:
+        """Yield, for each subfolder, the paths of its photos; leave out the subfolder `without`.
+
+        Other files, and subfolders that can't be read, are added to `left_out`. Only files on this machine are photos
+        by their first bytes: elsewhere, reading them costs a request each.
+        """
+        self._fs.ls(self._root, detail=False)  # raises OSError
+        for folder, folders, files in self._fs.walk(self._root, detail=True, on_error=left_out.add_error):
             for name, info in list(folders.items()):
                 # A symbolic link may lead to a folder that contains it.
-                if info.get("islink") or without.is_at(self._fs, f"{folder}/{name}"):
+                if info.get("islink"):
+                    left_out.add(self._below(f"{folder}/{name}"), "links to folders")
                     del folders[name]
-            found = sorted(self._below(f"{folder}/{name}") for name in files if is_photo(name))
+                elif without.is_at(self._fs, f"{folder}/{name}"):
+                    del folders[name]
+            found = sorted(path for name in files if (path := self._photo(f"{folder}/{name}", name, left_out)))
             if found:
                 yield pa.array(found, pa.large_string())
 
@@ -63,22 +81,43 @@ class Storage:
     def write(self, path: str, content: bytes) -> None:
         """Write a file and create its folders. On a local file system the file appears complete or not at all."""
         whole = self._path(path)
-        folder, name = whole.rsplit("/", 1)
+        folder = whole.rpartition("/")[0]
         if folder not in self._made:
             self._fs.makedirs(folder, exist_ok=True)
             self._made.add(folder)
         if self._local:
-            # The name depends only on the file, so that the next run overwrites the part of a killed process.
-            part = f"{folder}/.{name}.part"
-            with open(part, "wb") as file:
+            with complete(Path(whole)) as file:
                 file.write(content)
-            os.replace(part, whole)
         else:
             self._fs.pipe_file(whole, content)
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[Any]:
+        """Open a new file, which replaces one at `path` when the block ends, for writing bytes in pieces."""
+        whole = self._path(path)
+        if self._local:
+            with complete(Path(whole)) as file:
+                yield file
+        else:
+            with self._fs.open(whole, "wb") as file:
+                yield file
 
     def is_at(self, fs: Any, path: str) -> bool:
         """Return whether this is the folder at `path` of the file system `fs`."""
         return type(fs) is type(self._fs) and path == self._root
+
+    def _photo(self, whole: str, name: str, left_out: LeftOut) -> str:
+        """Return the path of a file of this folder, if it is a photo; else add it to `left_out` and return ""."""
+        path = self._below(whole)
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            left_out.errors.append(f"{path}: the name is not UTF-8, which the manifest can't hold; rename the file")
+            return ""
+        reason = reason_of(Path(whole)) if self._local else why_left_out(name, lambda: b"")
+        if reason:
+            left_out.add(path, reason)
+        return "" if reason else path
 
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}" if self._root else path

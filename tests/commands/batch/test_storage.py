@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from commands.batch.storage import Storage
+from commands.photos import LeftOut
 from core.errors import SegmenterError
 from tests.support.paths import CHELSEA
 
 
 def photos(source: Storage, target: Storage) -> list[str]:
     """Return the sorted paths of the photos in `source` that are not in `target`."""
-    return sorted(path for paths in source.photos(without=target) for path in paths.to_pylist())
+    return sorted(path for paths in source.photos(target, LeftOut()) for path in paths.to_pylist())
 
 
 @pytest.fixture

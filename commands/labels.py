@@ -1,0 +1,22 @@
+"""`python cli.py labels`: list the classes of the model."""
+
+import click
+
+from commands.options import settings_help
+from config import ConfigError, Settings
+from core.errors import ModelError
+from segmenter import find_weights
+
+
+@click.command(epilog=settings_help("model_type", "model_path", "model_labels", "model_cache"))
+def labels() -> None:
+    """List the classes of the model: id and name, as --classes takes them and a mask's pixels have them.
+
+    Example: python cli.py labels
+    """
+    try:
+        names = find_weights(Settings.from_environment()).labels
+    except (ConfigError, ModelError) as error:
+        raise click.ClickException(str(error)) from error
+    for class_, name in enumerate(names):
+        click.echo(f"{class_} {name}")

@@ -1,0 +1,22 @@
+"""`python cli.py serve`: start the service."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from commands.options import settings_help
+
+APP = Path(__file__).parent.parent / "app.py"
+
+
+@click.command(epilog=settings_help())
+def serve() -> None:
+    """Start the HTTP service, exactly as `python app.py` does: this process becomes that one.
+
+    \b
+    Example: PORT=8080 python cli.py serve
+    Then http://localhost:8080/ describes its API, and http://localhost:8080/demo is a page to try it.
+    """
+    os.execv(sys.executable, [sys.executable, str(APP)])  # noqa: S606 - a file of this project
