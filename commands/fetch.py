@@ -6,13 +6,21 @@ from pathlib import Path
 
 import click
 
+from commands.options import epilog
 from config import ConfigError, Settings
 from core.errors import ModelError, SegmenterError
 from core.weights.download import download_graph, install_graph
 from core.weights.registry import MODELS, KnownModel, cache_folder, known_weights
 
 
-@click.command()
+@click.command(
+    short_help="Download the graph of a model.",
+    epilog=epilog(
+        *("model_cache", "model_mirror", "model_sha512"),
+        done="the graph is in the folder MODEL_CACHE, and its path was printed",
+        failed="it can't be downloaded or verified, or a setting can't be used",
+    ),
+)
 @click.argument("name", type=click.Choice(list(MODELS)))
 @click.option(
     "--from",

@@ -2,13 +2,20 @@
 
 import click
 
-from commands.options import settings_help
+from commands.options import epilog
 from config import ConfigError, Settings
 from core.errors import ModelError
 from segmenter import find_weights
 
 
-@click.command(epilog=settings_help("model_type", "model_path", "model_labels", "model_cache"))
+@click.command(
+    short_help="List the classes of the model.",
+    epilog=epilog(
+        *("model_type", "model_path", "model_labels", "model_cache"),
+        done="the classes were listed",
+        failed="a setting or the model can't be used",
+    ),
+)
 def labels() -> None:
     """List the classes of the model: id and name, as --classes takes them and a mask's pixels have them.
 

@@ -24,11 +24,6 @@ OWN_OPTIONS: dict[str, dict[str, Any]] = {
     "cutout": {"alpha": "soft", "background": BACKGROUNDS[0], "crop": False},
     "objects": {"shapes": "rle", "tolerance": 1.0},
 }
-STATUS = """\b
-Exit status:
-  0  every photo has its result
-  1  a photo has none, or a setting or the model can't be used
-  2  an argument can't be used; nothing was done"""
 
 
 class Refused(click.ClickException):
@@ -62,15 +57,27 @@ class Wanted:
         return Options(self.size, self.edges, classes, self.min_score)
 
 
-def settings_help(*names: str) -> str:
-    """Return a paragraph of help about the environment variables of the settings `names`; of all without names."""
+def epilog(*names: str, done: str, failed: str, more: str = "") -> str:
+    """Return the end of a command's help: the settings `names`, or all without names, and the exit status.
+
+    `done` tells what status 0 means, `failed` what 1 means, and `more` is a line about another one.
+    """
     rows = [
         (field.name.upper(), f"{field.metadata['purpose']} ({field.metadata['kind'].allowed})")
         for field in fields(Settings)
         if not names or field.name in names
     ]
     width = max(len(name) for name, _ in rows) + 2
-    return "\b\nSettings are environment variables:\n" + "\n".join(f"  {name:{width}}{text}" for name, text in rows)
+    status = ["  0    " + done, "  1    " + failed, "  2    an argument can't be used; nothing was done"]
+    return "\n".join(
+        [
+            "\b\nSettings are environment variables:",
+            *(f"  {name:{width}}{text}" for name, text in rows),
+            "\n\b\nExit status:",
+            *status,
+            *([f"  {more}"] if more else []),
+        ]
+    )
 
 
 def _colour(context: click.Context, parameter: click.Parameter, value: str) -> str:

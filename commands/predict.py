@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from commands.options import MODEL_SETTINGS, STATUS, Refused, Wanted, result_options, settings_help
+from commands.options import MODEL_SETTINGS, Refused, Wanted, epilog, result_options
 from commands.progress import Progress
 from commands.results import Destinations, encoder, write
 from commands.sources import Sources
@@ -15,7 +15,14 @@ from core.errors import InvalidRequest, SegmenterError
 from segmenter import create_model, find_weights, unlimited
 
 
-@click.command(epilog=f"{settings_help(*MODEL_SETTINGS)}\n\n{STATUS}")
+@click.command(
+    short_help="Segment photos, and write the results to files.",
+    epilog=epilog(
+        *MODEL_SETTINGS,
+        done="every photo has its result",
+        failed="a photo has none, or a setting or the model can't be used",
+    ),
+)
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @result_options("overlay")
 @click.option(
@@ -58,7 +65,7 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
             click.echo(line, err=True)
         model = create_model(settings, weights)
         model.loading.result()
-    except (ConfigError, SegmenterError) as error:
+    except (ConfigError, SegmenterError, OSError) as error:
         raise click.ClickException(str(error)) from error
     encode = encoder(wanted, destination)
     failed = len(sources.left_out.errors)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
-from commands.options import settings_help
+from commands.options import epilog
 
 APP = Path(__file__).parent.parent / "app.py"
 
 
-@click.command(epilog=settings_help())
+@click.command(
+    short_help="Start the HTTP service.",
+    epilog=epilog(done="ended by SIGTERM or Ctrl-C", failed="a setting, the address or the model can't be used"),
+)
 def serve() -> None:
     """Start the HTTP service, exactly as `python app.py` does: this process becomes that one.
 

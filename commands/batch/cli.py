@@ -5,21 +5,24 @@ import sys
 import click
 
 from commands.batch.job import Job
-from commands.options import MODEL_SETTINGS, Refused, Wanted, result_options, settings_help
+from commands.options import MODEL_SETTINGS, Refused, Wanted, epilog, result_options
 from config import ConfigError, Settings
 from core.errors import InvalidRequest, SegmenterError
 from segmenter import find_weights
 
 REQUIREMENTS = "commands/batch/requirements.txt"
-STATUS = """\b
-Exit status:
-  0    every photo has its result
-  1    a photo has none (the column error tells why), or a setting, the model or Ray can't be used
-  2    an argument can't be used; nothing was done
-  130  interrupted; the same command goes on"""
 
 
-@click.command(epilog=f"{settings_help(*MODEL_SETTINGS, 'max_upload_mb')}\n\n{STATUS}")
+@click.command(
+    short_help="Segment an archive of photos; an interrupted run can be resumed.",
+    epilog=epilog(
+        *MODEL_SETTINGS,
+        "max_upload_mb",
+        done="every photo has its result",
+        failed="a photo has none (the column error tells why), or a setting, the model or Ray can't be used",
+        more="130  interrupted; the same command goes on",
+    ),
+)
 @click.argument("source", metavar="INPUT")
 @click.argument("target", metavar="OUTPUT")
 @result_options(

@@ -7,7 +7,7 @@ from threading import Event
 import click
 
 from commands.identity import identity
-from commands.options import MODEL_SETTINGS, Refused, Wanted, result_options, settings_help
+from commands.options import MODEL_SETTINGS, Refused, Wanted, epilog, result_options
 from commands.results import encoder, why_not_writable
 from config import ConfigError, Settings
 from core.errors import InvalidRequest, SegmenterError
@@ -16,14 +16,17 @@ from core.output.encode import file_suffix
 from segmenter import create_model, find_weights, unlimited
 
 REQUIREMENTS = "commands/watch/requirements.txt"
-STATUS = """\b
-Exit status:
-  0  ended by SIGTERM or Ctrl-C, after the photo that was being segmented
-  1  a setting or the model can't be used, or IN can't be watched
-  2  an argument can't be used; nothing was done"""
 
 
-@click.command(epilog=f"{settings_help(*MODEL_SETTINGS, 'max_upload_mb')}\n\n{STATUS}")
+@click.command(
+    short_help="Segment photos as they arrive in a folder.",
+    epilog=epilog(
+        *MODEL_SETTINGS,
+        "max_upload_mb",
+        done="ended by SIGTERM or Ctrl-C, after the photo that was being segmented",
+        failed="a setting or the model can't be used, or IN can't be watched",
+    ),
+)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @result_options("overlay")

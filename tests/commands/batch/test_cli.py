@@ -64,10 +64,20 @@ def test_batch_with_unreachable_cluster_names_the_address(tmp_path: Path, monkey
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
-def test_batch_without_ray_names_the_requirements(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['ray'] = None; from cli import cli; cli()"
+@pytest.mark.parametrize("package", ["pyarrow", "fsspec"])
+def test_batch_without_package_names_the_requirements(package: str, tmp_path: Path) -> None:
+    code = f"import sys; sys.modules['{package}'] = None; from cli import cli; cli()"
     command = [sys.executable, "-c", code, "batch", str(tmp_path), str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT)
-    assert run.stderr == f"Error: batch needs ray, which is not installed; get it with: pip install -r {REQUIREMENTS}\n"
+    install = f"get it with: pip install -r {REQUIREMENTS}"
+    assert run.stderr == f"Error: batch needs {package}, which is not installed; {install}\n"
     assert run.returncode == 1
     assert (ROOT / REQUIREMENTS).exists()
+
+
+def test_batch_of_output_that_can_not_be_written_names_it(tmp_path: Path) -> None:
+    error = batch_error("missing", "/proc/out")
+    assert error.splitlines() == [
+        "Error: INPUT='missing' is not a folder; for single photos use predict",
+        "Error: OUTPUT='/proc/out' can't be written: No such file or directory",
+    ]
