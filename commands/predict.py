@@ -67,7 +67,7 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
         model.loading.result()
     except (ConfigError, SegmenterError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    encode = encoder(wanted, destination)
+    encode = encoder(wanted.output, wanted.details, destination)
     failed = len(sources.left_out.errors)
     with Progress(len(destinations.files)) as progress:
         for line in sources.left_out.errors:

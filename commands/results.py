@@ -5,15 +5,14 @@ import re
 import tempfile
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
-from commands.options import Wanted
 from commands.sources import Photo
 from core.output.encode import ENCODERS, WEBP, Encoder, encode_overlay_jpeg, file_suffix
 
@@ -29,15 +28,17 @@ def endings(output: str) -> tuple[str, ...]:
     return (f".{file_suffix(output).rpartition('.')[2]}", *more.get(output, ()))
 
 
-def encoder(wanted: Wanted, file: str = "") -> Encoder | None:
-    """Return the encoder of `wanted` in the format that the ending of `file` tells; None for the output "none"."""
+def encoder(output: str, details: Mapping[str, Any], file: str = "") -> Encoder | None:
+    """Return the encoder of `output` with the options `details`, in the format that the ending of `file` tells.
+
+    The output "none" has none.
+    """
     ending = os.path.splitext(file)[1].lower()
-    if wanted.output == "overlay" and ending in JPEG_ENDINGS:
+    if output == "overlay" and ending in JPEG_ENDINGS:
         return encode_overlay_jpeg
-    details = dict(wanted.details)
-    if wanted.output == "cutout" and ending == ".webp":
-        details["mimetype"] = WEBP
-    found = ENCODERS.get(wanted.output)
+    if output == "cutout" and ending == ".webp":
+        details = {**details, "mimetype": WEBP}
+    found = ENCODERS.get(output)
     return partial(found, **details) if found and details else found
 
 

@@ -81,8 +81,9 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
         )
         summary = run(job, weights, Engine(ray, workers, threads))
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         raise click.ClickException(
-            f"batch needs {error.name}, which is not installed; get it with: pip install -r {REQUIREMENTS}"
+            f"batch needs {package}, which is not installed; get it with: pip install -r {REQUIREMENTS}"
         ) from error
     except InvalidRequest as error:
         raise Refused(str(error)) from error

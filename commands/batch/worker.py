@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from commands.batch.manifest import SCHEMA, Manifest
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome
 from commands.photos import read_limited
+from commands.results import encoder
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from core.output.encode import ENCODERS, Encoded, file_suffix
+from core.output.encode import Encoded, file_suffix
 from segmenter import create_model
 
 # The column of a transient error, such as a failed network: the manifest gets no row, and the next run tries again.
@@ -30,8 +30,6 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.source, self.target = Storage(job.source), Storage(job.target)
-        encode, details = ENCODERS.get(job.output), dict(job.details)
-        self._encode = partial(encode, **details) if encode and details else encode
         self._model = create_model(job.model_settings())
         self._model.loading.result()
         self._threads = ThreadPoolExecutor(job.calls)
@@ -53,7 +51,7 @@ class Worker:
         try:
             with self.source.open(path) as file:
                 data = read_limited(file, job.settings.max_upload_bytes)
-            encoded = self._model.segment(data, self._encode, job.options)
+            encoded = self._model.segment(data, encoder(job.output, dict(job.details)), job.options)
             mask = annotations = None
             if job.output == "coco":
                 annotations = coco.without_ids(encoded.content)

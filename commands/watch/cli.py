@@ -67,15 +67,16 @@ def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
             model = create_model(settings, weights)
             if _is_loaded(model, stop):
                 arrivals = Arrivals(source, None if source.is_relative_to(target) else target, settle)
-                suffix, encode = file_suffix(wanted.output), encoder(wanted)
+                suffix, encode = file_suffix(wanted.output), encoder(wanted.output, wanted.details)
                 click.echo(f"watching {source}")
                 Watch(
                     source, target, suffix, model, encode, options, settings.max_upload_bytes, journal, arrivals, stop
                 ).run()
         click.echo("ended")
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         raise click.ClickException(
-            f"watch needs {error.name}, which is not installed; get it with: pip install -r {REQUIREMENTS}"
+            f"watch needs {package}, which is not installed; get it with: pip install -r {REQUIREMENTS}"
         ) from error
     except InvalidRequest as error:
         raise Refused(str(error)) from error

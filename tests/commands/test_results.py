@@ -86,19 +86,19 @@ def test_results_on_file_system_that_ignores_case_are_refused(monkeypatch: pytes
             ".",
             "the result of a.jpg would overwrite the photo a.mask.png; use another -o",
         ),
-        (["a.jpg", "b.jpg"], "mask", "-", "-o - is one output, but there are 2 photos; give a folder, with / at its end"),
+        (
+            ["a.jpg", "b.jpg"],
+            "mask",
+            "-",
+            "-o - is one output, but there are 2 photos; give a folder, with / at its end",
+        ),
         (
             ["a.jpg", "b.jpg"],
             "mask",
             "x.png",
             "-o x.png is one file, but there are 2 photos; give a folder, with / at its end",
         ),
-        (
-            ["a.jpg"],
-            "mask",
-            "x.jpg",
-            "-o x.jpg: a file for --output mask ends with .png; a folder ends with /",
-        ),
+        (["a.jpg"], "mask", "x.jpg", "-o x.jpg: a file for --output mask ends with .png; a folder ends with /"),
         (
             ["a.jpg"],
             "cutout",

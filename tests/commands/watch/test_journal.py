@@ -11,7 +11,7 @@ from core.errors import SegmenterError
 
 ONE, OTHER = Version(1, 1), Version(1, 2)
 # Names of Linux are bytes.
-LATIN = Path(b"caf\xe9.jpg".decode(errors="surrogateescape"))
+LATIN = Path(b"gr\xfcn.jpg".decode(errors="surrogateescape"))
 
 
 def test_journal_remembers_versions_of_photos(tmp_path: Path) -> None:
