@@ -1,43 +1,24 @@
-"""Click options that several commands share, their help about settings and status, and the error of bad arguments."""
+"""Click options of results, which several commands share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, get_args
 
 import click
 from click.core import ParameterSource
 
-from config import Settings
+from commands.usage import Refused
 from core.labels import class_ids
 from core.output.encode import ENCODERS
 from core.output.render import BACKGROUNDS, COLOUR_CODE
 from core.types import Alpha, Edges, Options, Size
 
-# The settings of the model, which the commands read from the environment.
-MODEL_SETTINGS = (
-    *("model_type", "image_size", "canvas", "precision", "model_path", "model_labels", "model_cache"),
-    *("max_image_megapixels", "threads"),
-)
 # The options of each encoder that has some, and their defaults.
 OWN_OPTIONS: dict[str, dict[str, Any]] = {
     "cutout": {"alpha": "soft", "background": BACKGROUNDS[0], "crop": False},
     "objects": {"shapes": "rle", "tolerance": 1.0},
 }
-
-
-class Refused(click.ClickException):
-    """Arguments that can't be used: `problems` has a line for each, and ends the command before any work."""
-
-    exit_code = 2
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
-
-    def show(self, file: Any = None) -> None:
-        for problem in self.problems:
-            click.echo(f"Error: {problem}", file=file, err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +36,6 @@ class Wanted:
         """Return the options of the segmentation. Raises InvalidRequest for classes that are not in `labels`."""
         classes = tuple(sorted(class_ids(self.classes, labels))) if self.classes else ()
         return Options(self.size, self.edges, classes, self.min_score)
-
-
-def epilog(*names: str, done: str, failed: str, more: str = "") -> str:
-    """Return the end of a command's help: the settings `names`, or all without names, and the exit status.
-
-    `done` tells what status 0 means, `failed` what 1 means, and `more` is a line about another one.
-    """
-    rows = [
-        (field.name.upper(), f"{field.metadata['purpose']} ({field.metadata['kind'].allowed})")
-        for field in fields(Settings)
-        if not names or field.name in names
-    ]
-    width = max(len(name) for name, _ in rows) + 2
-    status = ["  0    " + done, "  1    " + failed, "  2    an argument can't be used; nothing was done"]
-    return "\n".join(
-        [
-            "\b\nSettings are environment variables:",
-            *(f"  {name:{width}}{text}" for name, text in rows),
-            "\n\b\nExit status:",
-            *status,
-            *([f"  {more}"] if more else []),
-        ]
-    )
 
 
 def _colour(context: click.Context, parameter: click.Parameter, value: str) -> str:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
-from commands.options import MODEL_SETTINGS, Refused, Wanted, epilog, result_options
+from commands.files import write
+from commands.options import Wanted, result_options
 from commands.progress import Progress
-from commands.results import Destinations, encoder, write
+from commands.results import Destinations, encoder
 from commands.sources import Sources
+from commands.usage import MODEL_SETTINGS, Refused, epilog
 from config import ConfigError, Settings
 from core.errors import InvalidRequest, SegmenterError
 from segmenter import create_model, find_weights, unlimited

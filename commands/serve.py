@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from commands.options import epilog
+from commands.usage import epilog
 
 APP = Path(__file__).parent.parent / "app.py"
 

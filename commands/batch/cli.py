@@ -5,7 +5,8 @@ import sys
 import click
 
 from commands.batch.job import Job
-from commands.options import MODEL_SETTINGS, Refused, Wanted, epilog, result_options
+from commands.options import Wanted, result_options
+from commands.usage import MODEL_SETTINGS, Refused, epilog
 from config import ConfigError, Settings
 from core.errors import InvalidRequest, SegmenterError
 from segmenter import find_weights

@@ -15,9 +15,9 @@ from commands.batch.manifest import Manifest
 from commands.batch.plan import Plan, plan
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome, Summary
-from commands.options import Refused
+from commands.files import duplicates
 from commands.progress import Progress
-from commands.results import duplicates
+from commands.usage import Refused
 from core.runtime.cpu import usable_cores
 from core.weights.registry import Weights
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from commands.files import complete, ignores_case, why_not_writable
 from commands.photos import LeftOut, reason_of, why_left_out
-from commands.results import complete, ignores_case, why_not_writable
 from core.errors import SegmenterError
 
 

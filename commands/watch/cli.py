@@ -6,9 +6,11 @@ from threading import Event
 
 import click
 
+from commands.files import why_not_writable
 from commands.identity import identity
-from commands.options import MODEL_SETTINGS, Refused, Wanted, epilog, result_options
-from commands.results import encoder, why_not_writable
+from commands.options import Wanted, result_options
+from commands.results import encoder
+from commands.usage import MODEL_SETTINGS, Refused, epilog
 from config import ConfigError, Settings
 from core.errors import InvalidRequest, SegmenterError
 from core.model import ModelWrapper

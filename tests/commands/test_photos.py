@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from commands.photos import LeftOut, photos_in, why_left_out
-from core.image.signature import is_photo
-from tests.support.paths import CHELSEA
 
 
 @pytest.mark.parametrize(
@@ -34,11 +32,6 @@ from tests.support.paths import CHELSEA
 )
 def test_file_is_a_photo_by_its_ending_or_its_first_bytes(name: str, head: bytes, reason: str) -> None:
     assert why_left_out(name, lambda: head) == reason
-
-
-@pytest.mark.parametrize("photo", sorted((CHELSEA.parent).glob("*.jpg")), ids=lambda path: path.name)
-def test_samples_are_photos_by_their_first_bytes(photo: Path) -> None:
-    assert is_photo(photo.read_bytes()[:16])
 
 
 def test_photos_of_folder_leave_out_links_pipes_and_results(tmp_path: Path) -> None:

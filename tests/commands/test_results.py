@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from commands import results
-from commands.results import Destinations, complete, write
+from commands.results import Destinations
 from commands.sources import Sources
 
 
@@ -134,22 +134,3 @@ def test_destination_is_a_folder_or_a_file(to: str, file: str) -> None:
 def test_result_that_is_a_folder_is_reported() -> None:
     touch("a.jpg", "out/a.mask.png/x")
     assert problems("a.jpg") == ["-o: out/a.mask.png is a folder; remove it, or use another -o"]
-
-
-def test_write_replaces_a_file() -> None:
-    for content in (b"one", b"two"):
-        write(Path("x.png"), content)
-    assert Path("x.png").read_bytes() == b"two"
-
-
-def test_file_that_could_not_be_completed_keeps_its_old_content() -> None:
-    write(Path("x.png"), b"old")
-
-    def fail() -> None:
-        with complete(Path("x.png")) as file:
-            file.write(b"new")
-            raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space left"):
-        fail()
-    assert [path.read_bytes() for path in Path().iterdir()] == [b"old"]

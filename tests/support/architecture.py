@@ -26,7 +26,7 @@ ALLOWED = {
     "server": {"core", "config", "segmenter", "api", "server"},
     "app": {"core", "config", "segmenter", "api", "server"},
     "commands": {"core", "config", "segmenter", "commands"},
-    "cli": {"commands"},
+    "cli": {"commands", "segmenter"},
 }
 # The modules and packages of core, from bottom to top. A module imports only from lower groups and from its own
 # package; the modules of the lowest and of the highest group may import each other, without cycles.
@@ -52,6 +52,7 @@ IMPORTERS = {
     "ray": {"commands.batch"},
     "pyarrow": {"commands.batch"},
     "fsspec": {"commands.batch"},
+    "watchfiles": {"commands.watch"},
 }
 # The modules that may use the environment. config reads the settings. TensorFlow and Ray have options that exist only
 # as environment variables, which must be set before the import of TensorFlow and the start of Ray.
