@@ -21,6 +21,8 @@ UNSERVED = (".heic", ".heif", ".hif", ".jxl", ".jp2")
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp")
 # The pictures that the commands write.
 RESULTS = re.compile(rf".*\.({'|'.join(ENCODERS)})\.(png|jpe?g|webp|json)")
+# A reason why files are left out: a link may lead to a folder that contains it.
+LINKS = "links to folders"
 # Names of left out files that are printed for each reason.
 MAX_NAMES = 3
 
@@ -65,9 +67,9 @@ class LeftOut:
         if len(names) < MAX_NAMES:
             names.append(str(path))
 
-    def add_error(self, error: OSError) -> None:
-        """Add a folder that can't be read."""
-        self.errors.append(f"{error.filename}: {error.strerror}; the photos in it are left out")
+    def add_error(self, folder: object, error: OSError) -> None:
+        """Add a `folder` that can't be read."""
+        self.errors.append(f"{folder}: {error.strerror or error}; the photos in it are left out")
 
     def lines(self) -> list[str]:
         """Return a line for each reason."""
@@ -88,15 +90,12 @@ def photos_in(folder: Path, left_out: LeftOut, without: Path | None = None) -> I
 
 
 def files_in(folder: Path, left_out: LeftOut, without: Path | None = None) -> Iterator[Path]:
-    """Yield all files in `folder` and its subfolders, without those in the folder `without`, in order.
-
-    A link to a folder is left out: it may lead to a folder that contains it.
-    """
-    for parent, folders, files in os.walk(folder, onerror=left_out.add_error):
+    """Yield all files in `folder` and its subfolders, without those in the folder `without`, in order."""
+    for parent, folders, files in os.walk(folder, onerror=lambda error: left_out.add_error(error.filename, error)):
         for name in sorted(folders):
             path = Path(parent, name)
             if path.is_symlink():
-                left_out.add(path, "links to folders")
+                left_out.add(path, LINKS)
                 folders.remove(name)
             elif without and path.absolute() == without.absolute():
                 folders.remove(name)
@@ -108,7 +107,7 @@ def reason_of(path: Path) -> str:
     """Return why the file at `path` is not taken for a photo; "" if it is taken."""
     try:
         if path.exists() and not path.is_file():
-            return "neither files nor folders"
+            return LINKS if path.is_dir() else "neither files nor folders"
         return why_left_out(path.name, lambda: first_bytes(path))
     except OSError:
         return "can't be read"

@@ -35,7 +35,7 @@ from segmenter import create_model, find_weights, unlimited
     "a file (.jpg makes an overlay a JPEG, .webp a cut-out a WebP), or - for standard output.",
 )
 def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
-    """Segment each PHOTO: a file, a folder with subfolders, or - for standard input.
+    """Segment each PHOTO: a file, a folder with subfolders, or - for standard input (stdin.overlay.png).
 
     Writes what the service would return: a file with the PHOTO's name and .map.json, .objects.json, .coco.json,
     .mask.png, .overlay.png, .cutout.png or .confidence.png. Photos of equal names keep their endings, or the folder's
@@ -70,9 +70,9 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
     except (ConfigError, SegmenterError, OSError) as error:
         raise click.ClickException(str(error)) from error
     encode = encoder(wanted.output, wanted.details, destination)
-    failed = len(sources.left_out.errors)
+    failed, unread = 0, sources.left_out.errors
     with Progress(len(destinations.files)) as progress:
-        for line in sources.left_out.errors:
+        for line in unread:
             progress.say(line)
         for photo, file in destinations.files.items():
             try:
@@ -86,5 +86,7 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
                 failed += 1
                 progress.say(f"{photo}: {error}")
             progress.add()
-    if failed:
-        raise click.ClickException(f"{failed} of {len(destinations.files)} photos could not be segmented")
+    lost = [f"{failed} of {len(destinations.files)} photos could not be segmented"] * bool(failed)
+    lost += [f"{len(unread)} folders could not be read"] * bool(unread)
+    if lost:
+        raise click.ClickException("; ".join(lost))

@@ -53,16 +53,25 @@ class Storage:
         Other files, and subfolders that can't be read, are added to `left_out`. Only files on this machine are photos
         by their first bytes: elsewhere, reading them costs a request each.
         """
-        self._fs.ls(self._root, detail=False)  # raises OSError
-        for folder, folders, files in self._fs.walk(self._root, detail=True, on_error=left_out.add_error):
-            for name, info in list(folders.items()):
-                # A symbolic link may lead to a folder that contains it.
-                if info.get("islink"):
-                    left_out.add(self._below(f"{folder}/{name}"), "links to folders")
-                    del folders[name]
-                elif without.is_at(self._fs, f"{folder}/{name}"):
-                    del folders[name]
-            found = sorted(path for name in files if (path := self._photo(f"{folder}/{name}", name, left_out)))
+        # fsspec's walk() does not tell the errors of subfolders.
+        waiting = [self._root]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                listing = self._fs.ls(folder, detail=True)
+            except OSError as error:
+                if folder == self._root:
+                    raise
+                left_out.add_error(self._below(folder), error)
+                continue
+            files = []
+            for info in listing:
+                path = info["name"].rstrip("/")
+                if info["type"] != "directory":
+                    files.append(path)
+                elif path != folder and not without.is_at(self._fs, path):
+                    waiting.append(path)
+            found = sorted(filter(None, (self._photo(path, left_out) for path in files)))
             if found:
                 yield pa.array(found, pa.large_string())
 
@@ -106,11 +115,11 @@ class Storage:
         """Return whether this is the folder at `path` of the file system `fs`."""
         return type(fs) is type(self._fs) and path == self._root
 
-    def _photo(self, whole: str, name: str, left_out: LeftOut) -> str:
+    def _photo(self, whole: str, left_out: LeftOut) -> str:
         """Return the path of a file of this folder, if it is a photo; else add it to `left_out` and return ""."""
-        path = self._below(whole)
+        path, name = self._below(whole), whole.rpartition("/")[2]
         try:
-            name.encode()
+            path.encode()
         except UnicodeEncodeError:
             left_out.errors.append(f"{path}: the name is not UTF-8, which the manifest can't hold; rename the file")
             return ""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from commands.photos import LeftOut, photos_in, why_left_out
+from tests.support.users import unprivileged
 
 
 @pytest.mark.parametrize(
@@ -54,19 +55,9 @@ def test_photos_of_folder_leave_out_links_pipes_and_results(tmp_path: Path) -> N
 def test_unreadable_subfolder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
     (tmp_path / "a.jpg").touch()
-    tmp_path.chmod(0o755)
     left_out = LeftOut()
-    user = os.geteuid()
-    if not user:  # root may read everything
-        os.chown(tmp_path, 65534, 65534)
-        for parent in tmp_path.parents[:3]:
-            if parent.stat().st_uid == user and parent != Path("/tmp"):  # noqa: S108
-                parent.chmod(0o755)
-        os.seteuid(65534)
-    try:
+    with unprivileged(tmp_path):
         assert list(photos_in(tmp_path, left_out)) == [tmp_path / "a.jpg"]
-    finally:
-        os.seteuid(user)
     assert left_out.errors == [f"{tmp_path}/closed: Permission denied; the photos in it are left out"]
 
 
