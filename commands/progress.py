@@ -30,10 +30,7 @@ class Progress:
         logging.captureWarnings(True)
         self._opened.callback(logging.captureWarnings, False)
         self._opened.callback(logging.getLogger().removeHandler, handler)
-        if self._terminal and self._total > 1:
-            bar = click.progressbar(length=self._total, label=f"{self._total} photos", file=sys.stderr)
-            self._bar = self._opened.enter_context(bar)
-        elif not self._terminal:
+        if not self._terminal:
             ended = Event()
             thread = Thread(target=self._report, args=[ended], daemon=True)
             thread.start()
@@ -47,7 +44,11 @@ class Progress:
     def add(self, photos: int = 1) -> None:
         """Count `photos` more as processed."""
         self._done += photos
-        if self._bar:
+        if self._terminal and self._total > 1:
+            # Not before the first photo: until then, C code that starts can print what no handler sees.
+            if not self._bar:
+                bar = click.progressbar(length=self._total, label=f"{self._total} photos", file=sys.stderr)
+                self._bar = self._opened.enter_context(bar)
             self._bar.update(photos)
 
     def say(self, line: str) -> None:

@@ -25,7 +25,7 @@ REQUIREMENTS = "commands/batch/requirements.txt"
     ),
 )
 @click.argument("source", metavar="INPUT")
-@click.argument("target", metavar="OUTPUT")
+@click.argument("target", metavar="OUTPUT", required=False)
 @result_options(
     "mask", "none", why="; not the overlay of other commands, which takes a hundred times the space of a mask"
 )
@@ -49,7 +49,7 @@ REQUIREMENTS = "commands/batch/requirements.txt"
     help="CPU threads of each of Ray's processes; default: 2. Without Ray, of this process; default: THREADS.",
 )
 def batch(  # noqa: PLR0913, PLR0917 (one for each option)
-    source: str, target: str, wanted: Wanted, ray: str, workers: int | None, threads: int | None
+    source: str, target: str | None, wanted: Wanted, ray: str, workers: int | None, threads: int | None
 ) -> None:
     """Segment all photos in INPUT and its subfolders into OUTPUT; the same command resumes an interrupted run.
 
@@ -65,6 +65,9 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
       python cli.py batch photos/ labels/ --output coco
       python cli.py batch s3://bucket/photos s3://bucket/people --output cutout --classes person --ray auto
     """
+    if target is None:
+        hint = f"; --ray took {ray!r} for its address: put --ray at the end" if ray else ""
+        raise Refused(f"OUTPUT is missing{hint}")
     try:
         # PyArrow and fsspec may be missing: the other commands do not need them.
         from commands.batch.run import Engine, run  # noqa: PLC0415

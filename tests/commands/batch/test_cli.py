@@ -32,6 +32,12 @@ def test_batch_of_file_names_predict() -> None:
     assert error == f"Error: INPUT='{CHELSEA}' is not a folder; for single photos use predict\n"
 
 
+def test_batch_without_output_tells_what_ray_took() -> None:
+    assert batch_error("photos") == "Error: OUTPUT is missing\n"
+    error = batch_error("--ray", "photos", "out")
+    assert error == "Error: OUTPUT is missing; --ray took 'photos' for its address: put --ray at the end\n"
+
+
 def test_batch_of_folder_without_photos_names_the_folder(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert batch_error("empty", "out") == f"Error: there are no photos in file://{tmp_path}/empty\n"

@@ -44,7 +44,8 @@ class Watched:
     def put(self, photo: Path, name: str) -> None:
         """Move a copy of `photo` into the folder, and wait for its result."""
         (self.source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(photo, self.source / name)
+        shutil.copy(photo, self.source.parent / "moving")
+        (self.source.parent / "moving").rename(self.source / name)
         self.wait_for_line(f"{name} -> ")
 
     def end(self) -> int:
