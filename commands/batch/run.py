@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import click
 
@@ -79,7 +81,7 @@ def _run(job: Job, weights: Weights, engine: Engine, made: list[Path]) -> Summar
             uses_ray = engine.uses_ray(len(todo.photos))
             threads = engine.threads or (min(RAY_THREADS, usable_cores()) if uses_ray else job.settings.threads)
             outcomes = _outcomes(replace(job, threads=threads), todo, manifest, engine if uses_ray else None)
-            _follow(outcomes, summary, len(todo.photos))
+            _follow(outcomes, summary, len(todo.photos), at_once=uses_ray)
     if job.output == "coco" and not summary.interrupted:
         coco.write(manifest, target, weights.labels)
     return summary
@@ -109,14 +111,26 @@ def _outcomes(job: Job, todo: Plan, manifest: Manifest, engine: Engine | None) -
     return driver.run(job, todo.photos, manifest, address, engine.workers)
 
 
-def _follow(outcomes: Iterator[Outcome], summary: Summary, number: int) -> None:
-    """Add `outcomes` to `summary`, and show the progress, until they or an interrupt end."""
+def _follow(outcomes: Iterator[Outcome], summary: Summary, number: int, *, at_once: bool) -> None:
+    """Add `outcomes` to `summary`, and show the progress, until they end or an interrupt does: `at_once` or after one.
+
+    A second interrupt always ends it at once.
+    """
+    stop = Event()
+
+    def after_outcome(*_: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop.set()
+
     # A shell without job control makes background processes ignore SIGINT, but an interrupt must end the run.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler if at_once else after_outcome)
     with Progress(number) as progress:
         try:
             for outcome in outcomes:
                 summary.add(outcome)
                 progress.add(outcome.done + len(outcome.broken))
+                if stop.is_set():
+                    summary.interrupted = True
+                    break
         except KeyboardInterrupt:
             summary.interrupted = True
