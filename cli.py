@@ -5,15 +5,29 @@ import click
 from commands.batch.cli import batch
 from commands.evaluate import evaluate
 from commands.fetch import fetch
+from commands.labels import labels
 from commands.predict import predict
+from commands.serve import serve
+from commands.watch.cli import watch
+from segmenter import __version__
 
 
-@click.group()
+@click.group(context_settings={"max_content_width": 120, "show_default": True})
+@click.version_option(__version__, message="%(version)s")
 def cli() -> None:
-    """Use, fetch and evaluate the model without a server. The environment variables are those of the service."""
+    """Segment photos: the class of each pixel, one of the 21 of PASCAL VOC or those of your own model.
+
+    \b
+    Begin with:
+      python cli.py predict photo.jpg       a picture of what is found in it, photo.overlay.png
+      python cli.py predict --help          other results, folders, standard input
+      python cli.py serve                   the same over HTTP, on port 5000
+
+    `COMMAND --help` has the options, the settings (environment variables) and the exit status of a command.
+    """
 
 
-for command in (batch, evaluate, fetch, predict):
+for command in (batch, evaluate, fetch, labels, predict, serve, watch):
     cli.add_command(command)
 
 if __name__ == "__main__":

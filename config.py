@@ -65,12 +65,12 @@ def parse_path(text: str) -> Path:
         raise ValueError from error
 
 
-def default_cache() -> Path:
-    """Return the folder of downloaded graphs in the user's home directory. Raises ConfigError if there is none."""
+def default_cache() -> Path | None:
+    """Return the folder of downloaded graphs in the user's home directory; None if the user has none."""
     try:
         return Path("~/.cache/max-image-segmenter").expanduser()
     except RuntimeError:
-        raise ConfigError("MODEL_CACHE is not set, and this user has no home directory; set it to a folder") from None
+        return None
 
 
 TEXT = Kind(str, "text")
@@ -109,7 +109,7 @@ class Settings:
     )
     model_path: Path | None = setting(PATH, None, "a custom frozen graph, .pb or .tar.gz, in place of MODEL_TYPE")
     model_labels: Path | None = setting(PATH, None, "class names of the custom graph, a text file, one name per line")
-    model_cache: Path = setting(
+    model_cache: Path | None = setting(
         PATH,
         default_cache,
         "folder of downloaded graphs; default: ~/.cache/max-image-segmenter, in the Docker image /models",

@@ -1,6 +1,8 @@
 """The model of the settings: shared by the service and by the commands, neither of which needs the other."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from config import Settings
 from core.image.reader import ImageReader
@@ -35,6 +37,11 @@ def create_model(
         RequestQueue(settings.concurrency, settings.queue_size, settings.request_timeout, observe),
         reader,
     )
+
+
+def unlimited(settings: Settings) -> Settings:
+    """Return `settings` for a model without clients: no deadline ends a photo, however slow or busy the machine is."""
+    return replace(settings, request_timeout=math.inf)
 
 
 def find_weights(settings: Settings) -> Weights:

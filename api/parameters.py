@@ -10,7 +10,9 @@ from typing import Any, cast, get_args
 from core.errors import InvalidRequest
 from core.labels import class_ids
 from core.output.encode import ENCODERS
-from core.types import Alpha, Edges, Options, Size
+from core.output.polygons import MAX_TOLERANCE
+from core.output.render import BACKGROUNDS, COLOUR_CODE
+from core.types import Alpha, Edges, Options, Shapes, Size
 
 # The values of each parameter in one part of a request, as text.
 Values = Mapping[str, Sequence[str]]
@@ -19,8 +21,6 @@ NEAR = 0.75
 # Names that are compared: no client sends more, and a comparison takes a twentieth of a millisecond.
 MAX_NAMES = 100
 MAX_VALUE = 4000  # bytes of a value, which a URL limits to as many
-# The words that name a background; any other one is a colour.
-BACKGROUNDS = ("transparent", "blur", "white")
 
 # As Swagger describes them.
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -61,7 +61,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "background": {
         "type": "string",
-        "pattern": f"^({'|'.join(BACKGROUNDS)}|#[0-9a-fA-F]{{6}})$",
+        "pattern": f"^({'|'.join(BACKGROUNDS)}|{COLOUR_CODE.pattern})$",
         "default": BACKGROUNDS[0],
         "description": "What is behind a `cutout`: `transparent`, `blur` (the blurred photo), `white` or a colour, "
         "`#rrggbb` (in a URL `%23rrggbb`)",
@@ -72,14 +72,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "Whether a `cutout` is cropped to the objects",
     },
     "shapes": {
-        "enum": ["rle", "polygons"],
+        "enum": list(get_args(Shapes)),
         "default": "rle",
         "description": "The shapes of `objects`: run-length encodings alone, or polygons too",
     },
     "tolerance": {
         "type": "number",
         "minimum": 0,
-        "maximum": 100,
+        "maximum": MAX_TOLERANCE,
         "default": 1,
         "description": "How far simplifying moves the outline of a polygon at most, in pixels",
     },

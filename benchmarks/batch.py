@@ -83,7 +83,8 @@ class BatchRun:
 @contextmanager
 def running_batch(photos: Path, out: Path) -> Iterator[BatchRun]:
     """Start `batch`, and end it after the block."""
-    with process_group([*CLI, "batch", photos, out], stdout=subprocess.PIPE) as process:
+    options = ["--size", "model", "--ray", "local"]
+    with process_group([*CLI, "batch", photos, out, *options], stdout=subprocess.PIPE) as process:
         yield BatchRun(photos, out, process)
 
 

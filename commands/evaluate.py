@@ -1,7 +1,6 @@
 """`python cli.py evaluate`: measure the mean IoU on photos with ground-truth masks."""
 
 import statistics
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +10,13 @@ import click
 import numpy as np
 from PIL import Image
 
+from commands.progress import Progress
+from commands.usage import MODEL_SETTINGS, epilog
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.evaluation import Accuracy, read_voc
 from core.types import EngineOptions, UInt8Array
-from segmenter import create_model, find_weights
+from segmenter import create_model, find_weights, unlimited
 
 if TYPE_CHECKING:
     from core.runtime.engine import Engine
@@ -39,7 +40,14 @@ class Measured:
         return seg_map
 
 
-@click.command()
+@click.command(
+    short_help="Measure the accuracy on photos with masks.",
+    epilog=epilog(
+        *MODEL_SETTINGS,
+        done="the accuracy was printed",
+        failed="a photo or a mask can't be read, or a setting or the model can't be used",
+    ),
+)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--every", type=click.IntRange(min=1), default=1, help="Use every N-th photo.")
 @click.option(
@@ -54,7 +62,7 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
     Example: IMAGE_SIZE=257 python cli.py evaluate VOC2012 --against stock
     """
     try:
-        settings = Settings.from_environment()
+        settings = unlimited(Settings.from_environment())
         examples = read_voc(folder, every)
         model = create_model(settings)
         served = Measured(
@@ -72,13 +80,14 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
         stock = Engine(graph, EngineOptions(settings.threads), optimized=False)
         measured.append(Measured(against, stock, Accuracy(len(model.labels))))
     pixels = different = 0
-    with click.progressbar(examples, label=f"{len(examples)} photos", file=sys.stderr) as bar:
-        for photo, mask in bar:
+    with Progress(len(examples)) as progress:
+        for photo, mask in examples:
             truth = np.asarray(Image.open(mask))
             with model.reader.read(photo.read_bytes()) as picture:
                 maps = [one.run(picture.image, truth) for one in measured]
             pixels += maps[0].size
             different += int(np.count_nonzero(maps[0] != maps[-1]))
+            progress.add()
     _print_table(model.labels, measured)
     if against:
         print(f"{different:,} of {pixels:,} pixels ({different / pixels:.4%}) differ from {against}")

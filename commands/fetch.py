@@ -6,13 +6,21 @@ from pathlib import Path
 
 import click
 
+from commands.usage import epilog
 from config import ConfigError, Settings
 from core.errors import ModelError, SegmenterError
 from core.weights.download import download_graph, install_graph
-from core.weights.registry import MODELS, KnownModel, known_weights
+from core.weights.registry import MODELS, KnownModel, cache_folder, known_weights
 
 
-@click.command()
+@click.command(
+    short_help="Download the graph of a model.",
+    epilog=epilog(
+        *("model_cache", "model_mirror", "model_sha512"),
+        done="the graph is in the folder MODEL_CACHE, and its path was printed",
+        failed="it can't be downloaded or verified, or a setting can't be used",
+    ),
+)
 @click.argument("name", type=click.Choice(list(MODELS)))
 @click.option(
     "--from",
@@ -38,12 +46,13 @@ def _fetch(model: KnownModel, source: Path | None, settings: Settings) -> Path:
     sha512 = settings.model_sha512.get(model.name, "")
     expected = sha512 or model.sha512
     if source:
-        return install_graph(model, source, settings.model_cache, expected)
+        return install_graph(model, source, cache_folder(settings.model_cache), expected)
     try:
         return known_weights(model.name, settings.model_cache, sha512).path
     except ModelError:
         if model.bundled:
             raise
+    cache = cache_folder(settings.model_cache)
     with ExitStack() as stack:
         shown = 0
         bar = None
@@ -57,4 +66,4 @@ def _fetch(model: KnownModel, source: Path | None, settings: Settings) -> Path:
             bar.update(received - shown)
             shown = received
 
-        return download_graph(model, settings.model_cache, settings.model_mirror, expected, progress)
+        return download_graph(model, cache, settings.model_mirror, expected, progress)

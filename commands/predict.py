@@ -1,112 +1,92 @@
 """`python cli.py predict`: segment photos without a server, and write the results to files."""
 
-import re
+import os
 import sys
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from commands.options import classes_option, edges_option, min_score_option, output_option, size_option
+from commands.files import write
+from commands.options import Wanted, result_options
+from commands.progress import Progress
+from commands.results import Destinations, encoder
+from commands.sources import Sources
+from commands.usage import MODEL_SETTINGS, Refused, epilog
 from config import ConfigError, Settings
-from core.errors import SegmenterError
-from core.labels import class_ids
-from core.output.encode import ENCODERS, encode_overlay_jpeg, file_suffix
-from core.types import Edges, Options, Size
-from segmenter import create_model
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
-# The pictures that this command writes.
-RESULTS = re.compile(rf".*\.({'|'.join(ENCODERS)})\.png")
+from core.errors import InvalidRequest, SegmenterError
+from segmenter import create_model, find_weights, unlimited
 
 
-@click.command()
-@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PHOTO...")
-@output_option("overlay")
-@size_option("original")
-@edges_option
-@classes_option
-@min_score_option
+@click.command(
+    short_help="Segment photos, and write the results to files.",
+    epilog=epilog(
+        *MODEL_SETTINGS,
+        done="every photo has its result",
+        failed="a photo has none, or a setting or the model can't be used",
+    ),
+)
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@result_options("overlay")
 @click.option(
     "-o",
     "destination",
-    type=click.Path(path_type=Path),
-    default=Path("."),
-    help="The folder to write to; default: the current one. For one photo also a file (a .jpg makes an overlay a JPEG) "
-    "or - for standard output.",
+    default=".",
+    help="The folder to write to, with / at its end if it does not exist. For one photo also "
+    "a file (.jpg makes an overlay a JPEG, .webp a cut-out a WebP), or - for standard output.",
 )
-def predict(  # noqa: PLR0913, PLR0917 (one for each option)
-    photos: tuple[Path, ...],
-    output: str,
-    size: Size,
-    edges: Edges | None,
-    classes: str | None,
-    min_score: float,
-    destination: Path,
-) -> None:
-    """Segment each PHOTO, or the photos in a folder, without a server.
+def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
+    """Segment each PHOTO: a file, a folder with subfolders, or - for standard input (stdin.overlay.png).
 
-    Writes what the service would return: a file with the PHOTO's name and .map.json, .objects.json, .mask.png,
-    .overlay.png, .cutout.png or .confidence.png. A photo that can't be read is reported, and the others are segmented.
+    Writes what the service would return: a file with the PHOTO's name and .map.json, .objects.json, .coco.json,
+    .mask.png, .overlay.png, .cutout.png or .confidence.png. Photos of equal names keep their endings, or the folder's
+    name. A photo that can't be segmented is reported, and the others are segmented. In a folder, photos are known by
+    their endings or first bytes; the other files are listed.
 
     \b
     Examples:
       python cli.py predict photo.jpg                              photo.overlay.png
       python cli.py predict photo.jpg --output objects -o -        the classes in it, as JSON
       python cli.py predict holiday/ --output cutout --classes person -o people/
+      curl -s https://example.com/photo.jpg | python cli.py predict - -o photo.png
     """
     try:
-        settings = Settings.from_environment()
-        model = create_model(settings)
+        settings = unlimited(Settings.from_environment())
+        weights = find_weights(settings)
+        sources = Sources(photos, Path(destination) if os.path.isdir(destination) else None)
+        problems = sources.problems
+        try:
+            options = wanted.options(weights.labels)
+        except InvalidRequest as error:
+            problems.append(str(error))
+        if sources.photos:
+            destinations = Destinations(sources.photos, wanted.output, destination)
+            problems += destinations.problems
+        if problems:
+            raise Refused(*problems)
+        for line in sources.left_out.lines():
+            click.echo(line, err=True)
+        model = create_model(settings, weights)
         model.loading.result()
-        ids = class_ids(classes.split(","), model.labels) if classes else ()
-    except (ConfigError, SegmenterError) as error:
+    except (ConfigError, SegmenterError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    is_jpeg = destination.suffix in {".jpg", ".jpeg"} and output == "overlay"
-    encode = encode_overlay_jpeg if is_jpeg else ENCODERS[output]
-    failed = []
-    files = destinations(photos, output, destination)
-    label = f"{len(files)} photos"
-    with click.progressbar(files.items(), label=label, file=sys.stderr, hidden=len(files) == 1) as bar:
-        for photo, file in bar:
+    encode = encoder(wanted.output, wanted.details, destination)
+    failed, unread = 0, sources.left_out.errors
+    with Progress(len(destinations.files)) as progress:
+        for line in unread:
+            progress.say(line)
+        for photo, file in destinations.files.items():
             try:
-                encoded = model.segment(photo.read_bytes(), encode, Options(size, edges, ids, min_score))
-                with click.open_file(str(file), "wb", atomic=str(file) != "-") as opened:
-                    opened.write(encoded.content)
+                content = model.segment(photo.read(), encode, options).content
+                if file:
+                    write(file, content)
+                else:
+                    sys.stdout.buffer.write(content)
+                    sys.stdout.buffer.flush()
             except (SegmenterError, OSError) as error:
-                failed.append(f"{photo}: {error}")
-    for line in failed:
-        click.echo(line, err=True)
-    if failed:
-        raise click.ClickException(f"{len(failed)} of {len(files)} photos could not be segmented")
-
-
-def is_photo(name: str) -> bool:
-    """Return whether the file `name` is a photo, by its suffix, and not a result of this command."""
-    return name.lower().endswith(SUFFIXES) and not RESULTS.fullmatch(name)
-
-
-def destinations(photos: Iterable[Path], output: str, destination: Path) -> dict[Path, Path]:
-    """Return the file for the `output` of each photo, in order; a folder stands for the photos in it."""
-    suffix = file_suffix(output)
-    found: dict[Path, Path] = {}  # the folder of each photo, relative to the destination
-    for photo in photos:
-        if photo.is_dir():
-            inside = (path for path in sorted(photo.rglob("*")) if is_photo(path.name) and path.is_file())
-            found |= {path: path.parent.relative_to(photo) for path in inside}
-        else:
-            found[photo] = Path()
-    if not found:
-        raise click.ClickException(f"there are no photos in {', '.join(map(str, photos))}")
-    if len(found) == 1 and (destination.suffix or str(destination) == "-") and not destination.is_dir():
-        return dict.fromkeys(found, destination)
-    # Photos whose names differ only in the suffix keep it in the name of the result.
-    stems = Counter(folder / photo.stem for photo, folder in found.items())
-    written = {}
-    for photo, folder in found.items():
-        name = photo.stem if stems[folder / photo.stem] == 1 else photo.name
-        written[photo] = destination / folder / f"{name}.{suffix}"
-    for folder in {file.parent for file in written.values()}:
-        folder.mkdir(parents=True, exist_ok=True)
-    return written
+                failed += 1
+                progress.say(f"{photo}: {error}")
+            progress.add()
+    lost = [f"{failed} of {len(destinations.files)} photos could not be segmented"] * bool(failed)
+    lost += [f"{len(unread)} folders could not be read"] * bool(unread)
+    if lost:
+        raise click.ClickException("; ".join(lost))

@@ -14,6 +14,7 @@ Precision = Literal["float32", "bfloat16"]
 Size = Literal["model", "original"]
 Alpha = Literal["soft", "hard"]
 Edges = Literal["model", "photo"]
+Shapes = Literal["rle", "polygons"]
 LogFormat = Literal["text", "json"]
 Stage = Literal["queue", "decode", "inference", "encode"]
 # Why a helper process that decodes images was replaced.

@@ -185,10 +185,12 @@ BATCH = {"fsspec", "pyarrow", "ray"}
     [
         ("config", WEB_SERVER | BATCH | {"tensorflow", "click"}),
         ("segmenter", WEB_SERVER | BATCH | {"tensorflow", "click"}),
-        ("cli", WEB_SERVER | BATCH | {"tensorflow"}),
+        ("cli", WEB_SERVER | BATCH | {"tensorflow", "watchfiles"}),
         ("commands.predict", WEB_SERVER | BATCH | {"tensorflow"}),
         ("commands.batch.cli", WEB_SERVER | BATCH | {"tensorflow"}),
+        ("commands.batch.run", WEB_SERVER | {"tensorflow", "ray"}),
         ("commands.batch.worker", WEB_SERVER | {"tensorflow", "ray"}),
+        ("commands.watch.cli", WEB_SERVER | BATCH | {"tensorflow", "watchfiles"}),
         ("app", BATCH | {"tensorflow"}),
     ],
 )

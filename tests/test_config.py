@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import config
 from config import ConfigError, Settings
+from core.errors import ModelError
+from core.weights.registry import MOBILE
+from segmenter import find_weights
 from tests.support.paths import ROOT
 from tests.support.service import TIMEOUT
 
@@ -170,3 +174,24 @@ def test_api_key_and_api_key_file_together_raise_config_error(tmp_path: Path) ->
     (tmp_path / "key").write_text("secret")
     with pytest.raises(ConfigError, match="API_KEY and API_KEY_FILE are both set; set one of them"):
         Settings.from_environment({"API_KEY": "secret", "API_KEY_FILE": str(tmp_path / "key")})
+
+
+@pytest.fixture
+def _homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No home directory, as for a user id without an entry in /etc/passwd."""
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+
+
+@pytest.mark.usefixtures("_homeless")
+def test_model_cache_with_tilde_without_home_directory_raises_config_error() -> None:
+    with pytest.raises(ConfigError, match="MODEL_CACHE='~/graphs' can't be used; allowed: a path"):
+        Settings.from_environment({"MODEL_CACHE": "~/graphs"})
+
+
+@pytest.mark.usefixtures("_homeless")
+def test_missing_home_directory_matters_only_to_models_from_the_cache() -> None:
+    settings = Settings.from_environment({})
+    assert settings.model_cache is None
+    assert find_weights(settings).path == MOBILE
+    with pytest.raises(ModelError, match="MODEL_CACHE is not set, and this user has no home directory; set it to a f"):
+        find_weights(replace(settings, model_type="full"))

@@ -1,5 +1,6 @@
 """The model of the settings: which weights and options it gets."""
 
+import math
 import re
 from pathlib import Path
 from unittest.mock import Mock
@@ -13,7 +14,7 @@ from core.labels import LABELS
 from core.output.encode import encode_map
 from core.types import EngineOptions, Stage
 from core.weights.registry import MOBILE, Weights
-from segmenter import __version__, create_model, find_weights
+from segmenter import __version__, create_model, find_weights, unlimited
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT
 
@@ -82,3 +83,11 @@ def test_model_of_small_image_size_segments_photo_and_observes_each_stage() -> N
     assert encoded.seg_map.shape == (21, 33)
     assert set(durations) == {"queue", "decode", "inference", "encode"}
     assert all(seconds >= 0 for seconds in durations.values())
+
+
+def test_model_of_unlimited_settings_segments_and_has_no_deadline() -> None:
+    model = create_model(unlimited(Settings(image_size=33, request_timeout=1)))
+    assert (model.queue.timeout, model.reader.timeout) == (math.inf, math.inf)
+    model.loading.result(TIMEOUT)
+    assert model.segment(CHELSEA.read_bytes(), None).image_size == (33, 21)
+    assert model.broken == ""

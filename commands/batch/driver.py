@@ -2,10 +2,8 @@
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import ray
 import ray.data
 from ray.exceptions import RayError
@@ -13,9 +11,9 @@ from ray.util.annotations import RayDeprecationWarning
 
 from commands.batch.cluster import cluster
 from commands.batch.job import Job
-from commands.batch.manifest import SCHEMA, Manifest
-from commands.batch.storage import Storage
-from commands.batch.worker import TRANSIENT_ERROR, Worker
+from commands.batch.manifest import Manifest
+from commands.batch.summary import Outcome
+from commands.batch.worker import Worker, record
 from core.errors import SegmenterError
 from core.runtime.cpu import usable_cores
 
@@ -27,27 +25,8 @@ PATHS = 10_000
 RETRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The photos of a task: how many are done, how many are invalid, and the transient errors of the others."""
-
-    done: int
-    invalid: int
-    transient_errors: list[str]
-
-
-def pending(source: Storage, target: Storage, manifest: Manifest) -> tuple[pa.Table, int]:
-    """Return the photos in `source` without a row in `manifest`, a table of paths, and the number of those with one.
-
-    Photos in `target` are left out. Both lists are Arrow tables: as Python strings, millions of paths take gigabytes.
-    """
-    photos = pa.table({"path": pa.chunked_array(source.photos(without=target), pa.large_string())})
-    left = photos.join(manifest.done(), "path", join_type="left anti").sort_by("path")
-    return left, len(photos) - len(left)
-
-
-def run(job: Job, photos: pa.Table, manifest: Manifest, address: str | None, workers: int | None) -> Iterator[Progress]:
-    """Segment `photos`, a table of paths, on the Ray cluster at `address`; yield the progress of each task.
+def run(job: Job, photos: pa.Table, manifest: Manifest, address: str | None, workers: int | None) -> Iterator[Outcome]:
+    """Segment `photos`, a table of paths, on the Ray cluster at `address`; yield the outcome of each task.
 
     Without an address, Ray runs on this machine until the photos are done. The default of `workers` is as many as the
     CPUs allow. Raises SegmenterError if the cluster can't be reached or no worker can start.
@@ -58,7 +37,7 @@ def run(job: Job, photos: pa.Table, manifest: Manifest, address: str | None, wor
         with cluster(address, local_cpus):
             cpus = int(ray.cluster_resources().get("CPU", 0)) - 1
             for rows in _results(job, photos, workers or max(1, cpus // job.threads)):
-                yield _record(rows, manifest)
+                yield record(rows, manifest)
     except RayError as error:
         raise SegmenterError(f"Ray: {str(error).strip().splitlines()[-1]}") from error
 
@@ -86,11 +65,3 @@ def _results(job: Job, photos: pa.Table, workers: int) -> Iterator[pa.Table]:
     )
     # Without prefetching, a finished task reaches the manifest as early as possible.
     yield from results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
-
-
-def _record(rows: pa.Table, manifest: Manifest) -> Progress:
-    finished = rows.filter(pc.is_null(rows[TRANSIENT_ERROR])).select(SCHEMA.names)
-    manifest.add(finished)
-    done = finished["error"].null_count
-    failed = rows.filter(pc.is_valid(rows[TRANSIENT_ERROR])).to_pylist()
-    return Progress(done, len(finished) - done, [f"{row['path']}: {row[TRANSIENT_ERROR]}" for row in failed])

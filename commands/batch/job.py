@@ -1,9 +1,12 @@
 """The job of a batch run, as it is sent to each worker."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+from commands.identity import identity
 from config import Settings
 from core.types import Options
+from segmenter import unlimited
 
 # Photos that a worker reads, decodes or writes at a time, in addition to those that it computes.
 IN_TRANSIT = 6
@@ -13,6 +16,7 @@ IN_TRANSIT = 6
 class Job:
     """Make `output`, an encoder's name or "none", of the photos at the URL `source`, and write it to the URL `target`.
 
+    `details` are the names and values of the encoder's options.
     Each worker runs a model with `settings` on `threads` CPU threads.
     """
 
@@ -22,6 +26,7 @@ class Job:
     options: Options
     threads: int
     settings: Settings
+    details: tuple[tuple[str, Any], ...] = ()
 
     @property
     def calls(self) -> int:
@@ -30,19 +35,9 @@ class Job:
 
     def model_settings(self) -> Settings:
         """Return the settings of a worker's model, whose queue has no clients."""
-        return replace(self.settings, threads=self.threads, queue_size=self.calls, request_timeout=3600.0)
+        return replace(unlimited(self.settings), threads=self.threads, queue_size=self.calls)
 
     def identity(self, graph_sha256: str) -> dict[str, str]:
         """Return the properties that two runs must share for the second to resume the first."""
-        return {
-            "INPUT": self.source,
-            "--output": self.output,
-            "--size": self.options.size,
-            "--edges": self.options.edges or "",
-            "--classes": ",".join(map(str, self.options.classes)),
-            "--min-score": str(self.options.min_score),
-            "the graph's sha256": graph_sha256,
-            "IMAGE_SIZE": str(self.settings.image_size),
-            "CANVAS": self.settings.canvas,
-            "PRECISION": self.settings.precision,
-        }
+        made = identity(self.output, self.options, dict(self.details), self.settings, graph_sha256)
+        return {"INPUT": self.source} | made

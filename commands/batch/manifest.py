@@ -2,13 +2,15 @@
 
 import io
 import time
+from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from commands.batch.storage import Storage
-from core.errors import SegmenterError
+from commands.identity import check_identity
 
 FOLDER = "manifest"
 SCHEMA = pa.schema(
@@ -19,6 +21,7 @@ SCHEMA = pa.schema(
         "areas": pa.list_(pa.int64()),  # number of pixels of each of these classes
         "mask": pa.string(),  # path of the result, relative to OUTPUT
         "error": pa.string(),  # why the photo can't be segmented
+        "annotations": pa.string(),  # of the output coco: the annotations of the photo, in JSON
     }
 )
 # A file is written after this many rows or seconds. A run that is killed repeats the photos of unwritten rows.
@@ -36,18 +39,28 @@ class Manifest:
         self._schema = SCHEMA.with_metadata(identity)
         self._parts = target.files(FOLDER, ".parquet")
         self._rows: list[pa.Table] = []
+        self._number = 0
         self._written = time.monotonic()
         if self._parts:
             self._compare(identity)
 
     def done(self) -> pa.Table:
-        """Return the column path of the photos that have a row already."""
-        return pa.concat_tables([SCHEMA.empty_table().select(["path"]), *map(self._paths, self._parts)])
+        """Return the columns path and is_broken of the photos that have a row already."""
+        parts = [SCHEMA.empty_table().select(["path", "error"])]
+        parts += [self._read(part, ["path", "error"]) for part in self._parts]
+        rows = pa.concat_tables(parts)
+        return pa.table({"path": rows["path"], "is_broken": rows["error"].is_valid()})
+
+    def rows(self, columns: list[str]) -> Iterator[dict[str, Any]]:
+        """Yield the rows of all runs, also of this one if it has ended, in the order in which they were added."""
+        for part in self._parts:
+            yield from self._read(part, columns).to_pylist()
 
     def add(self, rows: pa.Table) -> None:
         """Add rows of SCHEMA; write the collected rows if they are many or old enough."""
         self._rows.append(rows)
-        if sum(map(len, self._rows)) >= ROWS or time.monotonic() > self._written + SECONDS:
+        self._number += len(rows)
+        if self._number >= ROWS or time.monotonic() > self._written + SECONDS:
             self._write()
 
     def __enter__(self) -> "Manifest":
@@ -61,21 +74,18 @@ class Manifest:
             file = io.BytesIO()
             pq.write_table(pa.concat_tables(self._rows).cast(self._schema), file)
             # The time makes the name unique: no run overwrites a file of another.
-            self._target.write(f"{FOLDER}/{time.time_ns()}.parquet", file.getvalue())
-            self._rows = []
+            part = f"{FOLDER}/{time.time_ns()}.parquet"
+            self._target.write(part, file.getvalue())
+            self._parts.append(part)
+            self._rows, self._number = [], 0
         self._written = time.monotonic()
 
-    def _paths(self, part: str) -> pa.Table:
+    def _read(self, part: str, columns: list[str]) -> pa.Table:
         with self._target.open(part) as file:
-            return pq.read_table(file, columns=["path"]).replace_schema_metadata()
+            return pq.read_table(file, columns=columns).replace_schema_metadata()
 
     def _compare(self, identity: dict[str, str]) -> None:
         with self._target.open(self._parts[0]) as file:
             metadata = pq.read_schema(file).metadata
-        for name, value in identity.items():
-            before = metadata.get(name.encode(), b"").decode()
-            if before != value:
-                raise SegmenterError(
-                    f"{self._target.url} was made with {name}={before!r}, not {value!r}; "
-                    "use the same value, or another folder"
-                )
+        before = {name.decode(): value.decode() for name, value in metadata.items()}
+        check_identity(before, identity, self._target.url)

@@ -1,14 +1,16 @@
 """A folder on any file system of fsspec: on this machine, in a bucket, in an archive."""
 
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from commands.predict import is_photo
+from commands.files import complete, ignores_case, why_not_writable
+from commands.photos import LeftOut, reason_of, why_left_out
 from core.errors import SegmenterError
 
 
@@ -37,14 +39,39 @@ class Storage:
         """Return whether the folder exists."""
         return bool(self._fs.isdir(self._root))
 
-    def photos(self, without: "Storage") -> Iterator[pa.Array]:
-        """Yield, for each subfolder, the paths of its photos; leave out the subfolder `without`."""
-        for folder, folders, files in self._fs.walk(self._root, detail=True, on_error="raise"):
-            for name, info in list(folders.items()):
-                # A symbolic link may lead to a folder that contains it.
-                if info.get("islink") or without.is_at(self._fs, f"{folder}/{name}"):
-                    del folders[name]
-            found = sorted(self._below(f"{folder}/{name}") for name in files if is_photo(name))
+    def ignores_case(self) -> bool:
+        """Return whether the file system is known to ignore the case of names."""
+        return self._local and ignores_case(Path(self._root))
+
+    def why_not_writable(self, made: list[Path]) -> str:
+        """Create the folder, if it is on this machine; return why it can't be written. Add new folders to `made`."""
+        return why_not_writable(Path(self._root), made) if self._local else ""
+
+    def photos(self, without: "Storage", left_out: LeftOut) -> Iterator[pa.Array]:
+        """Yield, for each subfolder, the paths of its photos; leave out the subfolder `without`.
+
+        Other files, and subfolders that can't be read, are added to `left_out`. Only files on this machine are photos
+        by their first bytes: elsewhere, reading them costs a request each.
+        """
+        # fsspec's walk() does not tell the errors of subfolders.
+        waiting = [self._root]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                listing = self._fs.ls(folder, detail=True)
+            except OSError as error:
+                if folder == self._root:
+                    raise
+                left_out.add_error(self._below(folder), error)
+                continue
+            files = []
+            for info in listing:
+                path = info["name"].rstrip("/")
+                if info["type"] != "directory":
+                    files.append(path)
+                elif path != folder and not without.is_at(self._fs, path):
+                    waiting.append(path)
+            found = sorted(filter(None, (self._photo(path, left_out) for path in files)))
             if found:
                 yield pa.array(found, pa.large_string())
 
@@ -63,22 +90,43 @@ class Storage:
     def write(self, path: str, content: bytes) -> None:
         """Write a file and create its folders. On a local file system the file appears complete or not at all."""
         whole = self._path(path)
-        folder, name = whole.rsplit("/", 1)
+        folder = whole.rpartition("/")[0]
         if folder not in self._made:
             self._fs.makedirs(folder, exist_ok=True)
             self._made.add(folder)
         if self._local:
-            # The name depends only on the file, so that the next run overwrites the part of a killed process.
-            part = f"{folder}/.{name}.part"
-            with open(part, "wb") as file:
+            with complete(Path(whole)) as file:
                 file.write(content)
-            os.replace(part, whole)
         else:
             self._fs.pipe_file(whole, content)
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[Any]:
+        """Open a new file, which replaces one at `path` when the block ends, for writing bytes in pieces."""
+        whole = self._path(path)
+        if self._local:
+            with complete(Path(whole)) as file:
+                yield file
+        else:
+            with self._fs.open(whole, "wb") as file:
+                yield file
 
     def is_at(self, fs: Any, path: str) -> bool:
         """Return whether this is the folder at `path` of the file system `fs`."""
         return type(fs) is type(self._fs) and path == self._root
+
+    def _photo(self, whole: str, left_out: LeftOut) -> str:
+        """Return the path of a file of this folder, if it is a photo; else add it to `left_out` and return ""."""
+        path, name = self._below(whole), whole.rpartition("/")[2]
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            left_out.errors.append(f"{path}: the name is not UTF-8, which the manifest can't hold; rename the file")
+            return ""
+        reason = reason_of(Path(whole)) if self._local else why_left_out(name, lambda: b"")
+        if reason:
+            left_out.add(path, reason)
+        return "" if reason else path
 
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}" if self._root else path

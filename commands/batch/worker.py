@@ -1,16 +1,22 @@
 """A worker of `batch`: one model in its own process."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from commands.batch import coco
 from commands.batch.job import Job
-from commands.batch.manifest import SCHEMA
+from commands.batch.manifest import SCHEMA, Manifest
 from commands.batch.storage import Storage
+from commands.batch.summary import Outcome
+from commands.photos import read_limited
+from commands.results import encoder
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from core.output.encode import ENCODERS, Encoded, file_suffix
+from core.output.encode import Encoded, file_suffix
 from segmenter import create_model
 
 # The column of a transient error, such as a failed network: the manifest gets no row, and the next run tries again.
@@ -30,16 +36,26 @@ class Worker:
 
     def __call__(self, photos: pa.Table) -> pa.Table:
         """Return a row of RESULT for each photo in the column path."""
-        rows = self._threads.map(self._process, photos["path"].to_pylist())
-        return pa.Table.from_pylist(list(rows), RESULT)
+        return pa.Table.from_pylist(list(self.rows(photos)), RESULT)
+
+    def rows(self, photos: pa.Table) -> Iterator[dict[str, Any]]:
+        """Yield the columns of RESULT that have a value, for each photo in the column path, as they are done."""
+        return self._threads.map(self._process, photos["path"].to_pylist())
+
+    def close(self) -> None:
+        """Wait for the photos that have begun, and drop the others."""
+        self._threads.shutdown(cancel_futures=True)
 
     def _process(self, path: str) -> dict[str, Any]:
         job = self.job
         try:
-            data = self._read(path)
-            encoded = self._model.segment(data, ENCODERS.get(job.output), job.options)
-            mask = None
-            if encoded.content:
+            with self.source.open(path) as file:
+                data = read_limited(file, job.settings.max_upload_bytes)
+            encoded = self._model.segment(data, encoder(job.output, dict(job.details)), job.options)
+            mask = annotations = None
+            if job.output == "coco":
+                annotations = coco.without_ids(encoded.content)
+            elif encoded.content:
                 mask = f"{job.output}/{path}.{file_suffix(job.output)}"
                 self.target.write(mask, encoded.content)
         except (InvalidImage, UnsupportedImage, ImageTooLarge) as error:
@@ -47,18 +63,7 @@ class Worker:
         except Exception as error:
             # A failed network, a full disk: no error of one photo may end a run over millions.
             return {"path": path, TRANSIENT_ERROR: f"{type(error).__name__}: {error}"}
-        return {"path": path, "mask": mask} | self._summary(encoded)
-
-    def _read(self, path: str) -> bytes:
-        """Return the bytes of the photo. Raises ImageTooLarge above MAX_UPLOAD_MB, without reading further."""
-        limit = self.job.settings.max_upload_bytes
-        with self.source.open(path) as file:
-            data: bytes = file.read(limit + 1)
-        if len(data) > limit:
-            raise ImageTooLarge(
-                f"the file is larger than {limit / 1e6:g} MB, the limit (MAX_UPLOAD_MB); save a smaller image"
-            )
-        return data
+        return {"path": path, "mask": mask, "annotations": annotations} | self._summary(encoded)
 
     def _summary(self, encoded: Encoded) -> dict[str, Any]:
         """Return the columns size, objects and areas: the classes in the photo, largest first, without background."""
@@ -69,3 +74,15 @@ class Worker:
             "objects": [self._model.labels[class_] for class_ in classes],
             "areas": [int(pixels[class_]) for class_ in classes],
         }
+
+
+def record(rows: pa.Table, manifest: Manifest) -> Outcome:
+    """Add the finished `rows`, of RESULT, to `manifest`; return the outcome of all of them."""
+    finished = rows.filter(pc.is_null(rows[TRANSIENT_ERROR])).select(SCHEMA.names)
+    manifest.add(finished)
+    done = finished["error"].null_count
+    broken, failed = (
+        [f"{row['path']}: {row[column]}" for row in rows.filter(pc.is_valid(rows[column])).to_pylist()]
+        for column in ("error", TRANSIENT_ERROR)
+    )
+    return Outcome(done, broken, failed)

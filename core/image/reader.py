@@ -3,6 +3,7 @@
 import fcntl
 import json
 import logging
+import math
 import mmap
 import os
 import signal
@@ -57,8 +58,8 @@ class HelperLost(Exception):
 class ImageReader:
     """Decodes images, and resizes them to `long_side` pixels, in `helpers` processes; its threads share them.
 
-    A file of more than `max_pixels` is rejected. A helper that takes longer than `timeout` seconds for a file, or too
-    much CPU time, or that crashes, is replaced; `on_loss` is told why.
+    A file of more than `max_pixels` is rejected. A helper that takes longer than `timeout` seconds for a file, or
+    too much CPU time, or that crashes, is replaced; `on_loss` is told why. The timeout math.inf is no limit.
     """
 
     def __init__(
@@ -194,7 +195,7 @@ class Helper:
 
     def _ask(self, job: Job, upload: int, timeout: float) -> Answer:
         """Send `job` with its file and return the answer. Raises HelperLost."""
-        self._control.settimeout(timeout)
+        self._control.settimeout(None if math.isinf(timeout) else timeout)
         try:
             socket.send_fds(self._control, [json.dumps(asdict(job)).encode()], [upload])
             answer = self._control.recv(MAX_MESSAGE)

@@ -11,6 +11,7 @@ from core.types import Array, UInt8Array
 
 # Rings of [x, y] in pixels, the outer one first; the last point of a ring is its first one.
 Rings = list[list[list[float]]]
+MAX_TOLERANCE = 100  # pixels
 
 
 def polygons(seg_map: UInt8Array, class_id: int, bbox: tuple[int, int, int, int], tolerance: float) -> list[Rings]:

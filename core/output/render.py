@@ -1,5 +1,7 @@
 """Pictures of a label map: the mask, the overlay and the cut-out, as pure functions."""
 
+import re
+
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -9,6 +11,9 @@ from core.types import Alpha, UInt8Array
 
 # Opacity of the class colours in an overlay, 0 to 1.
 OPACITY = 0.5
+# What cutout() accepts as a background, beside a colour such as #00a0ff.
+BACKGROUNDS = ("transparent", "blur", "white")
+COLOUR_CODE = re.compile(r"#[0-9a-fA-F]{6}")
 BLUR_SIDE = 400  # the long side of the photo that is blurred, in pixels
 PIECE = 100_000  # pixels
 
@@ -58,8 +63,8 @@ def cutout(
     """Return `photo` without the background of `seg_map`, of the same size.
 
     With `alpha` "soft", the edges of objects are soft where the photo's are, and have the colours of the object alone.
-    `background` is "transparent", for an RGBA image, or what the objects lie on in an RGB image: "blur", the blurred
-    photo, "white", or a colour, #rrggbb.
+    `background` is one of BACKGROUNDS, or a colour, #rrggbb: "transparent" makes an RGBA image; in an RGB image the
+    objects lie on the blurred photo ("blur") or on the colour.
     """
     opacity = soft_alpha(seg_map, photo) if alpha == "soft" else np.asarray(_alpha(seg_map))
     image, mask_ = Image.fromarray(foreground(photo, opacity)), Image.fromarray(opacity)

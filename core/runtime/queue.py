@@ -22,7 +22,7 @@ class RequestQueue:
     """A first-come-first-served queue, processed by `workers` threads.
 
     At most `size` requests are admitted at a time, running or waiting. Each has `timeout` seconds, from its admission,
-    to finish. `observe` receives the waiting time of each request, as the stage "queue".
+    to finish; math.inf is no limit. `observe` receives the waiting time of each request, as the stage "queue".
     """
 
     def __init__(self, workers: int, size: int, timeout: float, observe: Observe = ignore) -> None:
@@ -79,7 +79,8 @@ class RequestQueue:
                 copy_context().run, self._work, admitted_at, is_connected, function, arguments
             )
             try:
-                return future.result(timeout=admitted_at + self.timeout - time.monotonic())
+                left = admitted_at + self.timeout - time.monotonic()
+                return future.result(timeout=None if math.isinf(left) else left)
             except TimeoutError as error:
                 if future.done() and future.exception() is error:
                     raise  # the function itself raised it

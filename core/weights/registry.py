@@ -70,14 +70,14 @@ class Weights:
     labels: tuple[str, ...] = LABELS
 
 
-def known_weights(name: str, cache: Path, sha512: str = "") -> Weights:
+def known_weights(name: str, cache: Path | None, sha512: str = "") -> Weights:
     """Return the verified graph of the known model `name`: the bundled file, or the one in the folder `cache`.
 
     `sha512`, in hex, replaces the known SHA-512. Raises ModelError, with the command that restores the graph, if the
     graph is missing or has another checksum.
     """
     model = MODELS[name]
-    path = model.bundled or cached_graph(model, cache)
+    path = model.bundled or cached_graph(model, cache_folder(cache))
     command = f"git checkout {path.relative_to(ROOT)}" if model.bundled else f"python cli.py fetch {name}"
     if not path.exists():
         raise ModelError(f"the graph of MODEL_TYPE={name} is missing: {path}; get it with: {command}")
@@ -107,6 +107,13 @@ def custom_weights(path: Path, labels: Path | None) -> Weights:
         content = read_model_file(path, LABELS_FILE)
         names = LABELS if content is None else read_labels(content, f"{LABELS_FILE} in {path}")
     return Weights("own", "unknown", path, _checksum(path, "sha256"), names)
+
+
+def cache_folder(cache: Path | None) -> Path:
+    """Return `cache`, the setting MODEL_CACHE. Raises ModelError if it is None: unset, and the user has no home."""
+    if not cache:
+        raise ModelError("MODEL_CACHE is not set, and this user has no home directory; set it to a folder")
+    return cache
 
 
 def cached_graph(model: KnownModel, cache: Path) -> Path:

@@ -1,17 +1,56 @@
-"""The command line: its commands and their descriptions."""
+"""The command line: its commands, and what a new user finds out by --help alone."""
 
+import re
+
+import pytest
 from click.testing import CliRunner
 
 from cli import cli
+from core.labels import LABELS
+from segmenter import __version__
+
+COMMANDS = ("batch", "evaluate", "fetch", "labels", "predict", "serve", "watch")
 
 
-def test_cli_has_a_description_for_each_command() -> None:
-    assert set(cli.commands) == {"batch", "evaluate", "fetch", "predict"}
-    assert all(command.get_short_help_str() for command in cli.commands.values())
+def output(*arguments: str) -> str:
+    """Return the output of `cli.py`, which must succeed."""
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0
+    return result.stdout
 
 
-def test_help_of_each_command_shows_an_example() -> None:
-    for name in cli.commands:
-        result = CliRunner().invoke(cli, [name, "--help"])
-        assert result.exit_code == 0
-        assert f"python cli.py {name} " in result.stdout
+def test_help_lists_each_command_with_a_whole_sentence() -> None:
+    assert set(cli.commands) == set(COMMANDS)
+    printed = output("--help")
+    for name in COMMANDS:
+        assert re.search(rf"^  {name}  +\S.*[^.]\.$", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command_shows_an_example_settings_and_exit_status(name: str) -> None:
+    printed = output(name, "--help")
+    assert f"python cli.py {name}" in printed
+    assert "MODEL_CACHE" in printed
+    assert re.search(r"Exit status:\n +0 +\w", printed)
+
+
+def test_commands_share_the_defaults_of_results_or_say_why_not() -> None:
+    defaults = {
+        name: {option.name: option.default for option in cli.commands[name].params}
+        for name in ("batch", "predict", "watch")
+    }
+    assert {of["size"] for of in defaults.values()} == {"original"}
+    assert (defaults["predict"]["output"], defaults["watch"]["output"], defaults["batch"]["output"]) == (
+        "overlay",
+        "overlay",
+        "mask",
+    )
+    assert "not the overlay of other commands" in re.sub(r"\s+", " ", output("batch", "--help"))
+
+
+def test_version_is_printed() -> None:
+    assert output("--version") == f"{__version__}\n"
+
+
+def test_labels_lists_ids_and_names() -> None:
+    assert output("labels") == "".join(f"{id_} {name}\n" for id_, name in enumerate(LABELS))

@@ -1,10 +1,12 @@
 """`cli.py predict`: the files that it writes, and its messages."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,8 @@ from PIL import Image
 from werkzeug.test import Client
 
 from cli import cli
-from commands.predict import destinations
 from core.model import ModelWrapper
-from core.output.encode import ENCODERS
+from core.output.encode import ENCODERS, encode_cutout, encode_overlay
 from core.types import Options, Size
 from tests.support.http_client import upload
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
@@ -27,7 +28,7 @@ Predict = Callable[..., Result]
 @pytest.fixture
 def predict(small_model: ModelWrapper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Predict:
     """A function that runs `cli.py predict` in this process and in tmp_path, with a model for images of 65 pixels."""
-    monkeypatch.setattr("commands.predict.create_model", lambda _: small_model)
+    monkeypatch.setattr("commands.predict.create_model", lambda *_: small_model)
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(cli, ["predict", *map(str, arguments)])
 
@@ -86,7 +87,7 @@ def test_predict_of_folder_with_damaged_file_segments_the_others(predict: Predic
 
 def test_predict_with_unknown_class_names_class_and_allowed_ones(predict: Predict, tmp_path: Path) -> None:
     result = predict(CHELSEA, "--classes", "unicorn")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.output.startswith("Error: classes: 'unicorn' is not a class; allowed: ")
     assert not list(tmp_path.iterdir())
 
@@ -103,30 +104,105 @@ def test_predict_with_bad_setting_names_variable_and_value(
     assert not list(tmp_path.iterdir())
 
 
-def test_predict_of_folder_without_photos_names_the_folder(predict: Predict, tmp_path: Path) -> None:
+def test_predict_of_folder_without_photos_names_the_folder_and_what_it_has(predict: Predict, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a photo")
     result = predict(tmp_path)
-    assert (result.exit_code, result.output) == (1, f"Error: there are no photos in {tmp_path}\n")
+    assert (result.exit_code, result.output) == (
+        2,
+        f"Error: there are no photos in {tmp_path}\nError: left out, not photos: {tmp_path}/notes.txt\n",
+    )
 
 
-def test_predict_to_unwritable_file_reports_the_photo(predict: Predict, tmp_path: Path) -> None:
-    result = predict(CHELSEA, "-o", "/proc/x.png")
+def test_predict_reads_standard_input(small_model: ModelWrapper, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "cli.py"), "predict", "-", "-o", "-"]
+    environment = os.environ | {"IMAGE_SIZE": "65"}
+    with CHELSEA.open("rb") as photo:
+        run = subprocess.run(command, cwd=tmp_path, env=environment, stdin=photo, capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert run.stdout == small_model.segment(CHELSEA.read_bytes(), encode_overlay, Options("original")).content
+
+
+def test_predict_reports_what_it_leaves_out_and_fails_only_for_photos(predict: Predict, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.jfif", "without_ending", b"gr\xfcn.jpg".decode(errors="surrogateescape")):
+        shutil.copy(CHELSEA, photos / name)
+    (photos / "._a.jpg").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00")
+    (photos / "notes.txt").write_text("BMP is a format")
+    shutil.copy(CHELSEA, photos / "b.overlay.png")
+    result = predict(photos, "-o", "out/")
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        f"left out, notes of macOS about files: {photos}/._a.jpg",
+        f"left out, results of earlier runs: {photos}/b.overlay.png",
+        f"left out, not photos: {photos}/notes.txt",
+    ]
+    assert sorted(os.listdir(b"out")) == [b"a.overlay.png", b"gr\xfcn.overlay.png", b"without_ending.overlay.png"]
+    (photos / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    result = predict(photos, "-o", "out/")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"{CHELSEA}: ")
-    assert result.stderr.endswith("Error: 1 of 1 photos could not be segmented\n")
+    assert f"{photos}/IMG_1.HEIC: HEIC images are not served; send JPEG" in result.stderr
+    assert result.stderr.endswith("Error: 1 of 4 photos could not be segmented\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "format_"),
+    [("a.JPG", [], "JPEG"), ("a.webp", ["--output", "cutout"], "WEBP"), ("a.PNG", ["--output", "mask"], "PNG")],
+)
+def test_predict_to_file_writes_the_format_of_its_ending(
+    name: str, options: list[str], format_: str, predict: Predict
+) -> None:
+    assert predict(CHELSEA, "-o", name, *options).exit_code == 0
+    with Image.open(name) as picture:
+        assert picture.format == format_
+
+
+def test_predict_passes_options_of_cutout_to_encoder(predict: Predict, small_model: ModelWrapper) -> None:
+    options = ["--output", "cutout", "--background", "#00ff00", "--crop", "--alpha", "hard", "--classes", "person"]
+    assert predict(ASTRONAUT, "-o", "person.png", *options).exit_code == 0
+    encode = partial(encode_cutout, background="#00ff00", crop=True, alpha="hard")
+    expected = small_model.segment(ASTRONAUT.read_bytes(), encode, Options("original", classes=[15]))
+    assert Path("person.png").read_bytes() == expected.content
+
+
+def test_predict_with_polygons_writes_them(predict: Predict) -> None:
+    result = predict(CHELSEA, "--output", "objects", "--shapes", "polygons", "--tolerance", "5", "-o", "-")
+    assert all(found["polygons"] for found in json.loads(result.stdout)["objects"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--crop"], "--crop is an option of --output cutout, not of overlay; leave it out"),
+        (
+            ["--output", "objects", "--tolerance", "3"],
+            "--tolerance is an option of --shapes polygons; add that, or leave it out",
+        ),
+    ],
+)
+def test_predict_with_option_of_another_output_names_that_output(
+    options: list[str], message: str, predict: Predict
+) -> None:
+    result = predict(CHELSEA, *options)
+    assert (result.exit_code, result.output) == (2, f"Error: {message}\n")
+
+
+def test_predict_with_several_problems_reports_each_before_any_work(predict: Predict, tmp_path: Path) -> None:
+    result = predict("missing.jpg", CHELSEA, ASTRONAUT, "--classes", "unicorn", "-o", "one.png")
+    assert result.exit_code == 2
+    lines = result.output.splitlines()
+    assert [line.partition("; ")[0] for line in lines] == [
+        "Error: missing.jpg does not exist",
+        "Error: classes: 'unicorn' is not a class",
+        "Error: -o one.png is one file, but there are 2 photos",
+    ]
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("output", ["objects", "mask"])
-def test_destinations_of_photos_with_equal_stems_are_different(tmp_path: Path, output: str) -> None:
-    # c.mask.png is a result of an earlier run, not a photo.
-    for name in ("a.jpg", "a.png", "b.jpg", "c.mask.png", "sub/a.jpg"):
-        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "in" / name).touch()
-    written = destinations([tmp_path / "in"], output, tmp_path / "out")
-    suffix = {"objects": "objects.json", "mask": "mask.png"}[output]
-    assert {str(file.relative_to(tmp_path / "out")) for file in written.values()} == {
-        f"a.jpg.{suffix}",
-        f"a.png.{suffix}",
-        f"b.{suffix}",
-        f"sub/a.{suffix}",
-    }
+def test_predict_on_slow_machine_has_no_deadline(tmp_path: Path) -> None:
+    # A second is over before the helper process, let alone the model, has read the photo of 50 megapixels.
+    Image.new("RGB", (7000, 7000)).save(tmp_path / "large.png", compress_level=9)
+    command = [sys.executable, str(ROOT / "cli.py"), "predict", "large.png", "--size", "model", "--output", "map"]
+    environment = os.environ | {"IMAGE_SIZE": "65", "REQUEST_TIMEOUT": "1"}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -13,6 +13,7 @@ from flask import Flask
 from PIL import Image
 
 from cli import cli
+from commands.batch.manifest import SCHEMA
 from core.image.formats import FORMATS
 from core.image.helper import BYTES_PER_PIXEL, CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, MEMORY
 from core.image.reader import MAX_LINE, MAX_LINES
@@ -194,6 +195,15 @@ def test_table_rows_in_document_have_the_cells_of_their_header(document: Path) -
 
 
 # ---- Lists that repeat the code
+
+
+def test_command_table_lists_every_command() -> None:
+    listed = [row[0] for row in table(ROOT / "docs" / "batch.md", "command")]
+    assert sorted(listed) == [f"`python cli.py {name}`" for name in sorted(cli.commands)]
+
+
+def test_column_table_of_manifest_lists_every_column() -> None:
+    assert [row[0] for row in table(ROOT / "docs" / "batch.md", "column")] == [f"`{name}`" for name in SCHEMA.names]
 
 
 @pytest.mark.parametrize("document", [README], ids=title)

@@ -28,7 +28,7 @@ ALLOWED = {
     "server": {"core", "config", "segmenter", "api", "server"},
     "app": {"core", "config", "segmenter", "api", "server"},
     "commands": {"core", "config", "segmenter", "commands"},
-    "cli": {"commands"},
+    "cli": {"commands", "segmenter"},
     "integrations": {"integrations"},
 }
 # The modules and packages of core, from bottom to top. A module imports only from lower groups and from its own
@@ -59,6 +59,7 @@ IMPORTERS = {
     "label_studio_sdk": {"integrations.label_studio"},
     "urllib3": {"integrations"},
     "pycocotools": {"integrations"},
+    "watchfiles": {"commands.watch"},
 }
 # The modules that may use the environment. config and the settings of the backend for Label Studio read it. NumPy,
 # TensorFlow and Ray have options that exist only as environment variables, which must be set before NumPy and

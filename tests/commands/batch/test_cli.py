@@ -1,4 +1,4 @@
-"""The command line of `batch` without a run: its messages, and the summary of a run."""
+"""The command line of `batch` without a run: its messages."""
 
 import shutil
 import subprocess
@@ -9,16 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from cli import cli
-from commands.batch.cli import MAX_ERRORS, REQUIREMENTS, Summary
-from commands.batch.driver import Progress
+from commands.batch.cli import REQUIREMENTS
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.service import TIMEOUT
 
 
-def batch_error(*arguments: object) -> str:
-    """Return the output of `cli.py batch`, which must fail."""
+def batch_error(*arguments: object, status: int = 2) -> str:
+    """Return the output of `cli.py batch`, which must fail with `status`."""
     result = CliRunner().invoke(cli, ["batch", *map(str, arguments)])
-    assert result.exit_code == 1
+    assert result.exit_code == status
     assert result.stdout == ""
     return result.stderr
 
@@ -33,6 +32,12 @@ def test_batch_of_file_names_predict() -> None:
     assert error == f"Error: INPUT='{CHELSEA}' is not a folder; for single photos use predict\n"
 
 
+def test_batch_without_output_tells_what_ray_took() -> None:
+    assert batch_error("photos") == "Error: OUTPUT is missing\n"
+    error = batch_error("--ray", "photos", "out")
+    assert error == "Error: OUTPUT is missing; --ray took 'photos' for its address: put --ray at the end\n"
+
+
 def test_batch_of_folder_without_photos_names_the_folder(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert batch_error("empty", "out") == f"Error: there are no photos in file://{tmp_path}/empty\n"
@@ -40,7 +45,7 @@ def test_batch_of_folder_without_photos_names_the_folder(tmp_path: Path) -> None
 
 
 def test_batch_of_unknown_protocol_names_the_url() -> None:
-    error = batch_error("nosuch://bucket", "out")
+    error = batch_error("nosuch://bucket", "out", status=1)
     assert error.startswith("Error: nosuch://bucket can't be opened: Protocol not known: nosuch")
 
 
@@ -51,7 +56,7 @@ def test_batch_with_unknown_class_names_class_and_allowed_ones(tmp_path: Path) -
 
 def test_batch_with_bad_setting_names_variable_and_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGE_SIZE", "5")
-    assert batch_error(tmp_path, "out") == "Error: IMAGE_SIZE='5' can't be used; allowed: 16 to 1024\n"
+    assert batch_error(tmp_path, "out", status=1) == "Error: IMAGE_SIZE='5' can't be used; allowed: 16 to 1024\n"
 
 
 def test_batch_with_unreachable_cluster_names_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,32 +65,25 @@ def test_batch_with_unreachable_cluster_names_the_address(tmp_path: Path, monkey
         monkeypatch.setenv(name, "")
     (tmp_path / "photos").mkdir()
     shutil.copy(CHELSEA, tmp_path / "photos")
-    error = batch_error("photos", "out", "--ray", "127.0.0.1:9")
+    error = batch_error("photos", "out", "--ray", "127.0.0.1:9", status=1)
     assert "Error: --ray='127.0.0.1:9' can't be reached: " in error
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
-def test_batch_without_ray_names_the_requirements(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['ray'] = None; from cli import cli; cli()"
+@pytest.mark.parametrize("package", ["pyarrow", "fsspec"])
+def test_batch_without_package_names_the_requirements(package: str, tmp_path: Path) -> None:
+    code = f"import sys; sys.modules['{package}'] = None; from cli import cli; cli()"
     command = [sys.executable, "-c", code, "batch", str(tmp_path), str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT)
-    assert run.stderr == f"Error: batch needs ray, which is not installed; get it with: pip install -r {REQUIREMENTS}\n"
+    install = f"get it with: pip install -r {REQUIREMENTS}"
+    assert run.stderr == f"Error: batch needs {package}, which is not installed; {install}\n"
     assert run.returncode == 1
     assert (ROOT / REQUIREMENTS).exists()
 
 
-def test_summary_counts_the_photos_of_each_outcome() -> None:
-    summary = Summary(photos=10, skipped=2)
-    assert str(summary).startswith("0 done, 2 skipped, 0 broken, 8 left in ")
-    summary.add(Progress(done=3, invalid=1, transient_errors=["a.jpg: OSError"]))
-    summary.add(Progress(done=2, invalid=0, transient_errors=[]))
-    assert str(summary).startswith("5 done, 2 skipped, 1 broken, 2 left in ")
-    assert str(summary).endswith(" images per second")
-    assert summary.errors == ["a.jpg: OSError"]
-
-
-def test_summary_keeps_only_the_first_transient_errors() -> None:
-    summary = Summary(photos=100, skipped=0)
-    for number in range(0, 100, 4):
-        summary.add(Progress(0, 0, [f"{number + offset}.jpg: OSError" for offset in range(4)]))
-    assert summary.errors == [f"{number}.jpg: OSError" for number in range(MAX_ERRORS)]
+def test_batch_of_output_that_can_not_be_written_names_it(tmp_path: Path) -> None:
+    error = batch_error("missing", "/proc/out")
+    assert error.splitlines() == [
+        "Error: INPUT='missing' is not a folder; for single photos use predict",
+        "Error: OUTPUT='/proc/out' can't be written: No such file or directory",
+    ]

@@ -1,5 +1,6 @@
 """The job: its settings of a worker's model, and the properties that a resumed run must share."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -26,7 +27,7 @@ def test_model_settings_have_threads_of_job_and_queue_for_all_calls() -> None:
     settings = JOB.model_settings()
     assert (settings.threads, settings.queue_size) == (4, JOB.calls)
     # The queue has no clients that wait, so that no photo may run into a deadline.
-    assert settings.request_timeout == 3600
+    assert settings.request_timeout == math.inf
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,7 @@ def test_model_settings_have_threads_of_job_and_queue_for_all_calls() -> None:
         (replace(JOB, options=Options()), "--classes", ""),
         (replace(JOB, options=Options(classes=(8, 15), edges="photo")), "--edges", "photo"),
         (replace(JOB, options=Options(classes=(8, 15), min_score=0.5)), "--min-score", "0.5"),
+        (replace(JOB, details=(("crop", True),)), "the options of --output", "--crop True"),
         (replace(JOB, settings=Settings(image_size=257)), "IMAGE_SIZE", "257"),
         (replace(JOB, settings=Settings(canvas="fixed")), "CANVAS", "fixed"),
         (replace(JOB, settings=Settings(precision="bfloat16")), "PRECISION", "bfloat16"),

@@ -67,8 +67,8 @@ def test_done_returns_the_paths_of_all_earlier_runs(tmp_path: Path) -> None:
         with Manifest(target, {"--output": "mask"}) as kept:
             add(kept, *numbers)
     done = Manifest(target, {"--output": "mask"}).done()
-    assert done.column_names == ["path"]
     assert sorted(done["path"].to_pylist()) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert done["is_broken"].to_pylist() == [False] * 3
 
 
 def test_done_of_new_manifest_is_empty(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`cli.py batch` with real Ray: each photo is processed once, also after interrupted and killed runs.
 
-The tests block a worker at a named pipe in place of a photo, so that a run is in a known state when it is interrupted.
+The tests block a worker at a named pipe, which replaces a photo when the run has listed it, so that a run is in a known
+state when it is interrupted.
 """
 
 import os
@@ -99,8 +100,9 @@ def test_batch_processes_each_photo_once_and_later_runs_only_new_ones(
         (tmp_path / f"{module}.py").write_text("raise SystemExit")
 
     def batch(*arguments: object) -> str:
-        with started(*arguments, cwd=tmp_path, environment=environment) as process:
-            return finish(process)
+        options = "--size", "model", "--ray", "local"
+        with started(*arguments, *options, cwd=tmp_path, environment=environment) as process:
+            return finish(process, status=1)  # two photos are broken
 
     assert batch("photos", "photos/out").startswith("2 done, 0 skipped, 2 broken, 0 left in ")
     rows = manifest(out)
@@ -158,14 +160,16 @@ class Archive:
         before = self.rows()
         left = [name for name in self.names if name not in before]
         blocking, *others = left[4 * TASK_SIZE : 5 * TASK_SIZE]
-        # A process that opens a named pipe for reading waits for a writer.
-        (self.photos / blocking).unlink()
-        os.mkfifo(self.photos / blocking)
         # An interrupted run may have left masks of photos that have no row.
         for name in others:
             (self.out / "mask" / f"{name}.mask.png").unlink(missing_ok=True)
-        arguments = [self.photos, self.out, "--workers", 1]
+        arguments = [self.photos, self.out, "--size", "model", "--workers", 1]
         with started(*arguments, cwd=ROOT, environment=environment, command=BATCH_IN_SMALL_TASKS) as process:
+            assert process.stderr
+            assert next(line for line in process.stderr if line.startswith("starting Ray"))
+            # A process that opens a named pipe for reading waits for a writer.
+            (self.photos / blocking).unlink()
+            os.mkfifo(self.photos / blocking)
 
             def is_blocked() -> bool:
                 assert process.poll() is None, process.communicate()
@@ -212,7 +216,7 @@ def test_batch_after_interrupt_kill_and_lost_worker_processes_each_photo_once(
     with archive.blocked_run(environment) as (process, worker):
         before = archive.rows()
         os.kill(worker, signal.SIGKILL)
-        output = finish(process)
+        output = finish(process, status=1)
     rows = archive.rows()
     assert killed.items() < before.items() <= rows.items()
     done = len(archive.names) - len(killed) - 1
@@ -222,3 +226,18 @@ def test_batch_after_interrupt_kill_and_lost_worker_processes_each_photo_once(
     expected = {archive.out / row["mask"] for row in rows.values() if row["mask"]}
     assert set(files(archive.out / "mask")) == expected
     assert len({path.read_bytes() for path in expected}) == 1
+
+
+def test_batch_in_one_process_goes_on_where_ray_was_interrupted_and_back(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    counts = []
+    for number, option in enumerate([["--ray"], [], ["--ray"]]):
+        shutil.copy(CHELSEA, photos / f"{number}.jpg")
+        with started(photos, out, *option, cwd=tmp_path, environment=environment) as process:
+            counts.append(finish(process).partition(" in ")[0])
+    assert counts == [f"1 done, {number} skipped, 0 broken, 0 left" for number in range(3)]
+    assert set(manifest(out)) == {"0.jpg", "1.jpg", "2.jpg"}
+    assert len({path.read_bytes() for path in (out / "mask").iterdir()}) == 1

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from commands.batch.storage import Storage
+from commands.photos import LeftOut
 from core.errors import SegmenterError
 from tests.support.paths import CHELSEA
+from tests.support.users import unprivileged
 
 
 def photos(source: Storage, target: Storage) -> list[str]:
     """Return the sorted paths of the photos in `source` that are not in `target`."""
-    return sorted(path for paths in source.photos(without=target) for path in paths.to_pylist())
+    return sorted(path for paths in source.photos(target, LeftOut()) for path in paths.to_pylist())
 
 
 @pytest.fixture
@@ -29,6 +31,36 @@ def folder(tmp_path: Path) -> Path:
 def test_photos_of_folder_leave_out_results_links_and_target(folder: Path) -> None:
     source, target = Storage(str(folder)), Storage(str(folder / "out"))
     assert photos(source, target) == ["a.jpg", "b.TIFF", "sub/c.webp"]
+
+
+def test_photos_of_folder_with_unreadable_subfolder_are_the_others(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    (tmp_path / "a.jpg").touch()
+    left_out = LeftOut()
+    with unprivileged(tmp_path):
+        [found] = Storage(str(tmp_path)).photos(Storage("memory://out"), left_out)
+    assert found.to_pylist() == ["a.jpg"]
+    assert left_out.errors == ["closed: Permission denied; the photos in it are left out"]
+
+
+def test_photos_of_unreadable_folder_raise_an_error(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    with unprivileged(tmp_path), pytest.raises(PermissionError):
+        list(Storage(f"{tmp_path}/closed").photos(Storage("memory://out"), LeftOut()))
+
+
+def test_photos_leave_out_other_files_and_names_that_are_not_utf8(folder: Path) -> None:
+    (folder / b"gr\xfcn.jpg".decode(errors="surrogateescape")).touch()
+    left_out = LeftOut()
+    list(Storage(str(folder)).photos(Storage("memory://out"), left_out))
+    assert left_out.lines() == [
+        "left out, hidden or unfinished files: .e.png.part",
+        "left out, not photos: notes.txt",
+        "left out, links to folders: sub/loop",
+        "left out, results of earlier runs: sub/a.mask.png",
+    ]
+    [error] = left_out.errors
+    assert error.startswith("gr\udcfcn.jpg: the name is not UTF-8, which the manifest can't hold; rename the file")
 
 
 def test_photos_of_folder_that_is_its_own_target_are_all_found(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The request queue: its order, its limits, and the requests that are never begun."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -222,3 +223,9 @@ def test_queue_counts_admitted_and_waiting_requests() -> None:
     with occupied(queue, 5):
         assert (queue.admitted, queue.waiting) == (5, 3)
     assert (queue.admitted, queue.waiting) == (0, 0)
+
+
+def test_queue_without_timeout_runs_and_admits() -> None:
+    queue = RequestQueue(workers=1, size=2, timeout=math.inf)
+    for _ in range(3):
+        assert queue.run(lambda: "result") == "result"

@@ -1,15 +1,15 @@
-"""The photos that a run still has to process; the run itself needs Ray (test_ray)."""
+"""The photos that a run still has to process."""
 
 from pathlib import Path
 
 import pyarrow as pa
 
-from commands.batch.driver import pending
 from commands.batch.manifest import SCHEMA, Manifest
+from commands.batch.plan import plan
 from commands.batch.storage import Storage
 
 
-def test_pending_photos_are_sorted_and_have_no_row_in_the_manifest(tmp_path: Path) -> None:
+def test_planned_photos_are_sorted_and_have_no_row_in_the_manifest(tmp_path: Path) -> None:
     for name in ("c.jpg", "a.jpg", "sub/b.png", "sub/d.png", "out/x.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -17,12 +17,12 @@ def test_pending_photos_are_sorted_and_have_no_row_in_the_manifest(tmp_path: Pat
     with Manifest(target, {}) as manifest:
         rows = [{"path": "a.jpg"}, {"path": "sub/d.png", "error": "damaged"}, {"path": "deleted.jpg"}]
         manifest.add(pa.Table.from_pylist(rows, SCHEMA))
-    photos, skipped = pending(source, target, Manifest(target, {}))
-    assert photos.to_pylist() == [{"path": "c.jpg"}, {"path": "sub/b.png"}]
-    assert skipped == 2
+    todo = plan(source, target, Manifest(target, {}))
+    assert todo.photos.to_pylist() == [{"path": "c.jpg"}, {"path": "sub/b.png"}]
+    assert (todo.skipped, todo.broken) == (2, 1)
 
 
-def test_pending_photos_of_folder_without_photos_are_an_empty_table(tmp_path: Path) -> None:
+def test_planned_photos_of_folder_without_photos_are_an_empty_table(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
-    photos, skipped = pending(storage, storage, Manifest(storage, {}))
-    assert (photos.num_rows, skipped) == (0, 0)
+    todo = plan(storage, storage, Manifest(storage, {}))
+    assert (todo.photos.num_rows, todo.skipped, todo.broken) == (0, 0, 0)

@@ -1,0 +1,36 @@
+"""The properties that two runs must share, so that the second can go on with the results of the first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from config import Settings
+from core.errors import SegmenterError
+from core.types import Options
+
+
+def identity(
+    output: str, options: Options, details: Mapping[str, Any], settings: Settings, graph_sha256: str
+) -> dict[str, str]:
+    """Return what makes a result: the options, those of the encoder that differ from their defaults, and the model."""
+    return {
+        "--output": output,
+        "--size": options.size,
+        "--edges": options.edges or "",
+        "--classes": ",".join(map(str, options.classes)),
+        "--min-score": str(options.min_score),
+        "the options of --output": ", ".join(f"--{name} {value}" for name, value in sorted(details.items())),
+        "the graph's sha256": graph_sha256,
+        "IMAGE_SIZE": str(settings.image_size),
+        "CANVAS": settings.canvas,
+        "PRECISION": settings.precision,
+    }
+
+
+def check_identity(before: Mapping[str, str], now: Mapping[str, str], folder: str) -> None:
+    """Raise SegmenterError if the results in `folder`, made with `before`, are not those that `now` makes."""
+    for name, value in now.items():
+        if before.get(name, "") != value:
+            raise SegmenterError(
+                f"{folder} was made with {name}={before.get(name, '')!r}, not {value!r}; use the same value, or "
+                "another folder"
+            )

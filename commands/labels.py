@@ -1,0 +1,29 @@
+"""`python cli.py labels`: list the classes of the model."""
+
+import click
+
+from commands.usage import epilog
+from config import ConfigError, Settings
+from core.errors import ModelError
+from segmenter import find_weights
+
+
+@click.command(
+    short_help="List the classes of the model.",
+    epilog=epilog(
+        *("model_type", "model_path", "model_labels", "model_cache"),
+        done="the classes were listed",
+        failed="a setting or the model can't be used",
+    ),
+)
+def labels() -> None:
+    """List the classes of the model: id and name, as --classes takes them and a mask's pixels have them.
+
+    Example: python cli.py labels
+    """
+    try:
+        names = find_weights(Settings.from_environment()).labels
+    except (ConfigError, ModelError) as error:
+        raise click.ClickException(str(error)) from error
+    for class_, name in enumerate(names):
+        click.echo(f"{class_} {name}")

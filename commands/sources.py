@@ -1,0 +1,62 @@
+"""The photos that are given to a command: files, folders, and standard input."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from commands.photos import LeftOut, photos_in
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo at `path`, None for standard input, and possible `names` of its result, without ending, short ones first.
+
+    The names are relative to the folder of the results.
+    """
+
+    path: Path | None
+    names: tuple[Path, ...]
+
+    def read(self) -> bytes:
+        """Return its bytes. Raises OSError."""
+        return self.path.read_bytes() if self.path else sys.stdin.buffer.read()
+
+    def __str__(self) -> str:
+        return str(self.path or "standard input")
+
+
+class Sources:
+    """The `photos` of the arguments of a command, the files of folders that are `left_out`, and the `problems`."""
+
+    def __init__(self, arguments: tuple[str, ...], results: Path | None) -> None:
+        """Find the photos; those in the subfolder `results` are results of earlier runs."""
+        self.problems: list[str] = []
+        self.left_out = LeftOut()
+        self._found: dict[str, Photo] = {}
+        for argument in dict.fromkeys(arguments):
+            if argument == STANDARD_INPUT:
+                self._found[argument] = Photo(None, (Path("stdin"),))
+            elif os.path.isdir(argument):
+                folder = Path(argument)
+                for path in photos_in(folder, self.left_out, without=results):
+                    self._add(path, path.parent.relative_to(folder), folder.resolve().name)
+            elif os.path.exists(argument):
+                self._add(Path(argument), Path(), Path(argument).resolve().parent.name)
+            else:
+                self.problems.append(f"{argument} does not exist; give photos, folders, or - for standard input")
+        if not self._found and not self.problems:
+            self.problems = [*self.left_out.errors, f"there are no photos in {', '.join(arguments)}"]
+            self.problems += self.left_out.lines()
+
+    @property
+    def photos(self) -> list[Photo]:
+        """The photos, in the order of the arguments, each once."""
+        return list(self._found.values())
+
+    def _add(self, path: Path, below: Path, origin: str) -> None:
+        """Add the photo at `path`, whose result belongs in the folder `below`, and was found in a folder `origin`."""
+        names = below / path.stem, below / path.name, Path(origin) / below / path.name
+        self._found.setdefault(os.path.abspath(path), Photo(path, names))

@@ -1,0 +1,107 @@
+"""The command line of `watch`; it imports watchfiles only to run."""
+
+import signal
+from pathlib import Path
+from threading import Event
+
+import click
+
+from commands.files import why_not_writable
+from commands.identity import identity
+from commands.options import Wanted, result_options
+from commands.results import encoder
+from commands.usage import MODEL_SETTINGS, Refused, epilog
+from config import ConfigError, Settings
+from core.errors import InvalidRequest, SegmenterError
+from core.model import ModelWrapper
+from core.output.encode import file_suffix
+from segmenter import create_model, find_weights, unlimited
+
+REQUIREMENTS = "commands/watch/requirements.txt"
+
+
+@click.command(
+    short_help="Segment photos as they arrive in a folder.",
+    epilog=epilog(
+        *MODEL_SETTINGS,
+        "max_upload_mb",
+        done="ended by SIGTERM or Ctrl-C, after the photo that was being segmented",
+        failed="a setting or the model can't be used, or IN can't be watched",
+    ),
+)
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@result_options("overlay")
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0.1),
+    default=2.0,
+    help="A file is whole when its size has stood still for so many seconds.",
+)
+def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
+    """Segment photos as they arrive in the folder IN and its subfolders, into OUT, until SIGTERM or Ctrl-C.
+
+    The result of IN/day/a.jpg is OUT/day/a.jpg.overlay.png, or what --output asks for. A photo that changes is
+    segmented again; one that is damaged is reported. If the disk is full, watch waits. A restart goes on where the last
+    run ended: OUT/watch.sqlite3 remembers what is done, also if the results are moved away.
+    `pip install -r commands/watch/requirements.txt` installs what watch needs.
+
+    \b
+    Example:
+      python cli.py watch inbox/ results/ --output cutout --classes person
+    """
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        # watchfiles may be missing: the other commands do not need it.
+        from commands.watch.arrivals import Arrivals  # noqa: PLC0415
+        from commands.watch.journal import Journal  # noqa: PLC0415
+        from commands.watch.service import Watch  # noqa: PLC0415
+
+        settings = unlimited(Settings.from_environment())
+        weights = find_weights(settings)
+        options = wanted.options(weights.labels)
+        source, target = source.resolve(), target.resolve()
+        _check_folders(source, target)
+        made = identity(wanted.output, options, wanted.details, settings, weights.sha256)
+        with Journal(target, made) as journal:
+            model = create_model(settings, weights)
+            if _is_loaded(model, stop):
+                arrivals = Arrivals(source, None if source.is_relative_to(target) else target, settle)
+                suffix, encode = file_suffix(wanted.output), encoder(wanted.output, wanted.details)
+                click.echo(f"watching {source}")
+                Watch(
+                    source, target, suffix, model, encode, options, settings.max_upload_bytes, journal, arrivals, stop
+                ).run()
+        click.echo("ended")
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        raise click.ClickException(
+            f"watch needs {package}, which is not installed; get it with: pip install -r {REQUIREMENTS}"
+        ) from error
+    except InvalidRequest as error:
+        raise Refused(str(error)) from error
+    except (ConfigError, SegmenterError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _check_folders(source: Path, target: Path) -> None:
+    """Create the folder `target`. Raises Refused if one of the folders can't be used."""
+    problems = [] if source.is_dir() else [f"IN={str(source)!r} is not a folder; create it"]
+    made: list[Path] = []
+    if problem := why_not_writable(target, made):
+        problems.append(f"OUT={str(target)!r} can't be written: {problem}")
+    if problems:
+        for folder in reversed(made):
+            folder.rmdir()
+        raise Refused(*problems)
+
+
+def _is_loaded(model: ModelWrapper, stop: Event) -> bool:
+    """Wait until `model` is loaded, or until `stop` is set; return which. Raises ModelError."""
+    while not stop.wait(0.1):
+        if model.loading.done():
+            model.loading.result()
+            return True
+    return False

@@ -1,0 +1,82 @@
+"""The journal of a watched folder: the photos that are done, in an SQLite database that survives any end."""
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from commands.files import ignores_case, path_key
+from commands.identity import check_identity
+from commands.watch.arrivals import Version
+from core.errors import SegmenterError
+
+FILE = "watch.sqlite3"
+TABLES = """
+CREATE TABLE IF NOT EXISTS identity (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS photos (
+    path BLOB PRIMARY KEY,  -- of the photo below IN, in bytes: names need not be UTF-8
+    size INTEGER,           -- of the photo, in bytes
+    modified INTEGER,       -- time of its last change, in nanoseconds
+    key BLOB,               -- equal for paths that the file system of OUT can't tell apart
+    error TEXT              -- why it can't be segmented; NULL if it has a result
+);
+"""
+
+
+class Journal:
+    """The journal in the folder `target`, of results with one `identity`.
+
+    Raises SegmenterError if the folder has results of another identity, or is in use.
+    """
+
+    def __init__(self, target: Path, identity: Mapping[str, str]) -> None:
+        self._fold = ignores_case(target)
+        self._database = sqlite3.connect(target / FILE, timeout=0, isolation_level=None)
+        try:
+            # The lock is kept until the process ends.
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("BEGIN EXCLUSIVE")
+            self._database.execute("COMMIT")
+            self._database.executescript(TABLES)
+            before = dict(self._database.execute("SELECT name, value FROM identity"))
+            if before:
+                check_identity(before, identity, str(target))
+            else:
+                self._database.executemany("INSERT INTO identity VALUES (?, ?)", identity.items())
+        except sqlite3.Error as error:
+            self._database.close()
+            in_use = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY
+            why = "another watch writes to this folder; end it, or use another one" if in_use else str(error)
+            raise SegmenterError(f"{target / FILE} can't be used: {why}") from error
+        except SegmenterError:
+            self._database.close()
+            raise
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._database.close()
+
+    def has(self, photo: Path, version: Version) -> bool:
+        """Return whether this version of `photo` has a result or an error."""
+        found = self._database.execute("SELECT size, modified FROM photos WHERE path = ?", [os.fsencode(photo)])
+        return bool(found.fetchone() == (version.size, version.modified))
+
+    def same_result(self, photo: Path) -> Path | None:
+        """Return another photo whose result has a name that the file system can't tell from that of `photo`."""
+        query = "SELECT path FROM photos WHERE key = ? AND path != ? AND error IS NULL"
+        found = self._database.execute(query, [self._key(photo), os.fsencode(photo)]).fetchone()
+        return Path(os.fsdecode(found[0])) if found else None
+
+    def add(self, photo: Path, version: Version, error: str | None) -> None:
+        """Record that `photo` has a result, or an `error`. Raises OSError if the disk is full."""
+        row = os.fsencode(photo), version.size, version.modified, self._key(photo), error
+        try:
+            self._database.execute("INSERT OR REPLACE INTO photos VALUES (?, ?, ?, ?, ?)", row)
+        except sqlite3.OperationalError as failure:
+            raise OSError(f"{FILE}: {failure}") from failure
+
+    def _key(self, photo: Path) -> bytes:
+        return os.fsencode(path_key(photo, fold=self._fold))

@@ -1,0 +1,155 @@
+"""Segments the photos of a watched folder, until it is told to stop."""
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import click
+import watchfiles
+
+from commands.files import write
+from commands.photos import read_limited, reason_of
+from commands.watch.arrivals import Arrivals, Version
+from commands.watch.journal import Journal
+from core.errors import ImageTooLarge, InferenceFailed, InvalidImage, MemoryFull, UnsupportedImage
+from core.model import ModelWrapper
+from core.output.encode import Encoder
+from core.types import Options
+
+# Milliseconds between two looks at files that may stand still by now.
+LOOK = 250
+# Seconds between two scans of the folder: file systems of other machines tell no events.
+SCAN = 30.0
+# Seconds until a result that can't be written, because the disk is full, is written again.
+RETRY = 5.0
+# Reasons of the photo, not of the disk, why a result can't be written: trying again does not help.
+PERMANENT = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.EILSEQ}
+
+
+class Stopped(Exception):
+    """The watch was told to stop while it waited; the photo is done after the next start."""
+
+
+@dataclass
+class Watch:
+    """Results of the photos in `source`, made by `model`, in the folder `target`: one with `suffix` for each photo."""
+
+    source: Path
+    target: Path
+    suffix: str
+    model: ModelWrapper
+    encode: Encoder | None
+    options: Options
+    max_bytes: int
+    journal: Journal
+    arrivals: Arrivals
+    stop: Event
+    _waits: bool = field(default=False, init=False)
+
+    def run(self) -> None:
+        """Segment photos until `stop` is set; the current photo is finished.
+
+        Raises ModelNotReady if the model is broken, and OSError or RuntimeError if the system can't tell events.
+        """
+        told: set[str] = set()
+        next_scan = 0.0
+        for changed in self._changes():
+            for path in changed:
+                self.arrivals.see(path)
+            # The first scan follows the start of the events, so that no file is missed between them.
+            if time.monotonic() >= next_scan:
+                self.arrivals.scan()
+                next_scan = time.monotonic() + SCAN
+            for error in sorted(self.arrivals.errors - told):
+                click.echo(error, err=True)
+            told = set(self.arrivals.errors)
+            for path, version in self.arrivals.whole():
+                try:
+                    self._process(path, version)
+                except Stopped:
+                    return
+                if self.stop.is_set():
+                    return
+
+    def _changes(self) -> Iterator[list[Path]]:
+        """Yield the paths that changed, at least every LOOK milliseconds, until `stop` is set."""
+        found = watchfiles.watch(
+            self.source,
+            watch_filter=None,
+            debounce=LOOK,
+            stop_event=self.stop,
+            rust_timeout=LOOK,
+            yield_on_timeout=True,
+            force_polling=False,
+            ignore_permission_denied=True,
+        )
+        for changes in found:
+            yield [Path(path) for _, path in changes]
+
+    def _process(self, path: Path, version: Version) -> None:
+        photo = path.relative_to(self.source)
+        if self.journal.has(photo, version):
+            return
+        if reason := reason_of(path):
+            click.echo(f"left out, {reason}: {photo}", err=True)
+            return
+        began_at = time.monotonic()
+        try:
+            error, content = self._segmented(path, photo)
+        except OSError as failure:
+            # A deleted file needs no message, and another one is tried again after a restart.
+            if path.exists():
+                click.echo(f"{photo}: {failure}", err=True)
+            return
+        file = self.target / f"{photo}.{self.suffix}"
+        if error is None:
+            error = self._patiently(lambda: self._write(file, content))
+        self._patiently(lambda: self.journal.add(photo, version, error))
+        if error is None:
+            click.echo(f"{photo} -> {file} ({time.monotonic() - began_at:.1f} s)")
+        else:
+            click.echo(f"{photo}: {error}", err=True)
+
+    def _segmented(self, path: Path, photo: Path) -> tuple[str | None, bytes]:
+        """Return why the photo can't be segmented, or None, and its result. Raises OSError, ModelNotReady, Stopped."""
+        if other := self.journal.same_result(photo):
+            return f"its result would overwrite that of {other}; rename one", b""
+        while True:
+            try:
+                with path.open("rb") as file:
+                    data = read_limited(file, self.max_bytes)
+                return None, self.model.segment(data, self.encode, self.options).content
+            except (InvalidImage, UnsupportedImage, ImageTooLarge, InferenceFailed) as error:
+                return str(error), b""
+            except MemoryFull as error:
+                self._wait(str(error))
+
+    def _write(self, file: Path, content: bytes) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write(file, content)
+
+    def _patiently(self, action: Callable[[], None]) -> str | None:
+        """Call `action` until the disk accepts it; return why it never will, or None. Raises Stopped."""
+        while True:
+            try:
+                action()
+            except OSError as error:
+                if error.errno in PERMANENT:
+                    return str(error)
+                self._wait(f"{self.target} can't be written: {error.strerror or error}")
+            else:
+                if self._waits:
+                    click.echo(f"{self.target} can be written again", err=True)
+                self._waits = False
+                return None
+
+    def _wait(self, why: str) -> None:
+        """Wait for a moment, and say why, but only once. Raises Stopped if `stop` is set."""
+        if not self._waits:
+            click.echo(f"{why}; waiting, and trying every {RETRY:g} s", err=True)
+        self._waits = True
+        if self.stop.wait(RETRY):
+            raise Stopped

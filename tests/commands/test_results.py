@@ -1,0 +1,136 @@
+"""The names of results: no two photos share one, none is a photo, and problems are found before any work."""
+
+from pathlib import Path
+
+import pytest
+
+from commands import results
+from commands.results import Destinations
+from commands.sources import Sources
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+
+
+def written(*arguments: str, output: str = "mask", to: str = "out") -> dict[str, str]:
+    """Return the path of the result of each photo of `arguments`, which have no problem."""
+    sources = Sources(arguments, None)
+    found = Destinations(sources.photos, output, to)
+    assert [*sources.problems, *found.problems] == []
+    return {str(photo): str(file or "-") for photo, file in found.files.items()}
+
+
+def problems(*arguments: str, output: str = "mask", to: str = "out") -> list[str]:
+    """Return the problems of `arguments`; no folder may be left behind."""
+    before = sorted(Path().rglob("*"))
+    found = Destinations(Sources(arguments, None).photos, output, to).problems
+    assert sorted(Path().rglob("*")) == before
+    return found
+
+
+@pytest.mark.parametrize(("output", "ending"), [("objects", "objects.json"), ("mask", "mask.png")])
+def test_results_of_photos_with_equal_stems_keep_the_endings(output: str, ending: str) -> None:
+    touch("in/a.jpg", "in/a.png", "in/b.jpg", "in/c.mask.png", "in/sub/a.jpg")
+    assert list(written("in", output=output).values()) == [
+        f"out/a.jpg.{ending}",
+        f"out/a.png.{ending}",
+        f"out/b.{ending}",
+        f"out/sub/a.{ending}",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [("day1", "day2"), ("day1/IMG_0001.JPG", "day2/IMG_0001.JPG")])
+def test_results_of_equal_names_in_two_folders_are_in_two_folders(arguments: tuple[str, ...]) -> None:
+    touch("day1/IMG_0001.JPG", "day2/IMG_0001.JPG")
+    assert list(written(*arguments).values()) == ["out/day1/IMG_0001.JPG.mask.png", "out/day2/IMG_0001.JPG.mask.png"]
+
+
+def test_results_of_a_photo_that_is_named_like_the_full_name_of_another_are_different() -> None:
+    touch("in/a.jpg", "in/a.png", "in/a.jpg.png")
+    assert len(set(written("in").values())) == 3
+
+
+def test_results_that_would_be_one_file_are_refused_with_both_names() -> None:
+    touch("x/day/a.jpg", "y/day/a.jpg")
+    [problem] = problems("x/day", "y/day")
+    assert problem.startswith("the results of x/day/a.jpg and y/day/a.jpg would both be out/day/a.jpg.mask.png; rename")
+
+
+def test_photo_that_is_given_twice_has_one_result() -> None:
+    touch("in/a.jpg")
+    assert written("in", "in/a.jpg", "./in/a.jpg") == {"in/a.jpg": "out/a.mask.png"}
+
+
+def test_results_on_file_system_that_ignores_case_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    touch("in/A.jpg", "in/a.jpg", "in/\u00e9.jpg", "in/e\u0301.jpg")
+    assert len(set(written("in").values())) == 4
+    monkeypatch.setattr(results, "ignores_case", lambda _: True)
+    assert len(problems("in")) == 2
+
+
+@pytest.mark.parametrize(
+    ("photos", "output", "to", "problem"),
+    [
+        (["a.jpg"], "overlay", "a.jpg", "the result of a.jpg would overwrite the photo a.jpg; use another -o"),
+        (
+            ["a.jpg", "a.mask.png"],
+            "mask",
+            ".",
+            "the result of a.jpg would overwrite the photo a.mask.png; use another -o",
+        ),
+        (
+            ["a.jpg", "b.jpg"],
+            "mask",
+            "-",
+            "-o - is one output, but there are 2 photos; give a folder, with / at its end",
+        ),
+        (
+            ["a.jpg", "b.jpg"],
+            "mask",
+            "x.png",
+            "-o x.png is one file, but there are 2 photos; give a folder, with / at its end",
+        ),
+        (["a.jpg"], "mask", "x.jpg", "-o x.jpg: a file for --output mask ends with .png; a folder ends with /"),
+        (
+            ["a.jpg"],
+            "cutout",
+            "x.gif",
+            "-o x.gif: a file for --output cutout ends with .png or .webp; a folder ends with /",
+        ),
+        (["a.jpg"], "mask", "", "-o is empty; give a folder, a file or -"),
+        (["a.jpg"], "mask", "a.jpg/x/", "-o: a.jpg/x can't be written: Not a directory"),
+        (["a.jpg"], "mask", "/proc/x/", "-o: /proc/x can't be written: No such file or directory"),
+    ],
+)
+def test_destination_that_can_not_be_used_is_reported(photos: list[str], output: str, to: str, problem: str) -> None:
+    touch("a.jpg", "b.jpg", "a.mask.png")
+    assert problems(*photos, output=output, to=to) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("to", "file"),
+    [
+        ("results_v1.2/", "results_v1.2/a.mask.png"),
+        ("results_v1.2", "results_v1.2/a.mask.png"),
+        ("x.png/", "x.png/a.mask.png"),
+        ("new/x.PNG", "new/x.PNG"),
+        ("-", "-"),
+        ("/dev/null", "/dev/null"),
+    ],
+)
+def test_destination_is_a_folder_or_a_file(to: str, file: str) -> None:
+    touch("a.jpg")
+    assert written("a.jpg", to=to) == {"a.jpg": file}
+
+
+def test_result_that_is_a_folder_is_reported() -> None:
+    touch("a.jpg", "out/a.mask.png/x")
+    assert problems("a.jpg") == ["-o: out/a.mask.png is a folder; remove it, or use another -o"]

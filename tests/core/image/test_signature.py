@@ -1,0 +1,25 @@
+"""Photos are told from other files by their first bytes."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from core.image.signature import HEAD, is_photo
+from tests.support.paths import CHELSEA
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "JPEG2000"])
+def test_file_of_each_format_of_photos_is_a_photo(format_: str) -> None:
+    file = io.BytesIO()
+    with Image.open(CHELSEA) as photo:
+        photo.save(file, format_)
+    assert is_photo(file.getvalue()[:HEAD])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"BMW, an article", b"P6 and P5", b"%PDF-1.7", b"RIFF\0\0\0\0WAVEfmt ", b"\0\0\0\x18ftypmp42", b"<svg>"],
+)
+def test_other_file_is_no_photo(head: bytes) -> None:
+    assert not is_photo(head)
