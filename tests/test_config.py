@@ -126,23 +126,6 @@ def test_start_with_bad_setting_prints_one_line_and_does_not_import_tensorflow(n
     assert "tensorflow" not in run.stderr
 
 
-@pytest.mark.parametrize(
-    ("environment", "message"),
-    [
-        ({}, "MODEL_CACHE is not set, and this user has no home directory; set it to a folder"),
-        ({"MODEL_CACHE": "~/graphs"}, "MODEL_CACHE='~/graphs' can't be used; allowed: a path"),
-    ],
-    ids=["default", "tilde"],
-)
-def test_model_cache_without_home_directory_raises_config_error(
-    environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for a user id without an entry in /etc/passwd
-    with pytest.raises(ConfigError) as caught:
-        Settings.from_environment(environment)
-    assert str(caught.value) == message
-
-
 @pytest.mark.parametrize("content", [b"s3cret k\xc3\xa9y\n", b"s3cret k\xc3\xa9y\r\n", b"s3cret k\xc3\xa9y"])
 def test_api_key_is_content_of_file_without_line_end(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "key"
