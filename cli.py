@@ -3,6 +3,7 @@
 import click
 
 from commands.batch.cli import batch
+from commands.calibrate import calibrate
 from commands.evaluate import evaluate
 from commands.fetch import fetch
 from commands.predict import predict
@@ -10,10 +11,10 @@ from commands.predict import predict
 
 @click.group()
 def cli() -> None:
-    """Use, fetch and evaluate the model without a server. The environment variables are those of the service."""
+    """Use, fetch, calibrate and evaluate the model without a server. The settings are those of the service."""
 
 
-for command in (batch, evaluate, fetch, predict):
+for command in (batch, calibrate, evaluate, fetch, predict):
     cli.add_command(command)
 
 if __name__ == "__main__":

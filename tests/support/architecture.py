@@ -37,7 +37,7 @@ CORE = [
     {"graph"},
     {"runtime"},
     {"output"},
-    {"model", "evaluation"},
+    {"model", "evaluation", "calibration"},
 ]
 # The only modules and packages that may import a third-party package.
 IMPORTERS = {
@@ -54,8 +54,9 @@ IMPORTERS = {
     "fsspec": {"commands.batch"},
 }
 # The modules that may use the environment. config reads the settings. TensorFlow and Ray have options that exist only
-# as environment variables, which must be set before the import of TensorFlow and the start of Ray.
-ENVIRONMENT = {"config", "core.tensorflow", "commands.batch.cluster"}
+# as environment variables, which must be set before the import of TensorFlow and the start of Ray. oneDNN reads a
+# variable that limits the CPU features it uses; core.runtime.cpu must know the same ones.
+ENVIRONMENT = {"config", "core.tensorflow", "core.runtime.cpu", "commands.batch.cluster"}
 # Names with an underscore that are documented as public: os._exit() and the methods of named tuples.
 PUBLIC_UNDERSCORE = {"_exit", "_asdict", "_fields", "_make", "_replace"}
 

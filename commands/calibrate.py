@@ -1,0 +1,102 @@
+"""`python cli.py calibrate`: measure ranges on photos, so that PRECISION=int8 can serve the graph."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import numpy as np
+
+from commands.predict import is_photo
+from config import ConfigError, Settings
+from core.errors import ModelError, SegmenterError
+from core.image.decode import read_image
+from core.image.resize import resized
+from core.types import EngineOptions, UInt8Array
+from core.weights.registry import Weights
+from segmenter import find_weights
+
+T = TypeVar("T")
+
+# Every fifth photo is held out: nothing is measured on it but the loss.
+HELD_OUT = 5
+MIN_PHOTOS = 10
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def calibrate(folder: Path) -> None:
+    """Calibrate the graph of MODEL_TYPE or MODEL_PATH for PRECISION=int8, on the photos in FOLDER.
+
+    Take a hundred photos or more of the kind that will be served; they need no masks. They are resized to IMAGE_SIZE.
+    The result is a file beside the graph, which must stay there. Every fifth photo is held out, and the command prints
+    how many of its pixels have the same label at int8 as at float32.
+
+    Example: MODEL_PATH=my_graph.pb python cli.py calibrate photos/
+    """
+    try:
+        settings = Settings.from_environment()
+        weights = find_weights(settings)
+        paths = sorted(path for path in folder.rglob("*") if is_photo(path.name) and path.is_file())
+        if len(paths) < MIN_PHOTOS:
+            raise click.ClickException(f"there are {len(paths)} photos in {folder}, expected at least {MIN_PHOTOS}")
+        photos = [_read(path, settings) for path in _progress(paths, "decode photos")]
+        _calibrate(weights, photos, settings)
+    except (ConfigError, SegmenterError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _read(path: Path, settings: Settings) -> UInt8Array:
+    """Return the photo at `path`, uint8 [height, width, 3], resized as by the service."""
+    try:
+        return np.asarray(resized(read_image(path.read_bytes(), settings.max_image_pixels), settings.image_size))
+    except SegmenterError as error:
+        raise click.ClickException(f"{path}: {error}") from error
+
+
+def _calibrate(weights: Weights, photos: list[UInt8Array], settings: Settings) -> None:
+    """Write the calibration of the graph of `weights`, and print its loss on every HELD_OUT-th of `photos`."""
+    # These import TensorFlow, which takes seconds that a wrong argument should not cost.
+    from core.calibration import Calibrator  # noqa: PLC0415
+    from core.graph.load import read_graph  # noqa: PLC0415
+    from core.graph.optimize import UnknownStructure, optimize  # noqa: PLC0415
+    from core.graph.quantize.calibration import Calibration, calibration_path  # noqa: PLC0415
+    from core.graph.quantize.integers import EXACT_WEIGHT, SMALL_WEIGHT, choose_integers  # noqa: PLC0415
+    from core.graph.quantize.layers import NotQuantizable  # noqa: PLC0415
+    from core.graph.quantize.simulation import simulated_network  # noqa: PLC0415
+    from core.runtime.engine import Engine  # noqa: PLC0415
+
+    graph = read_graph(weights.path)
+    try:
+        network = optimize(graph)
+        calibrator = Calibrator(network)
+    except (UnknownStructure, NotQuantizable) as error:
+        raise ModelError(f"{weights.path} can't be calibrated for int8: {error}") from error
+    held_out = photos[::HELD_OUT]
+    used = [photo for number, photo in enumerate(photos) if number % HELD_OUT]
+    for photo in _progress(used, "measure ranges"):
+        calibrator.add(photo)
+    maxima = calibrator.maxima()
+    corrections = dict(_progress(calibrator.corrections(maxima), "correct biases", len(calibrator.layers)))
+    made_from = f"{len(used)} photos, IMAGE_SIZE={settings.image_size}"
+    calibration = Calibration(weights.sha256, made_from, maxima, corrections)
+    path = calibration_path(weights.path)
+    calibration.write(path)
+    print(f"wrote {path}, from {made_from}")
+
+    options = EngineOptions(settings.threads, settings.canvas)
+    engine = Engine(graph, options, network=network)
+    expected = [engine.run(photo) for photo in _progress(held_out, "run float32")]
+    for cpus, max_weight in (("with VNNI", EXACT_WEIGHT), ("without VNNI", SMALL_WEIGHT)):
+        simulated = simulated_network(network, choose_integers(network, calibration, max_weight))
+        engine = Engine(graph, options, network=simulated)
+        found = [engine.run(photo) for photo in _progress(held_out, f"simulate CPUs {cpus}")]
+        equal = np.mean([np.mean(one == other) for one, other in zip(found, expected, strict=True)])
+        print(f"CPUs {cpus}: {equal:.2%} of the labels of {len(held_out)} held-out photos are those of float32")
+
+
+def _progress(items: Iterable[T], label: str, length: int | None = None) -> Iterator[T]:
+    """Yield `items`, with a progress bar on the standard error."""
+    with click.progressbar(items, length=length, label=label, file=sys.stderr) as bar:
+        yield from bar

@@ -1,0 +1,165 @@
+"""Calibrates a network for int8: measures ranges and bias corrections on photos.
+
+Everything is computed in float32, the integers by the simulation of their kernels, so that the result is the same on
+every CPU.
+"""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from core.graph.network import Network
+from core.graph.quantize.integers import (
+    EXACT_WEIGHT,
+    Encoding,
+    choose_encodings,
+    to_integers,
+    with_integer_inputs,
+)
+from core.graph.quantize.layers import Layer, find_layers
+from core.graph.quantize.simulation import compute_layer
+from core.runtime.canvas import PaddingMeans, canvas_cells, count_cells, image_pooling, place_on_canvas
+from core.tensorflow import tf
+from core.types import Array, UInt8Array
+
+Tensor: TypeAlias = Any  # TensorFlow has no types
+
+# A range covers the largest values of this share of the photos. A range that covers all would have larger steps.
+QUANTILE = 0.9
+# Photos that the biases are corrected on. The values of a layer for all of them are in memory: up to 20 MB for a photo
+# of 513 pixels.
+CORRECTED_PHOTOS = 16
+# Largest correction before an activation, in units of its result. Clipping makes the mean error a poor guide there.
+MAX_ACTIVATION_CORRECTION = 0.2
+
+
+class Calibrator:
+    """Measures the layers of `network` on photos, uint8 [height, width, 3], resized as for inference.
+
+    Raises NotQuantizable if the network has a structure that the integer kernels do not compute.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.layers = find_layers(network)
+        self._float = _FloatLayers(network, self.layers)
+        self._photos: list[UInt8Array] = []
+        self._maxima: list[list[Array]] = []  # by photo and layer, like _means
+        self._means: list[list[Array]] = []
+
+    def add(self, photo: UInt8Array) -> None:
+        """Measure all layers on `photo`."""
+        maxima, means = self._float.measure(photo)
+        self._photos.append(photo)
+        self._maxima.append(maxima)
+        self._means.append(means)
+
+    def maxima(self) -> dict[str, Array]:
+        """Return the largest absolute value of each channel on typical photos of those added, by layer."""
+        by_layer = zip(*self._maxima, strict=True)
+        return {
+            layer.name: np.quantile(values, QUANTILE, axis=0).astype(np.float32)
+            for layer, values in zip(self.layers, by_layer, strict=True)
+        }
+
+    def corrections(self, maxima: dict[str, Array]) -> Iterator[tuple[str, Array]]:
+        """Yield each layer with the correction of its bias, float32 [channels], for the ranges `maxima`.
+
+        A correction is the mean error of the layer's integers over all cells of CORRECTED_PHOTOS, after the correction
+        of all layers before (Nagel et al. 2019, arXiv:1906.04721, empirical bias correction).
+        """
+        chosen = range(0, len(self._photos), max(1, len(self._photos) // CORRECTED_PHOTOS))[:CORRECTED_PHOTOS]
+        encodings = choose_encodings(self._network, self.layers, maxima)
+        plain = [
+            to_integers(layer, encodings[layer.source], encodings.get(layer.name), EXACT_WEIGHT)
+            for layer in self.layers
+        ]
+        described = with_integer_inputs(self._network, plain)
+        photos = [self._photos[index] for index in chosen]
+        values = {described.canvas: [self._canvas(photo, described) for photo in photos]}
+        for number, (layer, integers) in enumerate(zip(self.layers, plain, strict=True)):
+            nothing: list[Any] = [None] * len(photos)
+            sources, summands, biases = values[layer.source], values.get(layer.summand, nothing), nothing
+            if layer.bias is None:
+                pairs = zip(photos, values[described.features], strict=True)
+                biases = [self._float.bias(layer, photo, features, described) for photo, features in pairs]
+            inputs = list(zip(sources, summands, biases, strict=True))
+            found = [_mean(compute_layer(integers, *tensors), integers.output) for tensors in inputs]
+            expected = [self._means[index][number] for index in chosen]
+            error = np.mean(expected, axis=0) - np.mean(found, axis=0)
+            if layer.activation:
+                error = np.clip(error, -MAX_ACTIVATION_CORRECTION, MAX_ACTIVATION_CORRECTION)
+            yield layer.name, error.astype(np.float32)
+            corrected = to_integers(layer, integers.input, integers.output, EXACT_WEIGHT, error)
+            values[layer.name] = [compute_layer(corrected, *tensors) for tensors in inputs]
+            self._forget(values, number, described.features)
+
+    def _canvas(self, photo: UInt8Array, described: Network) -> Tensor:
+        """Return the integers of the canvas of `photo`, float32."""
+        height, width, _ = photo.shape
+        rows, columns = canvas_cells(height, width, described.side, "fit")
+        return tf.cast(place_on_canvas(photo, rows, columns, described), tf.float32)
+
+    def _forget(self, values: dict[str, list[Tensor]], number: int, features: str) -> None:
+        """Remove the values that no layer after the one of `number` reads; the image pooling reads the `features`."""
+        later = self.layers[number + 1 :]
+        read = {layer.source for layer in later} | {layer.summand for layer in later}
+        if any(layer.bias is None for layer in later):
+            read.add(features)
+        for name in values.keys() - read:
+            del values[name]
+
+
+class _FloatLayers:
+    """Computes `layers` of `network` in float32, in a session."""
+
+    def __init__(self, network: Network, layers: list[Layer]) -> None:
+        self._image_biases: dict[str, Any] = {}
+        names = [layer.name for layer in layers]
+        head = names.index(network.features) + 1
+        with tf.Graph().as_default():
+            image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
+            padding_mean = tf.compat.v1.placeholder(tf.float32, [None])
+            min_cells = tf.compat.v1.placeholder(tf.int32, [])
+            height, width = tf.unstack(tf.shape(image)[:2])
+            cells = canvas_cells(height, width, network.side, "fit")
+            rows, columns = (tf.maximum(count, min_cells) for count in cells)
+            canvas = place_on_canvas(image, rows, columns, network)
+            backbone = network.connect(names[:head], {network.canvas: canvas})
+            features = backbone[-1]
+            pooled = image_pooling(features, padding_mean, network, "fit")
+            inputs = {network.features: features, network.pooled: pooled}
+            results = backbone + network.connect(names[head:], inputs)
+            measured = [tf.reduce_max(tf.abs(result), [0, 1, 2]) for result in results]
+            measured += [tf.reduce_mean(result, [0, 1, 2]) for result in results]
+            given = tf.compat.v1.placeholder(tf.float32, [1, 1, 1, features.shape[-1]])
+            dynamic = [layer for layer in layers if layer.bias is None]
+            biases = [network.connect([layer.bias_node], {network.pooled: given})[0] for layer in dynamic]
+            session = tf.compat.v1.Session()
+            self._measure = session.make_callable(measured, [image, padding_mean, min_cells])
+            for layer, bias in zip(dynamic, biases, strict=True):
+                self._image_biases[layer.name] = session.make_callable(bias, [given])
+            empty = np.zeros((0, 0, 3), np.uint8)
+            whole = session.run(features, {image: empty, min_cells: count_cells(network.side)})
+        self._padding_means = PaddingMeans(whole[0])
+
+    def measure(self, photo: UInt8Array) -> tuple[list[Array], list[Array]]:
+        """Return the largest absolute value and the mean of each channel, float32 [channels], of each layer."""
+        values = self._measure(photo, self._padding_means.mean_outside(*photo.shape[:2]), 0)
+        return values[: len(values) // 2], values[len(values) // 2 :]
+
+    def bias(self, layer: Layer, photo: UInt8Array, features: Tensor, described: Network) -> Array:
+        """Return the bias of `layer` that the image pooling computes from the integers `features` of `photo`."""
+        padding_mean = self._padding_means.mean_outside(*photo.shape[:2])
+        pooled = image_pooling(features, padding_mean, described, "fit")
+        bias: Array = self._image_biases[layer.name](pooled.numpy())
+        return bias
+
+
+def _mean(result: Tensor, output: Encoding | None) -> Array:
+    """Return the mean of each channel, float32 [channels], of the result of a layer, whose integers are `output`."""
+    mean: Array = tf.reduce_mean(result, [0, 1, 2]).numpy()
+    if output is not None:
+        mean = (mean - output.zero) * output.steps
+    return mean
