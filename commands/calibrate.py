@@ -1,7 +1,8 @@
 """`python cli.py calibrate`: measure ranges on photos, so that PRECISION=int8 can serve the graph."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 # Every fifth photo is held out: nothing is measured on it but the loss.
 HELD_OUT = 5
 MIN_PHOTOS = 10
+# Kinds of CPUs, and whether their sums of products may saturate.
+CPUS = {"CPUs with VNNI": False, "CPUs without VNNI": True}
 
 
 @click.command()
@@ -62,7 +65,7 @@ def _calibrate(weights: Weights, photos: list[UInt8Array], settings: Settings) -
     from core.graph.load import read_graph  # noqa: PLC0415
     from core.graph.optimize import UnknownStructure, optimize  # noqa: PLC0415
     from core.graph.quantize.calibration import Calibration, calibration_path  # noqa: PLC0415
-    from core.graph.quantize.integers import EXACT_WEIGHT, SMALL_WEIGHT, choose_integers  # noqa: PLC0415
+    from core.graph.quantize.integers import choose_integers  # noqa: PLC0415
     from core.graph.quantize.layers import NotQuantizable  # noqa: PLC0415
     from core.graph.quantize.simulation import simulated_network  # noqa: PLC0415
     from core.runtime.engine import Engine  # noqa: PLC0415
@@ -78,9 +81,12 @@ def _calibrate(weights: Weights, photos: list[UInt8Array], settings: Settings) -
     for photo in _progress(used, "measure ranges"):
         calibrator.add(photo)
     maxima = calibrator.maxima()
-    corrections = dict(_progress(calibrator.corrections(maxima), "correct biases", len(calibrator.layers)))
+    exact, saturating = (
+        calibrator.corrections(maxima, partial(_progress, label=f"correct biases, {cpus}"), saturates=saturates)
+        for cpus, saturates in CPUS.items()
+    )
     made_from = f"{len(used)} photos, IMAGE_SIZE={settings.image_size}"
-    calibration = Calibration(weights.sha256, made_from, maxima, corrections)
+    calibration = Calibration(weights.sha256, made_from, maxima, exact, saturating)
     path = calibration_path(weights.path)
     calibration.write(path)
     print(f"wrote {path}, from {made_from}")
@@ -88,15 +94,15 @@ def _calibrate(weights: Weights, photos: list[UInt8Array], settings: Settings) -
     options = EngineOptions(settings.threads, settings.canvas)
     engine = Engine(graph, options, network=network)
     expected = [engine.run(photo) for photo in _progress(held_out, "run float32")]
-    for cpus, max_weight in (("with VNNI", EXACT_WEIGHT), ("without VNNI", SMALL_WEIGHT)):
-        simulated = simulated_network(network, choose_integers(network, calibration, max_weight))
-        engine = Engine(graph, options, network=simulated)
-        found = [engine.run(photo) for photo in _progress(held_out, f"simulate CPUs {cpus}")]
+    for cpus, saturates in CPUS.items():
+        integers = choose_integers(network, calibrator.layers, calibration, saturates=saturates)
+        engine = Engine(graph, options, network=simulated_network(network, integers))
+        found = [engine.run(photo) for photo in _progress(held_out, f"simulate int8, {cpus}")]
         equal = np.mean([np.mean(one == other) for one, other in zip(found, expected, strict=True)])
-        print(f"CPUs {cpus}: {equal:.2%} of the labels of {len(held_out)} held-out photos are those of float32")
+        print(f"int8, {cpus}: {equal:.2%} of the labels of {len(held_out)} held-out photos are those of float32")
 
 
-def _progress(items: Iterable[T], label: str, length: int | None = None) -> Iterator[T]:
+def _progress(items: list[T], label: str) -> Iterator[T]:
     """Yield `items`, with a progress bar on the standard error."""
-    with click.progressbar(items, length=length, label=label, file=sys.stderr) as bar:
+    with click.progressbar(items, label=label, file=sys.stderr) as bar:
         yield from bar

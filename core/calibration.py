@@ -4,26 +4,28 @@ Everything is computed in float32, the integers by the simulation of their kerne
 every CPU.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from core.graph.network import Network
+from core.graph.quantize.calibration import Corrections
 from core.graph.quantize.integers import (
-    EXACT_WEIGHT,
     Encoding,
+    Integers,
     choose_encodings,
     to_integers,
     with_integer_inputs,
 )
 from core.graph.quantize.layers import Layer, find_layers
-from core.graph.quantize.simulation import compute_layer
-from core.runtime.canvas import PaddingMeans, canvas_cells, count_cells, image_pooling, place_on_canvas
+from core.graph.quantize.simulation import compute_layer, simulated_network
+from core.runtime.canvas import PaddingMeans, canvas_cells, count_cells, image_pooling, in_real_units, place_on_canvas
 from core.tensorflow import tf
 from core.types import Array, UInt8Array
 
 Tensor: TypeAlias = Any  # TensorFlow has no types
+Progress: TypeAlias = Callable[[list[Layer]], Iterable[Layer]]
 
 # A range covers the largest values of this share of the photos. A range that covers all would have larger steps.
 QUANTILE = 0.9
@@ -32,6 +34,8 @@ QUANTILE = 0.9
 CORRECTED_PHOTOS = 16
 # Largest correction before an activation, in units of its result. Clipping makes the mean error a poor guide there.
 MAX_ACTIVATION_CORRECTION = 0.2
+# An image without pixels leaves its whole canvas to the padding.
+NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 
 
 class Calibrator:
@@ -63,37 +67,41 @@ class Calibrator:
             for layer, values in zip(self.layers, by_layer, strict=True)
         }
 
-    def corrections(self, maxima: dict[str, Array]) -> Iterator[tuple[str, Array]]:
-        """Yield each layer with the correction of its bias, float32 [channels], for the ranges `maxima`.
+    def corrections(self, maxima: dict[str, Array], progress: Progress, *, saturates: bool) -> Corrections:
+        """Return the corrections for the ranges `maxima`; `saturates` is that of choose_integers().
 
-        A correction is the mean error of the layer's integers over all cells of CORRECTED_PHOTOS, after the correction
-        of all layers before (Nagel et al. 2019, arXiv:1906.04721, empirical bias correction).
+        The correction of a layer is the mean error of its integers over all cells of CORRECTED_PHOTOS, after all layers
+        before have been corrected (Nagel et al. 2019, arXiv:1906.04721, empirical bias correction). `progress` is
+        called with the layers and returns them.
         """
-        chosen = range(0, len(self._photos), max(1, len(self._photos) // CORRECTED_PHOTOS))[:CORRECTED_PHOTOS]
         encodings = choose_encodings(self._network, self.layers, maxima)
-        plain = [
-            to_integers(layer, encodings[layer.source], encodings.get(layer.name), EXACT_WEIGHT)
-            for layer in self.layers
-        ]
-        described = with_integer_inputs(self._network, plain)
+        corrected = [to_integers(layer, encodings, saturates=saturates) for layer in self.layers]
+        described = with_integer_inputs(self._network, Integers(tuple(corrected), np.zeros(0)))
+        chosen = range(0, len(self._photos), max(1, len(self._photos) // CORRECTED_PHOTOS))[:CORRECTED_PHOTOS]
         photos = [self._photos[index] for index in chosen]
         values = {described.canvas: [self._canvas(photo, described) for photo in photos]}
-        for number, (layer, integers) in enumerate(zip(self.layers, plain, strict=True)):
+        biases = {}
+        for number, layer in enumerate(progress(self.layers)):
             nothing: list[Any] = [None] * len(photos)
-            sources, summands, biases = values[layer.source], values.get(layer.summand, nothing), nothing
+            sources, summands, image_biases = values[layer.source], values.get(layer.summand, nothing), nothing
             if layer.bias is None:
                 pairs = zip(photos, values[described.features], strict=True)
-                biases = [self._float.bias(layer, photo, features, described) for photo, features in pairs]
-            inputs = list(zip(sources, summands, biases, strict=True))
-            found = [_mean(compute_layer(integers, *tensors), integers.output) for tensors in inputs]
-            expected = [self._means[index][number] for index in chosen]
-            error = np.mean(expected, axis=0) - np.mean(found, axis=0)
+                image_biases = [self._float.bias(layer, photo, features, described) for photo, features in pairs]
+            inputs = list(zip(sources, summands, image_biases, strict=True))
+            output = encodings.get(layer.name)
+            found = [_mean(compute_layer(corrected[number], *tensors), output) for tensors in inputs]
+            error = np.mean([self._means[index][number] for index in chosen], axis=0) - np.mean(found, axis=0)
             if layer.activation:
                 error = np.clip(error, -MAX_ACTIVATION_CORRECTION, MAX_ACTIVATION_CORRECTION)
-            yield layer.name, error.astype(np.float32)
-            corrected = to_integers(layer, integers.input, integers.output, EXACT_WEIGHT, error)
-            values[layer.name] = [compute_layer(corrected, *tensors) for tensors in inputs]
+            biases[layer.name] = error.astype(np.float32)
+            corrected[number] = to_integers(layer, encodings, error, saturates=saturates)
+            values[layer.name] = [compute_layer(corrected[number], *tensors) for tensors in inputs]
             self._forget(values, number, described.features)
+        simulated = simulated_network(self._network, Integers(tuple(corrected), np.zeros(0)))
+        cells = count_cells(self._network.side)
+        [features] = simulated.features_of(place_on_canvas(NO_IMAGE, cells, cells, simulated))
+        padding = (self._float.padding - in_real_units(features, simulated)).numpy().mean(axis=(0, 1, 2))
+        return Corrections(biases, padding)
 
     def _canvas(self, photo: UInt8Array, described: Network) -> Tensor:
         """Return the integers of the canvas of `photo`, float32."""
@@ -140,9 +148,9 @@ class _FloatLayers:
             self._measure = session.make_callable(measured, [image, padding_mean, min_cells])
             for layer, bias in zip(dynamic, biases, strict=True):
                 self._image_biases[layer.name] = session.make_callable(bias, [given])
-            empty = np.zeros((0, 0, 3), np.uint8)
-            whole = session.run(features, {image: empty, min_cells: count_cells(network.side)})
-        self._padding_means = PaddingMeans(whole[0])
+            # The features of a canvas of padding, float32 [1, cells, cells, channels].
+            self.padding = session.run(features, {image: NO_IMAGE, min_cells: count_cells(network.side)})
+        self._padding_means = PaddingMeans(self.padding[0])
 
     def measure(self, photo: UInt8Array) -> tuple[list[Array], list[Array]]:
         """Return the largest absolute value and the mean of each channel, float32 [channels], of each layer."""

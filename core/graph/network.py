@@ -28,7 +28,9 @@ class Network:
 
     In an integer network, `feature_steps`, float32 [channels], is not None. Its canvas and its features are uint8: the
     canvas holds pixel values, with `border` pixels of padding on each side, and the features are multiples of
-    `feature_steps`. The other tensors are as above.
+    `feature_steps`. The other tensors are as above. `padding_correction`, float32 [channels], is added to the features
+    of padding, in real units, when they stand for padding that is not computed: their rounding errors are equal in all
+    cells, and would not cancel each other out.
     """
 
     graph_def: Any
@@ -45,6 +47,7 @@ class Network:
     logits_stride: int = OUTPUT_STRIDE
     border: int = 0
     feature_steps: Array | None = None
+    padding_correction: Array | None = None
 
     def features_of(self, canvas: Any) -> list[Any]:
         """Add the backbone to the graph of the tensor `canvas`; return the features, followed by the skip inputs."""

@@ -10,9 +10,9 @@ from core.graph.load import INPUT, OUTPUT, Graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
 from core.graph.quantize.calibration import read_calibration
-from core.graph.quantize.integers import EXACT_WEIGHT, SMALL_WEIGHT, choose_integers
+from core.graph.quantize.integers import choose_integers
 from core.graph.quantize.kernels import integer_network
-from core.graph.quantize.layers import NotQuantizable
+from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.runtime.canvas import PaddingMeans, count_cells, segment
 from core.runtime.cpu import sums_int8_exactly
 from core.tensorflow import tf
@@ -72,7 +72,10 @@ class Engine:
         if network and options.canvas == "fit":
             # An empty image leaves the whole canvas to the padding.
             empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
-            self._padding_means = PaddingMeans(self._call(*empty, count_cells(network.side))[2])
+            features = self._call(*empty, count_cells(network.side))[2]
+            if network.padding_correction is not None:
+                features = features + network.padding_correction
+            self._padding_means = PaddingMeans(features)
 
     @property
     def has_logits(self) -> bool:
@@ -101,11 +104,12 @@ def _optimize(graph: Graph, config: Any) -> Network | None:
 
 def _quantize(graph: Graph, config: Any) -> Network:
     """Return the network of `graph` in integers. Raises ModelError if its structure or its calibration prevents it."""
-    calibration = read_calibration(graph.path)
     try:
         network = optimize(graph, config)
-        max_weight = EXACT_WEIGHT if sums_int8_exactly() else SMALL_WEIGHT
-        return integer_network(network, choose_integers(network, calibration, max_weight))
+        layers = find_layers(network)
+        calibration = read_calibration(graph.path)
+        integers = choose_integers(network, layers, calibration, saturates=not sums_int8_exactly())
+        return integer_network(network, integers)
     except (UnknownStructure, NotQuantizable) as error:
         raise ModelError(f"PRECISION=int8 can't be used with {graph.path}: {error}; use float32 or auto") from error
 

@@ -11,31 +11,42 @@ import numpy as np
 from core.errors import ModelError
 from core.types import Array
 
-# Significant digits of the numbers in the file: the ranges have 255 steps.
-DIGITS = 4
+# Significant digits of the numbers in the file. The ranges have 255 steps, and the corrections are small.
+DIGITS = 3
 COMMAND = "make it with: python cli.py calibrate FOLDER, a folder of photos"
 
 
 @dataclass(frozen=True, slots=True)
+class Corrections:
+    """What cancels the mean errors of the integers, which depend on the rounding of the weights.
+
+    `biases` has the values that are added to the bias of a layer, by its name. `padding` is added to the features of
+    padding (see Network). All are float32 [channels].
+    """
+
+    biases: Mapping[str, Array]
+    padding: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
-    """The ranges and the bias corrections of the layers of the graph whose file has the checksum `graph_sha256`.
+    """The ranges and the corrections of the layers of the graph whose file has the checksum `graph_sha256`.
 
     `maxima` has, by the name of a layer, the largest absolute value of each channel on typical photos, float32
-    [channels]. `corrections` has the values that are added to its bias, float32 [channels]: the mean error of the
-    integers on photos, which depends on the rounding of the weights. `made_from` says which photos these were.
+    [channels]. `exact` is for CPUs that add products exactly, `saturating` for those whose sums may saturate, so that
+    their weights are smaller. `made_from` says which photos were measured.
     """
 
     graph_sha256: str
     made_from: str
     maxima: Mapping[str, Array]
-    corrections: Mapping[str, Array]
+    exact: Corrections
+    saturating: Corrections
 
     def write(self, path: Path) -> None:
         """Write the file `path`, JSON. Raises OSError."""
-        content = asdict(self)
-        for kind in ("maxima", "corrections"):
-            content[kind] = {name: [rounded(value) for value in values] for name, values in content[kind].items()}
-        path.write_text(json.dumps(content, separators=(",", ":")).replace('],"', '],\n"') + "\n")
+        text = json.dumps(asdict(self), separators=(",", ":"), default=_rounded)
+        path.write_text(text.replace('],"', '],\n"') + "\n")
 
 
 def calibration_path(graph: Path) -> Path:
@@ -48,11 +59,12 @@ def read_calibration(graph: Path) -> Calibration:
     path = calibration_path(graph)
     try:
         content = json.loads(path.read_text())
-        maxima, corrections = (
-            {name: np.array(values, np.float32) for name, values in content[kind].items()}
-            for kind in ("maxima", "corrections")
+        exact, saturating = (
+            Corrections(_arrays(content[kind]["biases"]), np.array(content[kind]["padding"], np.float32))
+            for kind in ("exact", "saturating")
         )
-        calibration = Calibration(content["graph_sha256"], content["made_from"], maxima, corrections)
+        maxima = _arrays(content["maxima"])
+        calibration = Calibration(content["graph_sha256"], content["made_from"], maxima, exact, saturating)
     except FileNotFoundError:
         raise ModelError(f"PRECISION=int8 needs {path}, which does not exist; {COMMAND}") from None
     except OSError as error:
@@ -72,6 +84,10 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def rounded(value: float) -> float:
-    """Return `value` with DIGITS significant digits."""
-    return float(f"{value:.{DIGITS}g}")
+def _arrays(lists: Mapping[str, list[float]]) -> dict[str, Array]:
+    return {name: np.array(values, np.float32) for name, values in lists.items()}
+
+
+def _rounded(values: Array) -> list[float]:
+    """Return `values` with DIGITS significant digits."""
+    return [float(f"{value:.{DIGITS}g}") for value in values]

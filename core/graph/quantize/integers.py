@@ -7,15 +7,17 @@ import numpy as np
 
 from core.graph.network import Network
 from core.graph.quantize.calibration import Calibration
-from core.graph.quantize.layers import Layer, NotQuantizable, border, find_layers
+from core.graph.quantize.layers import Layer, NotQuantizable, border
 from core.types import Array
 
 # The largest integer of a value, uint8. The zero of values with both signs is in the middle.
 LEVELS = 255
 MIDDLE = LEVELS / 2
-# The largest integer of a weight: all 8 bits, or as many as the sum of two products of uint8 and int8 allows that must
-# fit into int16: 255 * 64 * 2 < 2**15. The instruction VPMADDUBSW of CPUs without VNNI saturates above that.
-EXACT_WEIGHT, SMALL_WEIGHT = 127, 64
+MAX_WEIGHT = 127
+# Without VNNI, a CPU adds two products of uint8 and int8 in 16 bits (VPMADDUBSW), which saturates if two weights of the
+# same sign add up to more than 128: 255 * 128 < 2**15. oneDNN's kernels keep the weights of GROUP input channels side
+# by side, and add two of these. Depthwise kernels have one input channel, and add in 32 bits.
+GROUP = 4
 # A channel whose values are small is scaled up, to this power of the ratio to the largest channel. Values with both
 # signs pass through linear layers only, so that their scales are exact. An activation clips a scaled channel earlier.
 ACTIVATION_EXPONENT, LINEAR_EXPONENT = 0.5, 1.0
@@ -57,27 +59,32 @@ class IntegerLayer:
     output: Encoding | None
 
 
-def choose_integers(network: Network, calibration: Calibration, max_weight: int) -> list[IntegerLayer]:
-    """Return the layers of `network` in integers, with weights up to `max_weight`: EXACT_WEIGHT or SMALL_WEIGHT.
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """The layers of a network in integers, and the correction of the padding: see Calibration."""
 
-    Raises NotQuantizable if the network has another structure, or if `calibration` lacks one of its layers.
+    layers: tuple[IntegerLayer, ...]
+    padding: Array
+
+
+def choose_integers(network: Network, layers: list[Layer], calibration: Calibration, *, saturates: bool) -> Integers:
+    """Return `layers` of `network` in integers; `saturates` tells whether the CPU's sums of two products do.
+
+    Raises NotQuantizable if `calibration` lacks a layer or has it with other channels.
     """
-    layers = find_layers(network)
+    corrections = calibration.saturating if saturates else calibration.exact
     encodings = choose_encodings(network, layers, calibration.maxima)
-    corrections = calibration.corrections
-    return [
-        to_integers(layer, encodings[layer.source], encodings.get(layer.name), max_weight, corrections.get(layer.name))
-        for layer in layers
+    integers = [
+        to_integers(layer, encodings, corrections.biases.get(layer.name), saturates=saturates) for layer in layers
     ]
+    return Integers(tuple(integers), corrections.padding)
 
 
-def with_integer_inputs(network: Network, layers: list[IntegerLayer]) -> Network:
-    """Return `network` described as an integer network of `layers`, whose canvas and features are uint8.
-
-    Its graph is not changed.
-    """
+def with_integer_inputs(network: Network, integers: Integers) -> Network:
+    """Return `network`, with its graph unchanged, described as that of `integers`: canvas and features are uint8."""
+    layers = [layer.layer for layer in integers.layers]
     # find_layers() has checked that the features have an activation; only the logits have no encoding.
-    [features] = [layer.output for layer in layers if layer.layer.name == network.features and layer.output]
+    [features] = [layer.output for layer in integers.layers if layer.layer.name == network.features and layer.output]
     # The pixel value that is nearest to the padding, which is halfway between two of them in DeepLab's graphs.
     padding = np.clip(np.rint((network.padding - network.offset) / network.scale), 0, LEVELS)
     return replace(
@@ -85,8 +92,9 @@ def with_integer_inputs(network: Network, layers: list[IntegerLayer]) -> Network
         scale=1.0,
         offset=0.0,
         padding=float(padding),
-        border=border([layer.layer for layer in layers], network.canvas),
+        border=border(layers, network.canvas),
         feature_steps=features.steps.astype(np.float32),
+        padding_correction=integers.padding,
     )
 
 
@@ -120,20 +128,36 @@ def choose_encodings(network: Network, layers: list[Layer], maxima: Mapping[str,
 
 
 def to_integers(
-    layer: Layer, source: Encoding, output: Encoding | None, max_weight: int, correction: Array | None = None
+    layer: Layer, encodings: Mapping[str, Encoding], correction: Array | None = None, *, saturates: bool
 ) -> IntegerLayer:
-    """Return `layer` in integers of the encodings `source` and `output`; `correction`, [out], is added to its bias."""
+    """Return `layer` in integers; `correction`, float32 [out], is added to its bias.
+
+    `encodings` are those of choose_encodings(), `saturates` is that of choose_integers().
+    """
+    source, output = encodings[layer.source], encodings.get(layer.name)
     scale = np.ones(layer.channels) if output is None else output.channel_scale
     rows = (0, 1, 3) if layer.depthwise else (0, 1, 2)  # all axes but the output channels
     columns = (..., np.newaxis) if layer.depthwise else ...  # shapes one number per output channel like the kernel
     kernel = layer.kernel.astype(np.float64) * source.channel_scale[:, np.newaxis] / scale[columns]
     bias = np.zeros(layer.channels) if layer.bias is None else layer.bias.astype(np.float64)
     bias = (bias if correction is None else bias + correction) / scale
-    largest = np.maximum(np.abs(kernel).max(axis=rows) / max_weight, np.abs(bias) / (source.step * MAX_BIAS))
-    weight_step = np.maximum(largest, 1e-12)
+    largest = np.abs(kernel).max(axis=rows)
+    if saturates and not layer.depthwise:
+        largest = np.maximum(largest, largest_sums(kernel))
+    weight_step = np.maximum(largest / MAX_WEIGHT, np.abs(bias) / (source.step * MAX_BIAS))
+    weight_step = np.maximum(weight_step, 1e-12)  # of a channel without weights
     integers = np.rint(kernel / weight_step[columns]).astype(np.int8)
     products = weight_step * source.step
     bias = bias - source.zero * products * integers.sum(axis=rows, dtype=np.int64)
     if output is not None and not layer.summand:  # a summand has the zero already
         bias += output.zero * output.step
     return IntegerLayer(layer, integers, products.astype(np.float32), bias.astype(np.float32), source, output)
+
+
+def largest_sums(kernel: Array) -> Array:
+    """Return the largest absolute sum, [out], of two weights of the same sign in a GROUP of `kernel`, [.., in, out]."""
+    height, width, channels, out = kernel.shape
+    padded = np.pad(kernel, [(0, 0), (0, 0), (0, -channels % GROUP), (0, 0)])
+    groups = np.stack([padded, -padded]).clip(0).reshape(2, height, width, -1, GROUP, out)
+    sums: Array = np.sort(groups, axis=4)[..., -2:, :].sum(axis=4).max(axis=(0, 1, 2, 3))
+    return sums

@@ -5,31 +5,32 @@ ops/mkl_nn_ops.cc). The underscore says that its own graph rewriter makes them; 
 computes a convolution of integers with a bias, a sum and a requantization.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from core.graph.editor import GraphEditor, Node
 from core.graph.network import Network, make_placeholder
-from core.graph.quantize.integers import LEVELS, IntegerLayer, with_integer_inputs
+from core.graph.quantize.integers import LEVELS, IntegerLayer, Integers, with_integer_inputs
 from core.tensorflow import tf
 
 # The kernels take symmetric ranges, of which they use max(|min|, |max|) as 127 steps of a weight.
 WEIGHT_STEPS = 127
 
 
-def integer_network(network: Network, layers: list[IntegerLayer]) -> Network:
-    """Return `network` with `layers` computed by integer kernels; its canvas and its features are uint8."""
-    writer = _Writer(network, layers)
-    for layer in layers:
+def integer_network(network: Network, integers: Integers) -> Network:
+    """Return `network` in `integers`, computed by integer kernels; its canvas and its features are uint8."""
+    writer = _Writer(network, integers.layers)
+    for layer in integers.layers:
         writer.add(layer)
-    return replace(with_integer_inputs(network, layers), graph_def=writer.graph.graph_def())
+    return replace(with_integer_inputs(network, integers), graph_def=writer.graph.graph_def())
 
 
 class _Writer:
     """Adds the nodes of integer layers to `graph`, beside the float nodes of the image pooling in `network`."""
 
-    def __init__(self, network: Network, layers: list[IntegerLayer]) -> None:
+    def __init__(self, network: Network, layers: Iterable[IntegerLayer]) -> None:
         self.graph = GraphEditor(network.graph_def)
         self.network = network
         biases = [layer.layer.bias_node for layer in layers if layer.layer.bias is None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from core.graph.network import Network
-from core.graph.quantize.integers import LEVELS, IntegerLayer, with_integer_inputs
+from core.graph.quantize.integers import LEVELS, IntegerLayer, Integers, with_integer_inputs
 from core.tensorflow import tf
 
 Tensor: TypeAlias = Any  # TensorFlow has no types
@@ -44,12 +44,11 @@ class SimulatedNetwork(Network):
         values[layer.name] = compute_layer(integers, values[layer.source], values.get(layer.summand), image_bias)
 
 
-def simulated_network(network: Network, layers: list[IntegerLayer]) -> SimulatedNetwork:
-    """Return `network` with `layers` computed in float32; its canvas and its features are uint8."""
-    described = with_integer_inputs(network, layers)
-    return SimulatedNetwork(
-        **{field.name: getattr(described, field.name) for field in fields(described)}, layers=tuple(layers)
-    )
+def simulated_network(network: Network, integers: Integers) -> SimulatedNetwork:
+    """Return `network` in `integers`, computed in float32; its canvas and its features are uint8."""
+    described = with_integer_inputs(network, integers)
+    values = {field.name: getattr(described, field.name) for field in fields(described)}
+    return SimulatedNetwork(**values, layers=integers.layers)
 
 
 def compute_layer(
