@@ -17,12 +17,13 @@ ISA_EXTENSIONS = {
     "AVX2": frozenset({"avx2"}),
     "AVX2_VNNI": frozenset({"avx2", "avx_vnni"}),
     "AVX2_VNNI_2": frozenset({"avx2", "avx_vnni"}),
-    "AVX512_CORE": frozenset({"avx2"}),
-    "AVX512_CORE_VNNI": frozenset({"avx2", "avx512_vnni"}),
-    "AVX512_CORE_BF16": frozenset({"avx2", "avx512_vnni", "avx512_bf16"}),
-    "AVX512_CORE_FP16": frozenset({"avx2", "avx512_vnni", "avx512_bf16"}),
+    "AVX512_CORE": frozenset({"avx2", "avx512bw"}),
+    "AVX512_CORE_VNNI": frozenset({"avx2", "avx512bw", "avx512_vnni"}),
+    "AVX512_CORE_BF16": frozenset({"avx2", "avx512bw", "avx512_vnni", "avx512_bf16"}),
+    "AVX512_CORE_FP16": frozenset({"avx2", "avx512bw", "avx512_vnni", "avx512_bf16"}),
+    "AVX512_CORE_AMX": frozenset({"avx2", "avx512bw", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"}),
 }
-EXTENSIONS = frozenset({"avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"})
+EXTENSIONS = frozenset[str]().union(*ISA_EXTENSIONS.values())
 
 
 def usable_cores() -> int:

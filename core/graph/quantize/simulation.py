@@ -22,11 +22,16 @@ class SimulatedNetwork(Network):
 
     def features_of(self, canvas: Tensor) -> list[Tensor]:
         """Add the backbone to the graph of the tensor `canvas`, uint8; return the features, uint8."""
+        return [tf.cast(self.backbone_of(canvas)[self.features], tf.uint8)]
+
+    def backbone_of(self, canvas: Tensor) -> dict[str, Tensor]:
+        """Add the backbone to the graph of `canvas`, uint8; return its layers' integers, as float32, by name."""
         values = {self.canvas: tf.cast(canvas, tf.float32)}
         for integers in self.layers:
             if self.features not in values:
                 self._compute(integers, values, None)
-        return [tf.cast(values[self.features], tf.uint8)]
+        del values[self.canvas]
+        return values
 
     def logits_of(self, features: list[Tensor], pooled: Tensor) -> Tensor:
         """Add the head to the graph of the tensors; return the logits of `features`, as features_of() returns them."""
