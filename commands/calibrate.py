@@ -1,7 +1,9 @@
 """`python cli.py calibrate`: measure ranges on photos, so that PRECISION=int8 can serve the graph."""
 
+import itertools
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +25,8 @@ T = TypeVar("T")
 # Every fifth photo is held out: nothing is measured on it but the loss.
 HELD_OUT = 5
 MIN_PHOTOS = 10
+# Sizes of the photos that are measured, relative to IMAGE_SIZE.
+SIZES = (Fraction(1), Fraction(2, 3), Fraction(1, 2))
 # Kinds of CPUs, and whether their sums of products may saturate.
 CPUS = {"CPUs with VNNI": False, "CPUs without VNNI": True}
 
@@ -32,9 +36,10 @@ CPUS = {"CPUs with VNNI": False, "CPUs without VNNI": True}
 def calibrate(folder: Path) -> None:
     """Calibrate the graph of MODEL_TYPE or MODEL_PATH for PRECISION=int8, on the photos in FOLDER.
 
-    Take a hundred photos or more of the kind that will be served; they need no masks. They are resized to IMAGE_SIZE.
-    The result is a file beside the graph, which must stay there. Every fifth photo is held out, and the command prints
-    how many of its pixels have the same label at int8 as at float32.
+    Take a hundred photos or more of the kind that will be served; they need no masks. They are resized to IMAGE_SIZE,
+    two thirds and half of it in turn, so that the result is good for smaller sizes, too. The result is a file beside
+    the graph, which must stay there. Every fifth photo is held out, and the command prints how many of its pixels have
+    the same label at int8 as at float32.
 
     Example: MODEL_PATH=my_graph.pb python cli.py calibrate photos/
     """
@@ -44,22 +49,26 @@ def calibrate(folder: Path) -> None:
         paths = sorted(path for path in folder.rglob("*") if is_photo(path.name) and path.is_file())
         if len(paths) < MIN_PHOTOS:
             raise click.ClickException(f"there are {len(paths)} photos in {folder}, expected at least {MIN_PHOTOS}")
-        photos = [_read(path, settings) for path in _progress(paths, "decode photos")]
-        _calibrate(weights, photos, settings)
+        held_out = [_read(path, settings, SIZES[0]) for path in _progress(paths[::HELD_OUT], "decode photos")]
+        used = [path for number, path in enumerate(paths) if number % HELD_OUT]
+        sizes = zip(used, itertools.cycle(SIZES), strict=False)
+        photos = [_read(path, settings, size) for path, size in _progress(list(sizes), "decode photos")]
+        _calibrate(weights, photos, held_out, settings)
     except (ConfigError, SegmenterError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def _read(path: Path, settings: Settings) -> UInt8Array:
-    """Return the photo at `path`, uint8 [height, width, 3], resized as by the service."""
+def _read(path: Path, settings: Settings, size: Fraction) -> UInt8Array:
+    """Return the photo at `path`, uint8 [height, width, 3], resized as by the service to `size` times IMAGE_SIZE."""
     try:
-        return np.asarray(resized(read_image(path.read_bytes(), settings.max_image_pixels), settings.image_size))
+        photo = read_image(path.read_bytes(), settings.max_image_pixels)
+        return np.asarray(resized(photo, int(settings.image_size * size)))
     except SegmenterError as error:
         raise click.ClickException(f"{path}: {error}") from error
 
 
-def _calibrate(weights: Weights, photos: list[UInt8Array], settings: Settings) -> None:
-    """Write the calibration of the graph of `weights`, and print its loss on every HELD_OUT-th of `photos`."""
+def _calibrate(weights: Weights, photos: list[UInt8Array], held_out: list[UInt8Array], settings: Settings) -> None:
+    """Write the calibration of the graph of `weights`, made from `photos`, and print its loss on `held_out`."""
     # These import TensorFlow, which takes seconds that a wrong argument should not cost.
     from core.calibration import Calibrator  # noqa: PLC0415
     from core.graph.load import read_graph  # noqa: PLC0415
@@ -76,17 +85,15 @@ def _calibrate(weights: Weights, photos: list[UInt8Array], settings: Settings) -
         calibrator = Calibrator(network)
     except (UnknownStructure, NotQuantizable) as error:
         raise ModelError(f"{weights.path} can't be calibrated for int8: {error}") from error
-    held_out = photos[::HELD_OUT]
-    used = [photo for number, photo in enumerate(photos) if number % HELD_OUT]
-    for photo in _progress(used, "measure ranges"):
+    for photo in _progress(photos, "measure ranges"):
         calibrator.add(photo)
-    maxima = calibrator.maxima()
+    ranges = calibrator.ranges()
     exact, saturating = (
-        calibrator.corrections(maxima, partial(_progress, label=f"correct biases, {cpus}"), saturates=saturates)
+        calibrator.corrections(ranges, partial(_progress, label=f"correct biases, {cpus}"), saturates=saturates)
         for cpus, saturates in CPUS.items()
     )
-    made_from = f"{len(used)} photos, IMAGE_SIZE={settings.image_size}"
-    calibration = Calibration(weights.sha256, made_from, maxima, exact, saturating)
+    made_from = f"{len(photos)} photos, IMAGE_SIZE={settings.image_size}"
+    calibration = Calibration(weights.sha256, made_from, ranges, exact, saturating)
     path = calibration_path(weights.path)
     calibration.write(path)
     print(f"wrote {path}, from {made_from}")

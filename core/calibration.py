@@ -27,11 +27,11 @@ from core.types import Array, UInt8Array
 Tensor: TypeAlias = Any  # TensorFlow has no types
 Progress: TypeAlias = Callable[[list[Layer]], Iterable[Layer]]
 
-# A range covers the largest values of this share of the photos. A range that covers all would have larger steps.
-QUANTILE = 0.9
+# A range covers all values of this share of the photos. Clipped values cost more labels than larger steps do.
+QUANTILE = 0.98
 # Photos that the biases are corrected on. The values of a layer for all of them are in memory: up to 20 MB for a photo
 # of 513 pixels.
-CORRECTED_PHOTOS = 16
+CORRECTED_PHOTOS = 24
 # Largest correction before an activation, in units of its result. Clipping makes the mean error a poor guide there.
 MAX_ACTIVATION_CORRECTION = 0.2
 # An image without pixels leaves its whole canvas to the padding.
@@ -49,32 +49,26 @@ class Calibrator:
         self.layers = find_layers(network)
         self._float = _FloatLayers(network, self.layers)
         self._photos: list[UInt8Array] = []
-        self._maxima: list[list[Array]] = []  # by photo and layer, like _means
-        self._means: list[list[Array]] = []
+        self._measured: list[list[Array]] = []  # [3, channels] as _FloatLayers.measure(), by photo and layer
 
     def add(self, photo: UInt8Array) -> None:
         """Measure all layers on `photo`."""
-        maxima, means = self._float.measure(photo)
         self._photos.append(photo)
-        self._maxima.append(maxima)
-        self._means.append(means)
+        self._measured.append(self._float.measure(photo))
 
-    def maxima(self) -> dict[str, Array]:
-        """Return the largest absolute value of each channel on typical photos of those added, by layer."""
-        by_layer = zip(*self._maxima, strict=True)
-        return {
-            layer.name: np.quantile(values, QUANTILE, axis=0).astype(np.float32)
-            for layer, values in zip(self.layers, by_layer, strict=True)
-        }
+    def ranges(self) -> dict[str, Array]:
+        """Return the least and the largest value of each channel, float32 [2, channels], by layer."""
+        by_layer = zip(*self._measured, strict=True)
+        return {layer.name: _range(np.array(values)) for layer, values in zip(self.layers, by_layer, strict=True)}
 
-    def corrections(self, maxima: dict[str, Array], progress: Progress, *, saturates: bool) -> Corrections:
-        """Return the corrections for the ranges `maxima`; `saturates` is that of choose_integers().
+    def corrections(self, ranges: dict[str, Array], progress: Progress, *, saturates: bool) -> Corrections:
+        """Return the corrections for `ranges`; `saturates` is that of choose_integers().
 
         The correction of a layer is the mean error of its integers over all cells of CORRECTED_PHOTOS, after all layers
         before have been corrected (Nagel et al. 2019, arXiv:1906.04721, empirical bias correction). `progress` is
         called with the layers and returns them.
         """
-        encodings = choose_encodings(self._network, self.layers, maxima)
+        encodings = choose_encodings(self._network, self.layers, ranges)
         corrected = [to_integers(layer, encodings, saturates=saturates) for layer in self.layers]
         described = with_integer_inputs(self._network, Integers(tuple(corrected), np.zeros(0)))
         chosen = range(0, len(self._photos), max(1, len(self._photos) // CORRECTED_PHOTOS))[:CORRECTED_PHOTOS]
@@ -90,7 +84,8 @@ class Calibrator:
             inputs = list(zip(sources, summands, image_biases, strict=True))
             output = encodings.get(layer.name)
             found = [_mean(compute_layer(corrected[number], *tensors), output) for tensors in inputs]
-            error = np.mean([self._means[index][number] for index in chosen], axis=0) - np.mean(found, axis=0)
+            expected = [self._measured[index][number][2] for index in chosen]
+            error = np.mean(expected, axis=0) - np.mean(found, axis=0)
             if layer.activation:
                 error = np.clip(error, -MAX_ACTIVATION_CORRECTION, MAX_ACTIVATION_CORRECTION)
             biases[layer.name] = error.astype(np.float32)
@@ -139,8 +134,7 @@ class _FloatLayers:
             pooled = image_pooling(features, padding_mean, network, "fit")
             inputs = {network.features: features, network.pooled: pooled}
             results = backbone + network.connect(names[head:], inputs)
-            measured = [tf.reduce_max(tf.abs(result), [0, 1, 2]) for result in results]
-            measured += [tf.reduce_mean(result, [0, 1, 2]) for result in results]
+            measured = [_measure(result) for result in results]
             given = tf.compat.v1.placeholder(tf.float32, [1, 1, 1, features.shape[-1]])
             dynamic = [layer for layer in layers if layer.bias is None]
             biases = [network.connect([layer.bias_node], {network.pooled: given})[0] for layer in dynamic]
@@ -152,10 +146,10 @@ class _FloatLayers:
             self.padding = session.run(features, {image: NO_IMAGE, min_cells: count_cells(network.side)})
         self._padding_means = PaddingMeans(self.padding[0])
 
-    def measure(self, photo: UInt8Array) -> tuple[list[Array], list[Array]]:
-        """Return the largest absolute value and the mean of each channel, float32 [channels], of each layer."""
-        values = self._measure(photo, self._padding_means.mean_outside(*photo.shape[:2]), 0)
-        return values[: len(values) // 2], values[len(values) // 2 :]
+    def measure(self, photo: UInt8Array) -> list[Array]:
+        """Return the least, the largest and the mean value of each channel, float32 [3, channels], of each layer."""
+        values: list[Array] = self._measure(photo, self._padding_means.mean_outside(*photo.shape[:2]), 0)
+        return values
 
     def bias(self, layer: Layer, photo: UInt8Array, features: Tensor, described: Network) -> Array:
         """Return the bias of `layer` that the image pooling computes from the integers `features` of `photo`."""
@@ -171,3 +165,15 @@ def _mean(result: Tensor, output: Encoding | None) -> Array:
     if output is not None:
         mean = (mean - output.zero) * output.steps
     return mean
+
+
+def _measure(result: Tensor) -> Tensor:
+    """Return the least, the largest and the mean value of each channel of `result`, [3, channels]."""
+    return tf.stack([reduce(result, [0, 1, 2]) for reduce in (tf.reduce_min, tf.reduce_max, tf.reduce_mean)])
+
+
+def _range(measured: Array) -> Array:
+    """Return the range of each channel, [2, channels], of what _measure() found on photos, [photos, 3, channels]."""
+    low = np.quantile(measured[:, 0], 1 - QUANTILE, axis=0)
+    high = np.quantile(measured[:, 1], QUANTILE, axis=0)
+    return np.stack([low, high]).astype(np.float32)

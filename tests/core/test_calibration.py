@@ -40,24 +40,25 @@ def features(network: Network, photo: UInt8Array) -> Array:
         return values
 
 
-def test_maxima_have_the_channels_of_each_layer(calibrator: Calibrator) -> None:
-    maxima = calibrator.maxima()
-    assert {name: values.shape for name, values in maxima.items()} == {
-        layer.name: (layer.channels,) for layer in calibrator.layers
-    }
-    assert all(maxima[layer.name].max() <= 6 for layer in calibrator.layers if layer.activation == "Relu6")
+def test_ranges_are_those_of_the_values_of_each_layer(calibrator: Calibrator) -> None:
+    ranges = calibrator.ranges()
+    for layer in calibrator.layers:
+        low, high = ranges[layer.name]
+        assert low.shape == (layer.channels,)
+        assert np.all(low < high) if layer.linear else np.all((low >= 0) & (low <= high))
+        assert layer.activation != "Relu6" or high.max() <= 6
 
 
 @pytest.mark.parametrize("saturates", [False, True], ids=["exact", "saturating"])
 def test_corrections_bring_the_mean_features_of_other_photos_nearer_to_float32(
     calibrator: Calibrator, saturates: bool
 ) -> None:
-    maxima = calibrator.maxima()
-    corrections = calibrator.corrections(maxima, list, saturates=saturates)
-    assert corrections.biases.keys() == maxima.keys()
+    ranges = calibrator.ranges()
+    corrections = calibrator.corrections(ranges, list, saturates=saturates)
+    assert corrections.biases.keys() == ranges.keys()
     errors = []
     for used in (Corrections({}, corrections.padding), corrections):
-        calibration = Calibration("", "", maxima, used, used)
+        calibration = Calibration("", "", ranges, used, used)
         simulated = simulated_network(
             NETWORK, choose_integers(NETWORK, calibrator.layers, calibration, saturates=saturates)
         )
@@ -68,9 +69,9 @@ def test_corrections_bring_the_mean_features_of_other_photos_nearer_to_float32(
 
 
 def test_correction_of_padding_brings_its_mean_features_to_those_of_float32(calibrator: Calibrator) -> None:
-    maxima = calibrator.maxima()
-    corrections = calibrator.corrections(maxima, list, saturates=False)
-    calibration = Calibration("", "", maxima, corrections, corrections)
+    ranges = calibrator.ranges()
+    corrections = calibrator.corrections(ranges, list, saturates=False)
+    calibration = Calibration("", "", ranges, corrections, corrections)
     simulated = simulated_network(NETWORK, choose_integers(NETWORK, calibrator.layers, calibration, saturates=False))
     empty = np.zeros((0, 0, 3), np.uint8)
     found, expected = (features(network, empty).mean(axis=(0, 1, 2)) for network in (simulated, NETWORK))

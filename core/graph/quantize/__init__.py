@@ -3,5 +3,5 @@
 `layers` finds the convolutions, `calibration` has what photos tell about their values, `integers` chooses integers for
 weights and values, `kernels` writes them as TensorFlow nodes, and `simulate` computes the same in float32 operations.
 
-A value x of channel c is stored as an integer q: x = channel_scale[c] * step * (q - zero).
+A value x of channel c is stored as an integer q: x = channel_scale[c] * step * (q - zero[c]).
 """

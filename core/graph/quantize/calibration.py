@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,14 +33,14 @@ class Corrections:
 class Calibration:
     """The ranges and the corrections of the layers of the graph whose file has the checksum `graph_sha256`.
 
-    `maxima` has, by the name of a layer, the largest absolute value of each channel on typical photos, float32
-    [channels]. `exact` is for CPUs that add products exactly, `saturating` for those whose sums may saturate, so that
+    `ranges` has, by the name of a layer, the least and the largest value of each channel on typical photos, float32 [2,
+    channels]. `exact` is for CPUs that add products exactly, `saturating` for those whose sums may saturate, so that
     their weights are smaller. `made_from` says which photos were measured.
     """
 
     graph_sha256: str
     made_from: str
-    maxima: Mapping[str, Array]
+    ranges: Mapping[str, Array]
     exact: Corrections
     saturating: Corrections
 
@@ -63,8 +64,8 @@ def read_calibration(graph: Path) -> Calibration:
             Corrections(_arrays(content[kind]["biases"]), np.array(content[kind]["padding"], np.float32))
             for kind in ("exact", "saturating")
         )
-        maxima = _arrays(content["maxima"])
-        calibration = Calibration(content["graph_sha256"], content["made_from"], maxima, exact, saturating)
+        ranges = _arrays(content["ranges"])
+        calibration = Calibration(content["graph_sha256"], content["made_from"], ranges, exact, saturating)
     except FileNotFoundError:
         raise ModelError(f"PRECISION=int8 needs {path}, which does not exist; {COMMAND}") from None
     except OSError as error:
@@ -84,10 +85,12 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _arrays(lists: Mapping[str, list[float]]) -> dict[str, Array]:
+def _arrays(lists: Mapping[str, list[Any]]) -> dict[str, Array]:
     return {name: np.array(values, np.float32) for name, values in lists.items()}
 
 
-def _rounded(values: Array) -> list[float]:
-    """Return `values` with DIGITS significant digits."""
+def _rounded(values: Array) -> list[Any]:
+    """Return `values` as nested lists of numbers with DIGITS significant digits."""
+    if values.ndim > 1:
+        return [_rounded(row) for row in values]
     return [float(f"{value:.{DIGITS}g}") for value in values]

@@ -10,18 +10,18 @@ from core.graph.quantize.calibration import Calibration
 from core.graph.quantize.layers import Layer, NotQuantizable, border
 from core.types import Array
 
-# The largest integer of a value, uint8. The zero of values with both signs is in the middle.
+# The largest integer of a value, uint8.
 LEVELS = 255
-MIDDLE = LEVELS / 2
 MAX_WEIGHT = 127
 # Without VNNI, a CPU adds two products of uint8 and int8 in 16 bits (VPMADDUBSW), which saturates if two weights of the
 # same sign add up to more than 128: 255 * 128 < 2**15. oneDNN's kernels keep the weights of GROUP input channels side
 # by side, and add two of these. Depthwise kernels have one input channel, and add in 32 bits.
 GROUP = 4
-# A channel whose values are small is scaled up, to this power of the ratio to the largest channel. Values with both
-# signs pass through linear layers only, so that their scales are exact. An activation clips a scaled channel earlier.
+# A channel whose range is small is scaled up, to this power of the ratio to the largest channel. Values with both signs
+# pass through linear layers only, so that every scale and every zero is exact. An activation clips a scaled channel
+# earlier, and its zero must be the integer 0.
 ACTIVATION_EXPONENT, LINEAR_EXPONENT = 0.5, 1.0
-# The smallest ratio of a channel to the largest one; smaller channels are zero on most photos.
+# The smallest ratio of a channel to the largest one; smaller channels hardly change from photo to photo.
 SMALLEST_ACTIVATION, SMALLEST_LINEAR = 1e-2, 1e-3
 # The accumulator of a kernel has 32 bits; a bias must leave most of them to the sum of products.
 MAX_BIAS = 2.0**24
@@ -29,11 +29,11 @@ MAX_BIAS = 2.0**24
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How the values of a tensor are stored: x = channel_scale[c] * step * (q - zero), q an integer of 0 to LEVELS."""
+    """How the values x of a tensor are stored: x = channel_scale[c] * step * (q - zero[c]), q of 0 to LEVELS."""
 
     channel_scale: Array  # float64 [channels]
     step: float
-    zero: float
+    zero: Array  # float64 [channels]
 
     @property
     def steps(self) -> Array:
@@ -73,7 +73,7 @@ def choose_integers(network: Network, layers: list[Layer], calibration: Calibrat
     Raises NotQuantizable if `calibration` lacks a layer or has it with other channels.
     """
     corrections = calibration.saturating if saturates else calibration.exact
-    encodings = choose_encodings(network, layers, calibration.maxima)
+    encodings = choose_encodings(network, layers, calibration.ranges)
     integers = [
         to_integers(layer, encodings, corrections.biases.get(layer.name), saturates=saturates) for layer in layers
     ]
@@ -98,32 +98,36 @@ def with_integer_inputs(network: Network, integers: Integers) -> Network:
     )
 
 
-def choose_encodings(network: Network, layers: list[Layer], maxima: Mapping[str, Array]) -> dict[str, Encoding]:
+def choose_encodings(network: Network, layers: list[Layer], ranges: Mapping[str, Array]) -> dict[str, Encoding]:
     """Return the encodings of the canvas and of the results of `layers`, by name; the logits have none.
 
-    All results that are added to each other have the same encoding. The canvas holds pixel values.
+    `ranges` has the least and the largest value of each channel, [2, channels], by layer. All results that are added to
+    each other have the same encoding. The canvas holds pixel values.
     """
     trunks: dict[str, list[str]] = {}  # results that are added to each other: each list is shared by its members
     for layer in layers:
-        found = maxima.get(layer.name)
-        if found is None or found.shape != (layer.channels,):
+        found = ranges.get(layer.name)
+        if found is None or found.shape != (2, layer.channels):
             raise NotQuantizable(f"the calibration has no range for the {layer.channels} channels of {layer.name}")
         trunks[layer.name] = trunks[layer.summand] if layer.summand else []
         trunks[layer.name].append(layer.name)
-    encodings = {network.canvas: Encoding(np.ones(3), network.scale, -network.offset / network.scale)}
+    middle = np.full(3, -network.offset / network.scale)
+    encodings = {network.canvas: Encoding(np.ones(3), network.scale, middle)}
     for layer in layers:
-        largest = np.max([maxima[name] for name in trunks[layer.name]], axis=0).astype(np.float64)
-        if layer.activation == "Relu6":
-            largest = np.minimum(largest, 6)
-        smallest, exponent = SMALLEST_ACTIVATION, ACTIVATION_EXPONENT
-        if layer.linear:
-            smallest, exponent = SMALLEST_LINEAR, LINEAR_EXPONENT
-        top = max(float(largest.max()), 1e-6)  # a layer whose results are all zero
-        scale = (np.maximum(largest, top * smallest) / top) ** exponent
-        # The largest scaled value is that of the largest channel, whose scale is 1.
-        step, zero = (2 * top / LEVELS, MIDDLE) if layer.linear else (top / LEVELS, 0.0)
-        if layer.name != network.logits:
-            encodings[layer.name] = Encoding(scale, step, zero)
+        if layer.name == network.logits:
+            continue
+        members = np.array([ranges[name] for name in trunks[layer.name]], np.float64)
+        low, high = members[:, 0].min(axis=0), members[:, 1].max(axis=0)
+        smallest, exponent = SMALLEST_LINEAR, LINEAR_EXPONENT
+        if not layer.linear:
+            low, high = np.zeros_like(low), np.minimum(high, 6) if layer.activation == "Relu6" else high
+            smallest, exponent = SMALLEST_ACTIVATION, ACTIVATION_EXPONENT
+        width = high - low
+        top = max(float(width.max()), 1e-6)  # not 0, even if all results are
+        scale = (np.maximum(width, top * smallest) / top) ** exponent
+        # The largest channel has the scale 1, so that its range is the largest of the scaled ones.
+        step = top / LEVELS
+        encodings[layer.name] = Encoding(scale, step, -low / (scale * step))
     return encodings
 
 
@@ -148,7 +152,7 @@ def to_integers(
     weight_step = np.maximum(weight_step, 1e-12)  # of a channel without weights
     integers = np.rint(kernel / weight_step[columns]).astype(np.int8)
     products = weight_step * source.step
-    bias = bias - source.zero * products * integers.sum(axis=rows, dtype=np.int64)
+    bias = bias - products * (integers * source.zero[:, np.newaxis]).sum(axis=rows)
     if output is not None and not layer.summand:  # a summand has the zero already
         bias += output.zero * output.step
     return IntegerLayer(layer, integers, products.astype(np.float32), bias.astype(np.float32), source, output)

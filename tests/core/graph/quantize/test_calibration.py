@@ -18,16 +18,16 @@ def graph(tmp_path: Path) -> Path:
     """A file that stands for a graph, with a calibration."""
     path = tmp_path / "graph.pb"
     path.write_bytes(b"graph")
-    maxima = {"a": np.array([1.5, 3.125], np.float32)}
+    ranges = {"a": np.array([[-1.5, 3.125], [0, 12.345]], np.float32)}
     checksum = hashlib.sha256(b"graph").hexdigest()
-    Calibration(checksum, "2 photos", maxima, CORRECTIONS, CORRECTIONS).write(calibration_path(path))
+    Calibration(checksum, "2 photos", ranges, CORRECTIONS, CORRECTIONS).write(calibration_path(path))
     return path
 
 
 def test_calibration_that_was_written_is_read_with_three_digits(graph: Path) -> None:
     calibration = read_calibration(graph)
     assert calibration.made_from == "2 photos"
-    np.testing.assert_allclose(calibration.maxima["a"], [1.5, 3.12], rtol=1e-6)
+    np.testing.assert_allclose(calibration.ranges["a"], [[-1.5, 3.12], [0, 12.3]], rtol=1e-6)
     for corrections in (calibration.exact, calibration.saturating):
         np.testing.assert_allclose(corrections.biases["a"], CORRECTIONS.biases["a"])
         np.testing.assert_allclose(corrections.padding, CORRECTIONS.padding)
@@ -47,7 +47,7 @@ def test_read_calibration_without_file_raises_with_the_command(graph: Path) -> N
         read_calibration(graph)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"maxima": 1}', "\xff", '{"exact": [1]}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"ranges": 1}', "\xff", '{"exact": [1]}'])
 def test_read_calibration_of_damaged_file_raises(text: str, graph: Path) -> None:
     calibration_path(graph).write_bytes(text.encode("latin-1"))
     with pytest.raises(ModelError, match=r"graph\.int8\.json is not a calibration"):
@@ -57,4 +57,4 @@ def test_read_calibration_of_damaged_file_raises(text: str, graph: Path) -> None
 def test_calibration_of_bundled_graph_belongs_to_it() -> None:
     calibration = read_calibration(MOBILE)
     assert calibration.graph_sha256 == hashlib.sha256(MOBILE.read_bytes()).hexdigest()
-    assert len(calibration.maxima) == len(calibration.exact.biases) == len(calibration.saturating.biases)
+    assert len(calibration.ranges) == len(calibration.exact.biases) == len(calibration.saturating.biases)

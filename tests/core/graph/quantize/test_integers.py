@@ -8,7 +8,7 @@ import pytest
 from core.graph.load import read_graph
 from core.graph.optimize import optimize
 from core.graph.quantize.calibration import Calibration, read_calibration
-from core.graph.quantize.integers import GROUP, LEVELS, MIDDLE, Integers, choose_encodings, choose_integers
+from core.graph.quantize.integers import GROUP, LEVELS, Integers, choose_encodings, choose_integers
 from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.types import Array
 from core.weights.registry import MOBILE
@@ -16,7 +16,11 @@ from tests.support.small_networks import small_network
 
 NETWORK = small_network()
 LAYERS = find_layers(NETWORK)
-MAXIMA = {layer.name: np.linspace(0.5, 9, layer.channels).astype(np.float32) for layer in LAYERS}
+# Ranges that differ from channel to channel, and are not symmetric.
+RANGES = {
+    layer.name: np.array([np.linspace(-4, 0, layer.channels), np.linspace(0.5, 9, layer.channels)], np.float32)
+    for layer in LAYERS
+}
 INT16 = 2**15 - 1
 
 
@@ -78,32 +82,33 @@ def test_integers_stand_for_the_weights_within_half_a_step(calibration: Calibrat
 
 
 def test_encodings_of_results_that_are_added_to_each_other_are_equal() -> None:
-    encodings = choose_encodings(NETWORK, LAYERS, MAXIMA)
+    encodings = choose_encodings(NETWORK, LAYERS, RANGES)
     [total] = [layer for layer in LAYERS if layer.summand]
     one, other = encodings[total.name], encodings[total.summand]
-    assert (one.step, one.zero) == (other.step, other.zero)
+    assert one.step == other.step
     assert np.array_equal(one.channel_scale, other.channel_scale)
-    assert one.zero == MIDDLE
-    # The range of each channel is its largest value.
-    np.testing.assert_allclose(one.steps * MIDDLE, MAXIMA[total.name], rtol=1e-6)
+    assert np.array_equal(one.zero, other.zero)
+    ends = one.steps * (np.array([[0], [LEVELS]]) - one.zero)
+    np.testing.assert_allclose(ends, RANGES[total.name], rtol=1e-6, atol=1e-6)
 
 
 def test_encoding_of_relu6_is_no_larger_than_6_in_any_channel() -> None:
-    encodings = choose_encodings(NETWORK, LAYERS, MAXIMA)
+    encodings = choose_encodings(NETWORK, LAYERS, RANGES)
     for layer in LAYERS:
         if layer.activation == "Relu6":
             top = encodings[layer.name].steps * LEVELS
             assert top.max() == pytest.approx(6)
-            assert np.all(top >= np.minimum(MAXIMA[layer.name], 6) - 1e-6)
+            assert np.all(top >= np.minimum(RANGES[layer.name][1], 6) - 1e-6)
+            assert not np.any(encodings[layer.name].zero)
 
 
 def test_encoding_of_canvas_is_that_of_pixels() -> None:
-    canvas = choose_encodings(NETWORK, LAYERS, MAXIMA)[NETWORK.canvas]
-    values = canvas.step * (np.array([0, 127.5, 255]) - canvas.zero)
-    np.testing.assert_allclose(values, [-1, 0, 1], atol=1e-6)
+    canvas = choose_encodings(NETWORK, LAYERS, RANGES)[NETWORK.canvas]
+    values = canvas.steps * (np.array([[0], [127.5], [255]]) - canvas.zero)
+    np.testing.assert_allclose(values, [[-1] * 3, [0] * 3, [1] * 3], atol=1e-6)
 
 
 def test_choose_integers_with_calibration_of_other_channels_raises(calibration: Calibration) -> None:
-    maxima = MAXIMA | {LAYERS[2].name: np.ones(3, np.float32)}
+    ranges = RANGES | {LAYERS[2].name: np.ones((2, 3), np.float32)}
     with pytest.raises(NotQuantizable, match=rf"has no range for the 8 channels of {LAYERS[2].name}"):
-        choose_integers(NETWORK, LAYERS, replace(calibration, maxima=maxima), saturates=False)
+        choose_integers(NETWORK, LAYERS, replace(calibration, ranges=ranges), saturates=False)

@@ -38,9 +38,9 @@ def calibrated(network: Network, side: int) -> Calibration:
     """Return ranges of `network` that one photo of `side` pixels has."""
     calibrator = Calibrator(network)
     calibrator.add(photo(side))
-    maxima = calibrator.maxima()
-    corrections = calibrator.corrections(maxima, list, saturates=SATURATES)
-    return Calibration("", "", maxima, corrections, corrections)
+    ranges = calibrator.ranges()
+    corrections = calibrator.corrections(ranges, list, saturates=SATURATES)
+    return Calibration("", "", ranges, corrections, corrections)
 
 
 @pytest.fixture(scope="module", params=["small", "mobile"])
