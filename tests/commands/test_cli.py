@@ -6,7 +6,7 @@ from cli import cli
 
 
 def test_cli_has_a_description_for_each_command() -> None:
-    assert set(cli.commands) == {"batch", "evaluate", "fetch", "predict"}
+    assert set(cli.commands) == {"batch", "calibrate", "evaluate", "fetch", "predict"}
     assert all(command.get_short_help_str() for command in cli.commands.values())
 
 
