@@ -71,7 +71,9 @@ class Calibrator:
         encodings = choose_encodings(self._network, self.layers, ranges)
         corrected = [to_integers(layer, encodings, saturates=saturates) for layer in self.layers]
         described = with_integer_inputs(self._network, Integers(tuple(corrected), np.zeros(0)))
-        chosen = range(0, len(self._photos), max(1, len(self._photos) // CORRECTED_PHOTOS))[:CORRECTED_PHOTOS]
+        # At random, because every n-th photo may have the same size; always the same ones.
+        count = min(CORRECTED_PHOTOS, len(self._photos))
+        chosen = np.random.default_rng(0).choice(len(self._photos), count, replace=False)
         photos = [self._photos[index] for index in chosen]
         values = {described.canvas: [self._canvas(photo, described) for photo in photos]}
         biases = {}

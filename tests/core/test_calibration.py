@@ -65,7 +65,7 @@ def test_corrections_bring_the_mean_features_of_other_photos_nearer_to_float32(
         pairs = [(features(simulated, photo), features(NETWORK, photo)) for photo in patches(20, seed=2)]
         found, expected = (np.mean(side, axis=(0, 1, 2, 3)) for side in zip(*pairs, strict=True))
         errors.append(np.abs(found - expected).mean())
-    assert errors[1] < errors[0] / 2
+    assert errors[1] < errors[0] * 0.75
 
 
 def test_correction_of_padding_brings_its_mean_features_to_those_of_float32(calibrator: Calibrator) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 from core.graph.editor import GraphEditor
 from core.graph.network import Network
 from core.tensorflow import tf
-from tests.support.tiny_graphs import pointwise
 
 SIDE = 33
 CHANNELS, CLASSES = 8, 5
 RANDOM = np.random.default_rng(18)
+BEGINNING = RANDOM.bit_generator.state
 
 
 def kernel(*shape: int) -> Any:
@@ -34,11 +34,17 @@ def depthwise(x: Any, stride: int = 1, dilation: int = 1) -> Any:
     return tf.nn.relu6(biased(convolution, CHANNELS))
 
 
+def pointwise(x: Any, channels: int) -> Any:
+    """Add a 1 x 1 convolution to `channels` channels with a random kernel and bias."""
+    return biased(tf.nn.conv2d(x, kernel(1, 1, x.shape[-1], channels), 1, "SAME"), channels)
+
+
 def small_network(trunk: Callable[[Any], Any] = lambda x: x) -> Network:
     """Return a network of output stride 8 for a canvas of SIDE pixels, with the layers of a small MobileNetV2.
 
-    `trunk` adds layers between the first residual sum and the features.
+    `trunk` adds layers between the first residual sum and the features. The weights are the same at each call.
     """
+    RANDOM.bit_generator.state = BEGINNING
     with tf.Graph().as_default() as graph:
         canvas = tf.compat.v1.placeholder(tf.float32, [1, None, None, 3], name="canvas")
         pooled = tf.compat.v1.placeholder(tf.float32, [1, 1, 1, CHANNELS], name="pooled")

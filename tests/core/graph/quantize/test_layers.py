@@ -13,8 +13,7 @@ from core.graph.optimize import optimize
 from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.tensorflow import tf
 from core.weights.registry import MOBILE
-from tests.support.small_networks import CHANNELS, biased, kernel, small_network
-from tests.support.tiny_graphs import pointwise
+from tests.support.small_networks import CHANNELS, biased, kernel, pointwise, small_network
 
 
 def test_find_layers_of_mobile_graph_finds_every_convolution_of_an_image() -> None:
