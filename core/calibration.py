@@ -31,7 +31,7 @@ Progress: TypeAlias = Callable[[list[Layer]], Iterable[Layer]]
 QUANTILE = 0.98
 # Photos that the biases are corrected on. The values of a layer for all of them are in memory: up to 20 MB for a photo
 # of 513 pixels.
-CORRECTED_PHOTOS = 24
+CORRECTED_PHOTOS = 48
 # Largest correction before an activation, in units of its result. Clipping makes the mean error a poor guide there.
 MAX_ACTIVATION_CORRECTION = 0.2
 # An image without pixels leaves its whole canvas to the padding.
