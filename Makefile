@@ -47,6 +47,7 @@ rolling: $(VENV)/test  ## replace and kill replicas under load, behind HAProxy; 
 
 bench: $(BENCH)/installed  ## compare with other engines and servers; ARGS=--quick, VOC_VAL=FOLDER
 	$(BENCH)/bin/python -m benchmarks.http.overhead
+	$(BENCH)/bin/python -m benchmarks.precisions
 	$(BENCH)/bin/python -m benchmarks.engines $(if $(VOC_VAL),--voc $(VOC_VAL)) $(ARGS)
 	$(BENCH)/bin/python -m benchmarks.http.throughput $(ARGS)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from core.runtime.cpu import computes_bfloat16, usable_cores
+from core.graph.quantize.calibration import calibration_path
+from core.runtime.cpu import computes_bfloat16, computes_int8, fastest_precision, usable_cores
 from core.types import Canvas, LogFormat, Precision
 from core.weights.registry import MODELS, ZOO
 
@@ -105,7 +106,7 @@ class Settings:
     precision: Precision = setting(
         choice(*get_args(Precision), "auto"),
         "float32",
-        "number format of the convolutions; auto: bfloat16 if the CPU computes it in hardware",
+        "number format of the convolutions; auto: the fastest accurate one for this CPU and graph",
     )
     model_path: Path | None = setting(PATH, None, "a custom frozen graph, .pb or .tar.gz, in place of MODEL_TYPE")
     model_labels: Path | None = setting(PATH, None, "class names of the custom graph, a text file, one name per line")
@@ -179,11 +180,18 @@ class Settings:
 
 def _with_precision(values: dict[str, Any]) -> dict[str, Any]:
     """Return `values` with "auto" replaced by a precision. Raises ConfigError for one that the CPU does not compute."""
-    if values.get("precision") == "bfloat16" and not computes_bfloat16():
-        raise ConfigError("PRECISION='bfloat16' can't be used: this CPU does not compute it; allowed: float32 or auto")
-    if values.get("precision") == "auto":
-        values["precision"] = "bfloat16" if computes_bfloat16() else "float32"
-    return values
+    match values.get("precision"):
+        case "bfloat16" if not computes_bfloat16():
+            reason = "this CPU does not compute it"
+        case "int8" if not computes_int8():
+            reason = "it needs an x86-64 CPU with AVX2"
+        case "auto":
+            graph = values.get("model_path") or MODELS[values.get("model_type", "mobile")].bundled
+            int8_ready = graph is not None and calibration_path(graph).exists()
+            return values | {"precision": fastest_precision(int8_ready)}
+        case _:
+            return values
+    raise ConfigError(f"PRECISION={values['precision']!r} can't be used: {reason}; allowed: float32 or auto")
 
 
 def _with_key(values: dict[str, Any]) -> dict[str, Any]:

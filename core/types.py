@@ -10,7 +10,7 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[Any]
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 Canvas = Literal["fit", "fixed"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "int8"]
 Size = Literal["model", "original"]
 Alpha = Literal["soft", "hard"]
 Edges = Literal["model", "photo"]

@@ -45,7 +45,7 @@ def test_settings_read_each_kind_of_value() -> None:
         ("IMAGE_SIZE", "15", "16 to 1024"),
         ("IMAGE_SIZE", "1025", "16 to 1024"),
         ("CANVAS", "fitted", "fit or fixed"),
-        ("PRECISION", "int8", "float32 or bfloat16 or auto"),
+        ("PRECISION", "int4", "float32 or bfloat16 or int8 or auto"),
         ("IMAGE_SIZE", "big", "16 to 1024"),
         ("IMAGE_SIZE", "51.3", "16 to 1024"),
         ("PORT", "0", "1 to 65535"),
@@ -80,12 +80,22 @@ def test_model_labels_without_model_path_raise_config_error() -> None:
         Settings.from_environment({"MODEL_LABELS": "names.txt"})
 
 
-@pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_precision_auto_is_bfloat16_only_if_cpu_computes_it(
-    native: bool, precision: str, monkeypatch: pytest.MonkeyPatch
+def test_precision_auto_is_int8_only_for_graph_with_calibration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "computes_bfloat16", lambda: native)
-    assert Settings.from_environment({"PRECISION": "auto"}).precision == precision
+    monkeypatch.setattr(config, "fastest_precision", lambda int8_ready: "int8" if int8_ready else "bfloat16")
+    assert Settings.from_environment({"PRECISION": "auto"}).precision == "int8"
+    assert Settings.from_environment({"PRECISION": "auto", "MODEL_TYPE": "full"}).precision == "bfloat16"
+    custom = {"PRECISION": "auto", "MODEL_PATH": str(tmp_path / "graph.pb")}
+    assert Settings.from_environment(custom).precision == "bfloat16"
+    (tmp_path / "graph.int8.json").touch()
+    assert Settings.from_environment(custom).precision == "int8"
+
+
+def test_precision_int8_on_cpu_without_kernels_raises_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "computes_int8", lambda: False)
+    with pytest.raises(ConfigError, match=r"PRECISION='int8'.*needs an x86-64 CPU with AVX2; allowed: float32 or auto"):
+        Settings.from_environment({"PRECISION": "int8"})
 
 
 def test_precision_bfloat16_on_cpu_that_computes_it_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from benchmarks.engines.engine_process import EngineFailed, EngineProcess, in_a_
 from benchmarks.engines.report import PeakSpeed, Result, draw, pick, report
 from benchmarks.engines.scoring import Voc
 from benchmarks.options import argument_parser
+from core.graph.quantize.calibration import calibration_path
 from core.types import UInt8Array
 from core.weights.registry import MOBILE
 from tests.support.paths import ASTRONAUT, CHELSEA
@@ -41,8 +42,10 @@ def sample_photos(sizes: list[int]) -> Photos:
 def convert(graph: Path, models: Path, names: list[str], voc: Voc | None) -> None:
     """Write `graph`, converted for the engines `names`, into the folder `models`; keep files that are there already."""
     models.mkdir(exist_ok=True)
-    if not (models / backends.GRAPH).exists():
-        (models / backends.GRAPH).symlink_to(graph.resolve())
+    frozen = models / backends.GRAPH
+    for link, target in ((frozen, graph), (calibration_path(frozen), calibration_path(graph))):
+        if target.exists() and not link.exists():
+            link.symlink_to(target.resolve())
     if backends.ONNX_RUNTIME in names and not (models / backends.ONNX).exists():
         in_a_process(converters.convert_to_onnx, models)
     if backends.LITERT in names and not (models / backends.TFLITE).exists():
@@ -140,6 +143,8 @@ def main() -> None:
         names = [name for name in backends.ENGINES if any(word in name for word in arguments.engines)]
         convert(arguments.graph, models, names, arguments.voc)
         names = [name for name in names if name != backends.QUANTIZED or (models / backends.INT8).exists()]
+        if not calibration_path(models / backends.GRAPH).exists():  # a graph without a calibration for int8
+            names = [name for name in names if name not in backends.OURS or "int8" not in name]
         multiply_adds = in_a_process(converters.count_multiply_adds, models)
         engines, results = start(models, arguments.threads, names)
         peaks = [PeakSpeed(precision, multiply_adds) for precision in backends.MATRIX_PRODUCTS]

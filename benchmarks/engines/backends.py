@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from core.runtime.cpu import computes_bfloat16
+from core.runtime.cpu import computes_bfloat16, computes_int8
 from core.types import EngineOptions, UInt8Array
 
 Labels = npt.NDArray[Any]
@@ -27,7 +27,7 @@ Run = Callable[[UInt8Array], Labels]
 Load = Callable[[Path, int], Run]
 
 INPUT, OUTPUT = "ImageTensor:0", "SemanticPredictions:0"
-# Files in the folder of graphs: the frozen graph, and those of the converters.
+# Files in the folder of graphs: the frozen graph, beside it its calibration for our int8, and those of the converters.
 GRAPH = "frozen.pb"
 ONNX, TFLITE, INT8 = "graph.onnx", "graph.tflite", "int8.xml"
 # The graph pads an image at the right and the bottom to a square of CANVAS pixels, with the value MEAN.
@@ -141,11 +141,11 @@ STOCK = "TensorFlow, stock graph"
 QUANTIZED = "OpenVINO, int8 by NNCF"
 ONNX_RUNTIME, LITERT = "ONNX Runtime", "LiteRT (XNNPACK)"
 # A CPU that does not compute bfloat16 in hardware has no kernels for it, or emulates it.
-PRECISIONS = ("float32", "bfloat16") if computes_bfloat16() else ("float32",)
+FLOATS = ("float32", "bfloat16") if computes_bfloat16() else ("float32",)
 OPENVINO_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 OURS = {
     f"ours, {canvas} canvas, {precision}": partial(load_ours, canvas=canvas, precision=precision)
-    for precision in PRECISIONS
+    for precision in (*FLOATS, *(["int8"] if computes_int8() else []))
     for canvas in ("fixed", "fit")
 }
 ENGINES: dict[str, Load] = {
@@ -154,12 +154,12 @@ ENGINES: dict[str, Load] = {
     ONNX_RUNTIME: load_onnxruntime,
     **{
         f"OpenVINO, {precision}": partial(load_openvino, precision=OPENVINO_PRECISIONS[precision])
-        for precision in PRECISIONS
+        for precision in FLOATS
     },
     # The operations that are not quantized run in float32, which is faster here than bfloat16, and as accurate.
     QUANTIZED: partial(load_openvino, precision="f32", quantized=True),
     LITERT: load_litert,
 }
 MATRIX_PRODUCTS: dict[str, Load] = {
-    precision: partial(load_matrix_product, precision=precision) for precision in PRECISIONS
+    precision: partial(load_matrix_product, precision=precision) for precision in FLOATS
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.engines.backends import CANVAS, MATRIX_SIDE, OURS, QUANTIZED, STOCK
 from benchmarks.engines.scoring import Score
 from benchmarks.measure import ratio
+from core.runtime.cpu import cpu_features
 from core.types import UInt8Array
 
 PACKAGES = ("tensorflow", "tensorflow-cpu", "onnxruntime", "tf2onnx", "openvino", "nncf", "ai-edge-litert")
@@ -102,11 +103,14 @@ def percent(value: float | None) -> str:
 
 
 def processor() -> str:
-    """Return the name of this machine's processor, with those of its instruction sets that speed up convolutions."""
+    """Return the name of this machine's processor, with its instruction sets that speed up convolutions.
+
+    They are those that ONEDNN_MAX_CPU_ISA allows.
+    """
     facts = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
     values = {name.strip(): value.strip() for name, value in facts.items()}
-    useful = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-    found = [name for name in useful if name in values.get("flags", "").split()]
+    useful = ("avx2", "avx_vnni", "avx512bw", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+    found = [name for name in useful if name in cpu_features()]
     return f"{values.get('model name', 'unknown processor')} ({', '.join(found)})"
 
 

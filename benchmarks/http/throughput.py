@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from benchmarks.measure import Spread, ratio
 from benchmarks.options import argument_parser
-from core.runtime.cpu import computes_bfloat16
+from core.runtime.cpu import computes_bfloat16, computes_int8
 from tests.support.http_client import form, post
 from tests.support.images import encode
 from tests.support.load_generator import Answers, Client
@@ -42,6 +42,8 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[ServiceProcess]]] = {
 }
 if computes_bfloat16():
     SERVERS["ours, bfloat16"] = partial(running_service, PRECISION="bfloat16")
+if computes_int8():
+    SERVERS["ours, int8"] = partial(running_service, PRECISION="int8")
 
 
 @dataclass

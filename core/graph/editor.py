@@ -62,11 +62,18 @@ class GraphEditor:
         known = [value for value in values if value is not None]
         return known if len(known) == len(values) else None
 
-    def add_constant(self, name: str, value: Array) -> Node:
-        """Add and return a constant called `name`, with underscores appended if the name is taken."""
+    def add_constant(self, name: str, value: Array, dtype: Any = None) -> Node:
+        """Add and return a constant called `name`, with underscores appended if the name is taken.
+
+        `dtype` is a quantized type of as many bits as the integers of `value`, such as tf.qint8; NumPy has none.
+        """
         node = tf.compat.v1.NodeDef(name=self._unique(name), op="Const")
-        node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
-        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+        tensor = tf.make_tensor_proto(value)
+        if dtype is not None:
+            tensor.tensor_content = value.tobytes()
+            tensor.dtype = dtype.as_datatype_enum
+        node.attr["dtype"].type = tensor.dtype
+        node.attr["value"].tensor.CopyFrom(tensor)
         self.nodes[node.name] = node
         return node
 
@@ -161,8 +168,12 @@ def _attribute(value: Any) -> Any:
             attribute.s = value.encode()
         case tf.DType():
             attribute.type = value.as_datatype_enum
+        case [str(), *_]:
+            attribute.list.s.extend(text.encode() for text in value)
+        case [tf.DType(), *_]:
+            attribute.list.type.extend(dtype.as_datatype_enum for dtype in value)
         case [*numbers]:
             attribute.list.i.extend(numbers)
         case _:
-            raise TypeError(f"no attribute type for {value!r}: expected bool, int, str, tf.DType or a list of int")
+            raise TypeError(f"no attribute type for {value!r}: expected bool, int, str, tf.DType or a list of these")
     return attribute

@@ -16,10 +16,14 @@ OUTPUT = "SemanticPredictions"
 
 @dataclass(frozen=True)
 class Graph:
-    """A frozen graph that maps INPUT, uint8 [1, height, width, 3], to OUTPUT, int64 [1, height, width]."""
+    """A frozen graph that maps INPUT, uint8 [1, height, width, 3], to OUTPUT, int64 [1, height, width].
+
+    It was read from the file `path`. A calibration for int8 may lie beside it.
+    """
 
     graph_def: tf.compat.v1.GraphDef
     num_classes: int
+    path: Path
 
 
 def read_graph(path: Path) -> Graph:
@@ -43,7 +47,7 @@ def read_graph(path: Path) -> Graph:
             raise ModelError(f"{expected}, found an invalid one: {error}") from error
     _check(graph, path, INPUT, "Placeholder", tf.uint8)
     output = _check(graph, path, OUTPUT, None, tf.int64)
-    return Graph(graph_def, _count_classes(output, path))
+    return Graph(graph_def, _count_classes(output, path), path)
 
 
 def _check(graph: tf.Graph, path: Path, name: str, kind: str | None, dtype: tf.DType) -> tf.Operation:

@@ -30,8 +30,8 @@ def segment(
     height, width = tf.unstack(tf.shape(image)[:2])
     rows, columns = (tf.maximum(cells, min_cells) for cells in canvas_cells(height, width, network.side, mode))
     features, *skip_inputs = network.features_of(place_on_canvas(image, rows, columns, network))
-    corner_features = features[0, :min_cells, :min_cells]
-    pooled = image_pooling(features, padding_mean, network.side, mode)
+    corner_features = in_real_units(features[0, :min_cells, :min_cells], network)
+    pooled = image_pooling(features, padding_mean, network, mode)
     if network.pointwise_head:  # the logits of the padding are not needed
         features = features[:, : count_cells(height), : count_cells(width)]
     logits = network.logits_of([features, *skip_inputs], pooled)
@@ -65,17 +65,29 @@ def canvas_cells(height: Tensor, width: Tensor, side: int, mode: Canvas) -> tupl
 def place_on_canvas(image: Tensor, rows: Tensor, columns: Tensor, network: Network) -> Tensor:
     """Return `image`, uint8 [height, width, 3], scaled, in the top left corner of a canvas of `rows` x `columns` cells.
 
-    The canvas is float32 [1, 8 (rows - 1) + 1, 8 (columns - 1) + 1, 3].
+    The canvas is float32 [1, 8 (rows - 1) + 1, 8 (columns - 1) + 1, 3]. That of an integer network is uint8, not
+    scaled, and larger by the border of the network.
     """
     height, width = ((count - 1) * OUTPUT_STRIDE + 1 for count in (rows, columns))
-    scaled = tf.cast(image, tf.float32) * np.float32(network.scale) + np.float32(network.offset)
-    size = tf.shape(image)
-    missing = [[0, height - size[0]], [0, width - size[1]], [0, 0]]
-    return tf.pad(scaled, missing, constant_values=np.float32(network.padding))[tf.newaxis]
+    if network.feature_steps is None:
+        pixels = tf.cast(image, tf.float32) * np.float32(network.scale) + np.float32(network.offset)
+        padding = tf.constant(network.padding, tf.float32)
+    else:
+        pixels, padding = image, tf.constant(int(network.padding), tf.uint8)
+    size, border = tf.shape(image), network.border
+    missing = [[border, height - size[0] + border], [border, width - size[1] + border], [0, 0]]
+    return tf.pad(pixels, missing, constant_values=padding)[tf.newaxis]
 
 
-def image_pooling(features: Tensor, padding_mean: Tensor, side: int, mode: Canvas) -> Tensor:
-    """Return the image pooling, float32 [1, 1, 1, channels], of `features`, float32 [1, rows, columns, channels].
+def in_real_units(features: Tensor, network: Network) -> Tensor:
+    """Return `features`, [..., channels], of `network` as float32, whether they are integers or not."""
+    if network.feature_steps is None:
+        return features
+    return tf.cast(features, tf.float32) * network.feature_steps
+
+
+def image_pooling(features: Tensor, padding_mean: Tensor, network: Network, mode: Canvas) -> Tensor:
+    """Return the image pooling, float32 [1, 1, 1, channels], of `features`, [1, rows, columns, channels], of `network`.
 
     On a fixed canvas it is the mean of the features. On a fit canvas the mean is completed with the features of the
     skipped padding, because the network was trained on padded squares of `side` pixels and is much worse with the mean
@@ -83,10 +95,12 @@ def image_pooling(features: Tensor, padding_mean: Tensor, side: int, mode: Canva
     """
     rows, columns = tf.unstack(tf.shape(features)[1:3])
     # A product with a row of ones, because tf.reduce_mean takes twice the time.
-    mean = tf.matmul(tf.ones([1, rows * columns]), tf.reshape(features, [-1, features.shape[-1]]))
-    mean /= tf.cast(rows * columns, tf.float32)
+    cells = tf.cast(tf.reshape(features, [-1, features.shape[-1]]), tf.float32)
+    mean = tf.matmul(tf.ones([1, rows * columns]), cells) / tf.cast(rows * columns, tf.float32)
+    if network.feature_steps is not None:
+        mean *= network.feature_steps
     if mode == "fit":
-        square = count_cells(side)
+        square = count_cells(network.side)
         leak = LEAK * (tf.where(columns < square, rows, 0) + tf.where(rows < square, columns, 0))
         fixed_area = tf.maximum(rows, square) * tf.maximum(columns, square)
         weight = tf.cast(tf.minimum(rows * columns + leak, fixed_area) / fixed_area, tf.float32)

@@ -5,10 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from core.errors import ModelError
 from core.graph.load import INPUT, OUTPUT, Graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
+from core.graph.quantize.calibration import read_calibration
+from core.graph.quantize.integers import choose_integers
+from core.graph.quantize.kernels import integer_network
+from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.runtime.canvas import PaddingMeans, count_cells, segment
+from core.runtime.cpu import sums_int8_exactly
 from core.tensorflow import tf
 from core.types import EngineOptions, Precision, Prediction, UInt8Array
 
@@ -29,19 +35,26 @@ logger = logging.getLogger(__name__)
 class Engine:
     """Segments images with `graph`. Several threads may use one engine at once; they share its CPU threads.
 
+    A `network` of the graph that was compiled before, or that simulates another precision, takes the place of the one
+    that `options` ask for.
+
     The engine runs the unmodified graph if `optimized` is false, or if the optimizer does not know the structure of the
     graph. Of `options`, only `threads` counts then. TensorFlow has one pool of CPU threads for all sessions of a
-    process; the first session sets its size.
+    process; the first session sets its size. Raises ModelError for int8 if the graph has no calibration beside it, or
+    no structure that the integer kernels compute.
     """
 
-    def __init__(self, graph: Graph, options: EngineOptions, *, optimized: bool = True) -> None:
+    def __init__(
+        self, graph: Graph, options: EngineOptions, *, optimized: bool = True, network: Network | None = None
+    ) -> None:
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=options.threads,
             # The network is a chain of nodes, so no two of them can run in parallel. A negative number makes the
             # calling thread run them, so that several callers do not wait for each other.
             inter_op_parallelism_threads=-1,
         )
-        network = _optimize(graph, config) if optimized else None
+        if optimized and network is None:
+            network = _quantize(graph, config) if options.precision == "int8" else _optimize(graph, config)
         with tf.Graph().as_default():
             image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
             padding_mean = tf.compat.v1.placeholder(tf.float32, [None])
@@ -59,7 +72,10 @@ class Engine:
         if network and options.canvas == "fit":
             # An empty image leaves the whole canvas to the padding.
             empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
-            self._padding_means = PaddingMeans(self._call(*empty, count_cells(network.side))[2])
+            features = self._call(*empty, count_cells(network.side))[2]
+            if network.padding_correction is not None:
+                features = features + network.padding_correction
+            self._padding_means = PaddingMeans(features)
 
     @property
     def has_logits(self) -> bool:
@@ -84,6 +100,18 @@ def _optimize(graph: Graph, config: Any) -> Network | None:
     except UnknownStructure as error:
         logger.warning("%s: running the unmodified graph, slower and only up to its own canvas size", error)
         return None
+
+
+def _quantize(graph: Graph, config: Any) -> Network:
+    """Return the network of `graph` in integers. Raises ModelError if its structure or its calibration prevents it."""
+    try:
+        network = optimize(graph, config)
+        layers = find_layers(network)
+        calibration = read_calibration(graph.path)
+        integers = choose_integers(network, layers, calibration, saturates=not sums_int8_exactly())
+        return integer_network(network, integers)
+    except (UnknownStructure, NotQuantizable) as error:
+        raise ModelError(f"PRECISION=int8 can't be used with {graph.path}: {error}; use float32 or auto") from error
 
 
 def _import_unmodified(graph: Graph, image: Any) -> Any:

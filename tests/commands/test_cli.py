@@ -9,7 +9,7 @@ from cli import cli
 from core.labels import LABELS
 from segmenter import __version__
 
-COMMANDS = ("batch", "evaluate", "fetch", "labels", "predict", "serve", "watch")
+COMMANDS = ("batch", "calibrate", "evaluate", "fetch", "labels", "predict", "serve", "watch")
 
 
 def output(*arguments: str) -> str:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image
 
+from core.runtime.cpu import computes_int8
+from core.weights.registry import MOBILE
 from tests.support.blockable_service import BlockableService
 from tests.support.images import encode
 from tests.support.paths import ASTRONAUT, CHELSEA
-from tests.support.service import ServiceProcess, refused_start, running_service
+from tests.support.service import TIMEOUT, ServiceProcess, refused_start, running_service
 
 PERSON, CAT = 15, 8
 
@@ -26,6 +29,26 @@ def test_predict_of_sample_photo_finds_its_class(
     width, height = body["image_size"]
     assert seg_map.shape == (height, width)
     assert np.mean(seg_map == class_) > fraction
+
+
+@pytest.mark.skipif(not computes_int8(), reason="TensorFlow has no kernels of int8 for this CPU")
+def test_service_with_int8_gives_the_labels_of_float32_at_most_pixels(service: ServiceProcess) -> None:
+    with running_service(PRECISION="int8") as int8:
+        metadata = requests.get(f"{int8.url}/model/metadata", timeout=TIMEOUT).json()
+        assert metadata["serving"]["precision"] == "int8"
+        for photo in (ASTRONAUT, CHELSEA):
+            maps = [np.array(one.predict(photo.read_bytes()).json()["seg_map"]) for one in (int8, service)]
+            assert np.mean(maps[0] == maps[1]) > 0.97
+
+
+def test_start_with_int8_and_graph_without_calibration_prints_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "graph.pb"
+    path.write_bytes(MOBILE.read_bytes())
+    line = refused_start(PRECISION="int8", MODEL_PATH=str(path))
+    assert line == (
+        f"error: PRECISION=int8 needs {tmp_path / 'graph.int8.json'}, which does not exist; "
+        "make it with: python cli.py calibrate FOLDER, a folder of photos"
+    )
 
 
 def test_predict_of_photo_with_aspect_ratio_2_to_1_returns_513_x_256(service: ServiceProcess) -> None:

@@ -40,7 +40,7 @@ CORE = [
     {"graph"},
     {"runtime"},
     {"output"},
-    {"model", "evaluation"},
+    {"model", "evaluation", "calibration"},
 ]
 # The only modules and packages that may import a third-party package.
 IMPORTERS = {
@@ -63,8 +63,16 @@ IMPORTERS = {
 }
 # The modules that may use the environment. config and the settings of the backend for Label Studio read it. NumPy,
 # TensorFlow and Ray have options that exist only as environment variables, which must be set before NumPy and
-# TensorFlow are imported and before Ray starts.
-ENVIRONMENT = {"config", "core", "core.tensorflow", "commands.batch.cluster", "integrations.label_studio.settings"}
+# TensorFlow are imported and before Ray starts. oneDNN reads a variable that limits the CPU features it uses;
+# core.runtime.cpu must know the same ones.
+ENVIRONMENT = {
+    "config",
+    "core",
+    "core.tensorflow",
+    "core.runtime.cpu",
+    "commands.batch.cluster",
+    "integrations.label_studio.settings",
+}
 # Names with an underscore that are documented as public: os._exit() and the methods of named tuples.
 PUBLIC_UNDERSCORE = {"_exit", "_asdict", "_fields", "_make", "_replace"}
 

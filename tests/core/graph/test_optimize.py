@@ -1,6 +1,7 @@
 """Extracting the network from a frozen graph, and the error messages for graphs of another structure."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def small_deeplab(
         logits = tf.nn.bias_add(tf.nn.conv2d(features + pooled, kernels[2], 1, "SAME"), np.zeros(CLASSES, np.float32))
         upsampled = tf.compat.v1.image.resize_bilinear(logits, [SIDE, SIDE], align_corners=align_corners)
         tf.identity(tf.argmax(upsampled, -1)[:, :height, :width], name="SemanticPredictions")
-    return Graph(graph.as_graph_def(), CLASSES)
+    return Graph(graph.as_graph_def(), CLASSES, Path("small.pb"))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.graph.network import OUTPUT_STRIDE
+from core.graph.network import OUTPUT_STRIDE, Network
 from core.runtime import canvas
 from core.tensorflow import tf
 from core.types import Array, Canvas
@@ -74,7 +74,8 @@ def test_mean_outside_of_image_larger_than_canvas_is_zero() -> None:
 
 def pooled(features: Array, padding_mean: Array, mode: Canvas) -> Array:
     """Return the image pooling, [channels], of `features` for a network with a canvas of 513 pixels."""
-    pooling = canvas.image_pooling(tf.constant(features), tf.constant(padding_mean), 513, mode)
+    network = Network(None, "", "", (), "", "", 1, 0, 0, side=513, pointwise_head=True)
+    pooling = canvas.image_pooling(tf.constant(features), tf.constant(padding_mean), network, mode)
     result: Array = pooling.numpy()[0, 0, 0]
     return result
 

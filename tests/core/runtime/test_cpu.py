@@ -46,9 +46,56 @@ def test_computes_bfloat16_is_read_from_cpu_features(
 ) -> None:
     (tmp_path / "cpuinfo").write_text(text)
     monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     assert cpu.computes_bfloat16() == expected
 
 
-def test_computes_bfloat16_without_cpuinfo_is_false(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cpu_without_cpuinfo_computes_float32_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")
-    assert not cpu.computes_bfloat16()
+    assert (cpu.computes_bfloat16(), cpu.computes_int8(), cpu.sums_int8_exactly()) == (False, False, False)
+    assert cpu.fastest_precision(int8_ready=True) == "float32"
+
+
+# Features of a Xeon with AMX, of which ONEDNN_MAX_CPU_ISA allows some.
+SAPPHIRE_RAPIDS = "fpu sse4_1 avx avx2 avx_vnni avx512f avx512_vnni avx512_bf16 amx_bf16 amx_tile amx_int8"
+# The documented table: the ISA, "" for all features; whether sums of int8 are exact; precision with a calibration, and
+# without.
+FASTEST = [
+    ("SSE41", False, "float32", "float32"),
+    ("AVX2", False, "float32", "float32"),
+    ("AVX2_VNNI", True, "int8", "float32"),
+    ("AVX512_CORE", False, "float32", "float32"),
+    ("AVX512_CORE_VNNI", True, "int8", "float32"),
+    ("AVX512_CORE_BF16", True, "int8", "bfloat16"),
+    ("avx512_core_bf16", True, "int8", "bfloat16"),
+    ("AVX512_CORE_AMX", True, "int8", "bfloat16"),
+    ("DEFAULT", True, "int8", "bfloat16"),
+    ("", True, "int8", "bfloat16"),
+]
+
+
+@pytest.mark.parametrize("row", FASTEST, ids=[row[0] for row in FASTEST])
+def test_fastest_precision_follows_from_the_features_that_onednn_may_use(
+    row: tuple[str, bool, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isa, exact, calibrated, uncalibrated = row
+    (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags\t\t: {SAPPHIRE_RAPIDS}\n")
+    monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+    assert cpu.sums_int8_exactly() == exact
+    assert cpu.fastest_precision(int8_ready=True) == calibrated
+    assert cpu.fastest_precision(int8_ready=False) == uncalibrated
+
+
+def test_isa_does_not_add_features_that_the_cpu_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cpuinfo").write_text("processor: 0\nflags\t\t: fpu avx2\n")
+    monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_AMX")
+    assert cpu.cpu_features() == {"fpu", "avx2"}
+
+
+def test_arm_cpu_has_no_int8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cpuinfo").write_text("processor: 0\nFeatures\t: fp asimd asimddp i8mm bf16 sve\n")
+    monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")
+    assert not cpu.computes_int8()
+    assert cpu.fastest_precision(int8_ready=True) == "bfloat16"

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.errors import ModelError
 from core.evaluation import read_voc
 from core.graph.load import read_graph
 from core.image.decode import read_image
 from core.image.resize import resized
-from core.runtime.cpu import computes_bfloat16
+from core.runtime.cpu import computes_bfloat16, computes_int8
 from core.runtime.engine import Engine
 from core.tensorflow import tf
-from core.types import EngineOptions, UInt8Array
+from core.types import Array, EngineOptions, UInt8Array
 from core.weights.registry import MOBILE
 from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.tiny_graphs import write_graph
@@ -91,6 +92,63 @@ def test_engine_with_bfloat16_agrees_with_float32_on_most_pixels(engine: Engine)
     assert np.mean(bfloat16.run(image) == engine.run(image)) > 0.98
 
 
+@pytest.fixture(scope="module")
+def int8() -> Engine:
+    """Return an engine of the mobile model with CANVAS=fit and PRECISION=int8."""
+    if not computes_int8():
+        pytest.skip("TensorFlow has no kernels of int8 for this CPU")
+    return Engine(read_graph(MOBILE), EngineOptions(threads=2, precision="int8"))
+
+
+@pytest.mark.parametrize("side", [513, 333, 257])
+def test_engine_with_int8_agrees_with_float32_on_most_pixels(fit: Engine, int8: Engine, side: int) -> None:
+    for photo in (ASTRONAUT, CHELSEA):
+        image = np.asarray(resized(read_image(photo.read_bytes(), max_pixels=10**6), side))
+        assert np.mean(int8.run(image) == fit.run(image)) > 0.97
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 513), (16, 16), (17, 64), (514, 300), (777, 777)])
+def test_engine_with_int8_accepts_every_image_size(int8: Engine, shape: tuple[int, int]) -> None:
+    prediction = int8.predict(np.full((*shape, 3), 128, np.uint8))
+    assert prediction.seg_map.shape == shape
+    assert prediction.logits is not None
+    assert np.all(np.isfinite(prediction.logits))
+
+
+def test_engine_with_int8_used_by_several_threads_gives_the_logits_of_one(int8: Engine) -> None:
+    # A kernel writes its result over the residual that it adds: calls at the same time must not share one.
+    images = [np.asarray(Image.open(photo).resize((257, 193))) for photo in (ASTRONAUT, CHELSEA)]
+
+    def logits(image: UInt8Array) -> Array:
+        return np.asarray(int8.predict(image).logits)
+
+    expected = [logits(image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        for number, found in enumerate(pool.map(logits, images * 20)):
+            assert np.array_equal(found, expected[number % 2])
+
+
+def test_engine_with_int8_of_graph_with_other_structure_raises_model_error(tmp_path: Path) -> None:
+    path = write_graph(tmp_path / "brightness.pb", brightness)
+    message = r"PRECISION=int8 can't be used with .*brightness\.pb: .*expected a ResizeBilinear; use float32 or auto"
+    with pytest.raises(ModelError, match=message):
+        Engine(read_graph(path), EngineOptions(threads=1, precision="int8"))
+
+
+def test_engine_with_int8_of_graph_without_calibration_raises_model_error(tmp_path: Path) -> None:
+    path = tmp_path / "graph.pb"
+    path.write_bytes(MOBILE.read_bytes())
+    with pytest.raises(ModelError, match=r"graph\.int8\.json, which does not exist; make it with"):
+        Engine(read_graph(path), EngineOptions(threads=1, precision="int8"))
+
+
+def brightness() -> None:
+    """Add a graph with the input and output of DeepLab that labels dark pixels 0 and bright ones 1."""
+    image = tf.compat.v1.placeholder(tf.uint8, [1, None, None, 3], name="ImageTensor")
+    grey = tf.cast(image[..., :1], tf.float32)
+    tf.identity(tf.argmax(tf.concat([255 - grey, grey], -1), -1), name="SemanticPredictions")
+
+
 def test_engine_used_by_several_threads_returns_each_thread_its_labels(engine: Engine) -> None:
     images = [np.asarray(Image.open(photo)) for photo in (ASTRONAUT, CHELSEA)]
     expected = [engine.run(image) for image in images]
@@ -102,13 +160,6 @@ def test_engine_used_by_several_threads_returns_each_thread_its_labels(engine: E
 def test_engine_with_unknown_structure_runs_the_unmodified_graph_and_warns(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-
-    def brightness() -> None:
-        """Add a graph with the input and output of DeepLab that labels dark pixels 0 and bright ones 1."""
-        image = tf.compat.v1.placeholder(tf.uint8, [1, None, None, 3], name="ImageTensor")
-        grey = tf.cast(image[..., :1], tf.float32)
-        tf.identity(tf.argmax(tf.concat([255 - grey, grey], -1), -1), name="SemanticPredictions")
-
     graph = read_graph(write_graph(tmp_path / "brightness.pb", brightness))
     engine = Engine(graph, EngineOptions(threads=1))
     assert engine.run(np.array([[[0] * 3, [255] * 3]], np.uint8)).tolist() == [[0, 1]]
