@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from core.types import Array, UInt8Array
 
@@ -101,36 +101,29 @@ def _inverse_covariance(colours: Array, means: Array, mean: Callable[[Array], Ar
 class Strip:
     """The `rows` and `columns` of a photo at which no class is certain, with their linear models and colours.
 
-    `models` are the coefficients, float32 [classes - 1, 4, rows of the guide, columns]. `above` and `below` are the
-    indices of the guide's rows around each row of pixels, and `down` is the fraction towards the latter. `colours` are
-    float32 [rows, columns, 3].
+    `models` are the coefficients, float32 [classes - 1, 4, rows of the guide, columns]. `weights`, float32 [rows, rows
+    of the guide], interpolate between the latter. `colours` are float32 [3, rows, columns].
     """
 
     rows: slice
     columns: Array
     models: Array
-    above: Array
-    below: Array
-    down: Array
+    weights: Array
     colours: Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of rows and columns."""
+        return len(self.weights), len(self.columns)
 
     def probability(self, model: Array) -> Array:
         """Return the probability, float32 [rows, columns], by `model`, one of `models`."""
-        probability = self._interpolated(model[3])
-        for channel in range(3):
-            coefficient = self._interpolated(model[channel])
-            coefficient *= self.colours[..., channel]
+        coefficients = self.weights @ model
+        probability: Array = coefficients[3]
+        for coefficient, colour in zip(coefficients, self.colours, strict=False):
+            coefficient *= colour
             probability += coefficient
         return probability
-
-    def _interpolated(self, values: Array) -> Array:
-        """Return `values`, float32 [rows of the guide, columns], at the rows of pixels."""
-        interpolated: Array = values[self.below]
-        upper = values[self.above]
-        interpolated -= upper
-        interpolated *= self.down
-        interpolated += upper
-        return interpolated
 
 
 def strips(models: LinearModels, photo: UInt8Array) -> Iterator[Strip]:
@@ -149,21 +142,35 @@ def strips(models: LinearModels, photo: UInt8Array) -> Iterator[Strip]:
         guide_rows = models.coefficients[:, :, start : stop + 1]
         horizontal = guide_rows[..., left[columns]]
         horizontal += (guide_rows[..., right[columns]] - horizontal) * across[columns]
-        colours = _smooth_colours(photo, rows, columns)
-        yield Strip(
-            rows, columns, horizontal, above[rows] - start, below[rows] - start, down[rows, np.newaxis], colours
-        )
+        weights = np.zeros((rows.stop - rows.start, guide_rows.shape[2]), np.float32)
+        row = np.arange(len(weights))
+        weights[row, above[rows] - start] = 1 - down[rows]
+        weights[row, below[rows] - start] += down[rows]
+        yield Strip(rows, columns, horizontal, weights, _smooth_colours(photo, rows, columns))
 
 
 def _smooth_colours(photo: UInt8Array, rows: slice, columns: Array) -> Array:
-    """Return the mean colours of 3 x 3 pixels, float32 [rows, columns, 3], at `rows` and `columns` of `photo`.
+    """Return the mean colours of 3 x 3 pixels, float32 [3, rows, columns], at `rows` and `columns` of `photo`.
 
-    Without the mean, noise would become specks.
+    Without the mean, noise would become specks. Pixels outside the photo have the colour of the nearest one inside.
     """
-    top, left = max(rows.start - 1, 0), max(int(columns[0]) - 1, 0)
-    piece = photo[top : rows.stop + 1, left : int(columns[-1]) + 2]
-    smooth = np.asarray(Image.fromarray(piece).filter(ImageFilter.BoxBlur(1)))
-    return smooth[rows.start - top : rows.stop - top].take(columns - left, axis=1).astype(np.float32)
+    height, width = photo.shape[:2]
+    left = max(int(columns[0]) - 1, 0)
+    nearby = np.clip(np.arange(rows.start - 1, rows.stop + 1), 0, height - 1)
+    piece = photo[nearby, left : int(columns[-1]) + 2].astype(np.uint16)
+    vertical = piece[:-2] + piece[1:-1]
+    vertical += piece[2:]
+    sums = vertical.copy()
+    sums[:, 1:] += vertical[:, :-1]
+    sums[:, :-1] += vertical[:, 1:]
+    # At the other ends of the piece are columns that are not asked for.
+    if columns[0] == 0:
+        sums[:, 0] += vertical[:, 0]
+    if columns[-1] == width - 1:
+        sums[:, -1] += vertical[:, -1]
+    colours = np.empty((3, len(sums), len(columns)), np.float32)
+    np.multiply(sums.take(columns - left, axis=1).transpose(2, 0, 1), np.float32(1 / 9), out=colours)
+    return colours
 
 
 def neighbours(size: int, target: int) -> tuple[Array, Array, Array]:

@@ -84,8 +84,8 @@ def _evaluated(models: LinearModels, likely: Array, classes: UInt8Array, photo: 
 
 def _best(strip: Strip, classes: UInt8Array) -> UInt8Array:
     """Return the best of `classes` at the pixels of `strip`, uint8 [rows, columns]."""
-    shape = strip.colours.shape[:2]
-    last, best, labels = np.ones(shape, np.float32), np.full(shape, -np.inf, np.float32), np.full(shape, classes[0])
+    last, best = np.ones(strip.shape, np.float32), np.full(strip.shape, -np.inf, np.float32)
+    labels = np.full(strip.shape, classes[0])
     for class_, model in zip(classes, strip.models, strict=False):
         probability = strip.probability(model)
         last -= probability
