@@ -119,10 +119,10 @@ class Strip:
     def probability(self, model: Array) -> Array:
         """Return the probability, float32 [rows, columns], by `model`, one of `models`."""
         coefficients = self.weights @ model
+        coefficients[:3] *= self.colours
         probability: Array = coefficients[3]
-        for coefficient, colour in zip(coefficients, self.colours, strict=False):
-            coefficient *= colour
-            probability += coefficient
+        for term in coefficients[:3]:
+            probability += term
         return probability
 
 
