@@ -1,11 +1,14 @@
 """What --help says about settings and exit status, and the error of arguments that can't be used."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
 import click
 
-from config import Settings
+from config import ConfigError, Settings
+from core.errors import InvalidRequest, SegmenterError
 
 # The settings of the model, which the commands read from the environment.
 MODEL_SETTINGS = (
@@ -26,6 +29,22 @@ class Refused(click.ClickException):
     def show(self, file: Any = None) -> None:
         for problem in self.problems:
             click.echo(f"Error: {problem}", file=file, err=True)
+
+
+@contextmanager
+def failures_of(command: str, requirements: str) -> Iterator[None]:
+    """Turn the exceptions that end `command` into lines; `requirements` is the file with its own packages."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        raise click.ClickException(
+            f"{command} needs {package}, which is not installed; get it with: pip install -r {requirements}"
+        ) from error
+    except InvalidRequest as error:
+        raise Refused(str(error)) from error
+    except (ConfigError, SegmenterError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def epilog(*names: str, done: str, failed: str, more: str = "") -> str:

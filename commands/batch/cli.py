@@ -6,9 +6,8 @@ import click
 
 from commands.batch.job import Job
 from commands.options import Wanted, result_options
-from commands.usage import MODEL_SETTINGS, Refused, epilog
-from config import ConfigError, Settings
-from core.errors import InvalidRequest, SegmenterError
+from commands.usage import MODEL_SETTINGS, Refused, epilog, failures_of
+from config import Settings
 from segmenter import find_weights
 
 REQUIREMENTS = "commands/batch/requirements.txt"
@@ -68,7 +67,7 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
     if target is None:
         hint = f"; --ray took {ray!r} for its address: put --ray at the end" if ray else ""
         raise Refused(f"OUTPUT is missing{hint}")
-    try:
+    with failures_of("batch", REQUIREMENTS):
         # PyArrow and fsspec may be missing: the other commands do not need them.
         from commands.batch.run import Engine, run  # noqa: PLC0415
 
@@ -84,15 +83,6 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
             settings=settings,
         )
         summary = run(job, weights, Engine(ray, workers, threads))
-    except ModuleNotFoundError as error:
-        package = str(error.name).partition(".")[0]
-        raise click.ClickException(
-            f"batch needs {package}, which is not installed; get it with: pip install -r {REQUIREMENTS}"
-        ) from error
-    except InvalidRequest as error:
-        raise Refused(str(error)) from error
-    except (ConfigError, SegmenterError, OSError) as error:
-        raise click.ClickException(str(error)) from error
     print(summary)
     for message in summary.errors:
         click.echo(message, err=True)

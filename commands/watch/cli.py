@@ -10,9 +10,8 @@ from commands.files import why_not_writable
 from commands.identity import identity
 from commands.options import Wanted, result_options
 from commands.results import encoder
-from commands.usage import MODEL_SETTINGS, Refused, epilog
-from config import ConfigError, Settings
-from core.errors import InvalidRequest, SegmenterError
+from commands.usage import MODEL_SETTINGS, Refused, epilog, failures_of
+from config import Settings
 from core.model import ModelWrapper
 from core.output.encode import file_suffix
 from segmenter import create_model, find_weights, unlimited
@@ -53,7 +52,7 @@ def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    try:
+    with failures_of("watch", REQUIREMENTS):
         # watchfiles may be missing: the other commands do not need it.
         from commands.watch.arrivals import Arrivals  # noqa: PLC0415
         from commands.watch.journal import Journal  # noqa: PLC0415
@@ -75,15 +74,6 @@ def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
                     source, target, suffix, model, encode, options, settings.max_upload_bytes, journal, arrivals, stop
                 ).run()
         click.echo("ended")
-    except ModuleNotFoundError as error:
-        package = str(error.name).partition(".")[0]
-        raise click.ClickException(
-            f"watch needs {package}, which is not installed; get it with: pip install -r {REQUIREMENTS}"
-        ) from error
-    except InvalidRequest as error:
-        raise Refused(str(error)) from error
-    except (ConfigError, SegmenterError, OSError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _check_folders(source: Path, target: Path) -> None:

@@ -83,13 +83,13 @@ def known_weights(name: str, cache: Path | None, sha512: str = "") -> Weights:
         raise ModelError(f"the graph of MODEL_TYPE={name} is missing: {path}; get it with: {command}")
     if sha512:
         logger.warning("the graph of %s is verified with MODEL_SHA512, %s, not with the zoo's checksum", name, sha512)
-    found = _checksum(path, "sha512")
+    found = checksum(path, "sha512")
     expected = sha512 or model.sha512
     if found != expected:
         raise ModelError(
             f"the graph {path} is damaged: its sha512 is {found}, expected {expected}; restore it with: {command}"
         )
-    return Weights(name, model.backbone, path, _checksum(path, "sha256"))
+    return Weights(name, model.backbone, path, checksum(path, "sha256"))
 
 
 def custom_weights(path: Path, labels: Path | None) -> Weights:
@@ -106,7 +106,7 @@ def custom_weights(path: Path, labels: Path | None) -> Weights:
     else:
         content = read_model_file(path, LABELS_FILE)
         names = LABELS if content is None else read_labels(content, f"{LABELS_FILE} in {path}")
-    return Weights("own", "unknown", path, _checksum(path, "sha256"), names)
+    return Weights("own", "unknown", path, checksum(path, "sha256"), names)
 
 
 def cache_folder(cache: Path | None) -> Path:
@@ -121,7 +121,8 @@ def cached_graph(model: KnownModel, cache: Path) -> Path:
     return cache / f"{model.archive.removesuffix('.tar.gz')}.pb"
 
 
-def _checksum(path: Path, algorithm: str) -> str:
+def checksum(path: Path, algorithm: str) -> str:
+    """Return the checksum of the graph at `path`, in hex, by `algorithm` of hashlib. Raises ModelError."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, algorithm).hexdigest()

@@ -1,6 +1,5 @@
 """What photos tell about the values of a network's layers, and the file beside the graph that keeps it."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ import numpy as np
 
 from core.errors import ModelError
 from core.types import Array
+from core.weights.registry import checksum
 
 # Significant digits of the numbers in the file. The ranges have 255 steps, and the corrections are small.
 DIGITS = 3
@@ -72,17 +72,11 @@ def read_calibration(graph: Path) -> Calibration:
         raise ModelError(f"PRECISION=int8 needs {path}, which can't be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is not a calibration ({type(error).__name__}: {error}); {COMMAND}") from error
-    if (found := checksum(graph)) != calibration.graph_sha256:
+    if (found := checksum(graph, "sha256")) != calibration.graph_sha256:
         raise ModelError(
             f"{path} belongs to a graph of sha256 {calibration.graph_sha256}, but {graph} has {found}; {COMMAND}"
         )
     return calibration
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of the file `path` in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _arrays(lists: Mapping[str, list[Any]]) -> dict[str, Array]:
