@@ -121,7 +121,7 @@ class Settings:
     port: int = setting(number(int, 1, 65535), 5000, "port to listen on")
     cors_enable: bool = setting(BOOLEAN, False, "allow web pages of other origins to call the service")
     cors_origins: tuple[str, ...] = setting(ORIGINS, ("*",), "the allowed origins, if CORS_ENABLE is true")
-    api_key: str = setting(TEXT, "", "if set, requests to /model/*, /hf/* and /v2/models must send it as X-API-Key")
+    api_key: str = setting(TEXT, "", "if set, requests below /model, /hf and /v2/models must send it as X-API-Key")
     api_key_file: Path | None = setting(
         PATH, None, "a file with the key, such as a mounted secret, in place of API_KEY"
     )
