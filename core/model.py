@@ -153,9 +153,9 @@ class ModelWrapper:
         try:
             return engine.predict(image)
         except Exception as error:
-            # An image that the session has segmented before tells whether this image or the session is at fault.
+            # An image like one that has been segmented before tells whether this image or the session is at fault.
             try:
-                self._warm_up(engine)
+                engine.predict(self._blank(WARM_UP_SHAPES[0]))
             except Exception:
                 self._failing = True
             logger.exception("the inference failed at an image of %s", image.shape)
@@ -197,7 +197,11 @@ class ModelWrapper:
     def _warm_up(self, engine: "Engine") -> None:
         began_at = time.monotonic()
         for shape in WARM_UP_SHAPES:
-            width, height = fitted(shape, self.image_size)
-            engine.run(np.zeros((height, width, 3), np.uint8))
+            engine.prepare(self._blank(shape))
             if time.monotonic() - began_at > MAX_WARM_UP_SECONDS:
                 break
+
+    def _blank(self, shape: tuple[int, int]) -> UInt8Array:
+        """Return a black image with the aspect ratio of `shape`, width and height, as large as those of requests."""
+        width, height = fitted(shape, self.image_size)
+        return np.zeros((height, width, 3), np.uint8)

@@ -48,6 +48,9 @@ def hidden_module(name: str) -> Iterator[None]:
 # dilated depthwise convolutions of an optimized graph: without it, no image could be segmented.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
+# Each session has its own CPU threads (core.runtime.sessions). By default all sessions share those of the first one.
+os.environ["TF_OVERRIDE_GLOBAL_THREADPOOL"] = "1"
+
 # oneDNN compiles each convolution for each image shape, 29 convolutions in the mobile model, and caches the latest
 # 1,024 by default, which is 35 shapes. At IMAGE_SIZE=513 there are 127 shapes. If clients send all of them, caching all
 # saves a third of the time and costs 100 MB (`python -m benchmarks.http.shapes`). A small cache also makes the memory

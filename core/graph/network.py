@@ -30,7 +30,8 @@ class Network:
     canvas holds pixel values, with `border` pixels of padding on each side, and the features are multiples of
     `feature_steps`. The other tensors are as above. `padding_correction`, float32 [channels], is added to the features
     of padding, in real units, when they stand for padding that is not computed: their rounding errors are equal in all
-    cells, and would not cancel each other out.
+    cells, and would not cancel each other out. The node `sums`, if there is one, has the sums of the features over
+    squares of cells, int32 [1, rows, columns, channels].
     """
 
     graph_def: Any
@@ -48,10 +49,15 @@ class Network:
     border: int = 0
     feature_steps: Array | None = None
     padding_correction: Array | None = None
+    sums: str = ""
 
     def features_of(self, canvas: Any) -> list[Any]:
         """Add the backbone to the graph of the tensor `canvas`; return the features, followed by the skip inputs."""
         return self.connect([self.features, *self.skip_inputs], {self.canvas: canvas})
+
+    def sums_of(self, features: Any) -> Any:
+        """Add the sums of squares of `features` to its graph, or of single cells; return them, with the same axes."""
+        return self.connect([self.sums], {self.features: features})[0] if self.sums else features
 
     def logits_of(self, features: list[Any], pooled: Any) -> Any:
         """Add the head to the graph of the tensors; return the logits of `features`, as features_of() returns them."""

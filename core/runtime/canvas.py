@@ -94,9 +94,11 @@ def image_pooling(features: Tensor, padding_mean: Tensor, network: Network, mode
     of an image alone. `padding_mean`, float32 [channels], is the mean of the features of that padding.
     """
     rows, columns = tf.unstack(tf.shape(features)[1:3])
-    # A product with a row of ones, because tf.reduce_mean takes twice the time.
-    cells = tf.cast(tf.reshape(features, [-1, features.shape[-1]]), tf.float32)
-    mean = tf.matmul(tf.ones([1, rows * columns]), cells) / tf.cast(rows * columns, tf.float32)
+    sums = tf.cast(network.sums_of(features), tf.float32)
+    # Products with ones, because tf.reduce_sum takes more than twice the time. One product over all cells would have
+    # other roundings with several CPU threads than with one.
+    ones = tf.ones([tf.shape(sums)[1], 1, tf.shape(sums)[2]])
+    mean = tf.reduce_sum(tf.matmul(ones, sums[0]), axis=0) / tf.cast(rows * columns, tf.float32)
     if network.feature_steps is not None:
         mean *= network.feature_steps
     if mode == "fit":

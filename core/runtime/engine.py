@@ -15,8 +15,9 @@ from core.graph.quantize.kernels import integer_network
 from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.runtime.canvas import PaddingMeans, count_cells, segment
 from core.runtime.cpu import sums_int8_exactly
+from core.runtime.sessions import Sessions
 from core.tensorflow import tf
-from core.types import EngineOptions, Precision, Prediction, UInt8Array
+from core.types import Array, EngineOptions, Precision, Prediction, UInt8Array
 
 UNNEEDED_REWRITES = (
     "arithmetic_optimization",
@@ -29,6 +30,12 @@ UNNEEDED_REWRITES = (
     "shape_optimization",
 )
 
+# The largest area of an image, in pixels, for which one thread is faster than two, on two cores of a Xeon with AMX. It
+# depends on the CPU by a factor of two, and at this area both take about the same time.
+SMALL_PIXELS: dict[Precision, int] = {"float32": 16_000, "bfloat16": 50_000, "int8": 70_000}
+# A graph with more bytes of weights has no second session, and no image that one thread computes in milliseconds.
+MAX_NARROW_BYTES = 50_000_000
+
 logger = logging.getLogger(__name__)
 
 
@@ -39,40 +46,40 @@ class Engine:
     that `options` ask for.
 
     The engine runs the unmodified graph if `optimized` is false, or if the optimizer does not know the structure of the
-    graph. Of `options`, only `threads` counts then. TensorFlow has one pool of CPU threads for all sessions of a
-    process; the first session sets its size. Raises ModelError for int8 if the graph has no calibration beside it, or
-    no structure that the integer kernels compute.
+    graph. Of `options`, only `threads` counts then. Raises ModelError for int8 if the graph has no calibration beside
+    it, or no structure that the integer kernels compute.
     """
 
     def __init__(
         self, graph: Graph, options: EngineOptions, *, optimized: bool = True, network: Network | None = None
     ) -> None:
-        config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=options.threads,
-            # The network is a chain of nodes, so no two of them can run in parallel. A negative number makes the
-            # calling thread run them, so that several callers do not wait for each other.
-            inter_op_parallelism_threads=-1,
-        )
         if optimized and network is None:
+            config = _config(options.threads)
             network = _quantize(graph, config) if options.precision == "int8" else _optimize(graph, config)
-        with tf.Graph().as_default():
+        with tf.Graph().as_default() as session_graph:
             image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
             padding_mean = tf.compat.v1.placeholder(tf.float32, [None])
             min_cells = tf.compat.v1.placeholder(tf.int32, [])
             if network:
-                _configure_rewrites(config, options.precision)
                 outputs = segment(network, image, padding_mean, min_cells, options.canvas)
             else:
                 outputs = _import_unmodified(graph, image), tf.zeros([0]), tf.zeros([0])
-            # One callable for all purposes, because TensorFlow keeps a copy of the weights for each signature.
-            inputs = [image, padding_mean, min_cells]
-            self._call = tf.compat.v1.Session(config=config).make_callable(list(outputs), inputs)
+        # One callable for all purposes, because TensorFlow keeps a copy of the weights for each signature.
+        inputs = [image, padding_mean, min_cells]
+
+        def open_session(threads: int) -> Any:
+            config = _config(threads, options.precision if network else None)
+            return tf.compat.v1.Session(graph=session_graph, config=config).make_callable(list(outputs), inputs)
+
+        narrow = network is not None and graph.graph_def.ByteSize() < MAX_NARROW_BYTES
+        self._sessions = Sessions(open_session, options.threads, narrow=narrow)
+        self._small_pixels = SMALL_PIXELS[options.precision] if narrow and options.canvas == "fit" else 0
         self._logits_stride = network.logits_stride if network else None
         self._padding_means = None
         if network and options.canvas == "fit":
             # An empty image leaves the whole canvas to the padding.
             empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
-            features = self._call(*empty, count_cells(network.side))[2]
+            features = self._sessions(*empty, count_cells(network.side), small=False)[2]
             if network.padding_correction is not None:
                 features = features + network.padding_correction
             self._padding_means = PaddingMeans(features)
@@ -88,10 +95,18 @@ class Engine:
 
     def predict(self, image: UInt8Array) -> Prediction:
         """Return the class ids and the logits of `image`, uint8 [height, width, 3] in RGB."""
+        small = image.shape[0] * image.shape[1] <= self._small_pixels
+        seg_map, logits, _ = self._sessions(*self._inputs(image), small=small)
+        return Prediction(seg_map, logits if self._logits_stride else None, self._logits_stride or 1)
+
+    def prepare(self, image: UInt8Array) -> None:
+        """Compile everything that images of the shape of `image` need, however many are computed at a time."""
+        self._sessions.prepare(*self._inputs(image))
+
+    def _inputs(self, image: UInt8Array) -> tuple[UInt8Array, Array, int]:
         means = self._padding_means
         padding_mean = means.mean_outside(*image.shape[:2]) if means else np.zeros(0, np.float32)
-        seg_map, logits, _ = self._call(image, padding_mean, 0)
-        return Prediction(seg_map, logits if self._logits_stride else None, self._logits_stride or 1)
+        return image, padding_mean, 0
 
 
 def _optimize(graph: Graph, config: Any) -> Network | None:
@@ -121,6 +136,22 @@ def _import_unmodified(graph: Graph, image: Any) -> Any:
     )
     # Class ids fit in one byte. The cast is in the session, because a map of int64 takes eight times the memory.
     return tf.cast(output[0], tf.uint8)
+
+
+def _config(threads: int, precision: Precision | None = None) -> Any:
+    """Return the ConfigProto of a session with `threads` CPU threads, for an optimized network of `precision` if given.
+
+    Without one, TensorFlow's graph rewrites are those of its default.
+    """
+    config = tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=threads,
+        # The network is a chain of nodes, so no two of them can run in parallel. A negative number makes the calling
+        # thread run them, so that several callers do not wait for each other.
+        inter_op_parallelism_threads=-1,
+    )
+    if precision:
+        _configure_rewrites(config, precision)
+    return config
 
 
 def _configure_rewrites(config: Any, precision: Precision) -> None:

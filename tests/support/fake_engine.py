@@ -29,6 +29,9 @@ class FakeEngine:
     def predict(self, image: UInt8Array) -> Prediction:
         return Prediction(self.run(image), None, 1)
 
+    def prepare(self, image: UInt8Array) -> None:
+        self.run(image)
+
 
 def new_model(queue: RequestQueue | None = None, labels: Path | None = None) -> ModelWrapper:
     """Return a model with an image size of 64 pixels."""

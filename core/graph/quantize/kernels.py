@@ -12,11 +12,15 @@ import numpy as np
 
 from core.graph.editor import GraphEditor, Node
 from core.graph.network import Network, make_placeholder
-from core.graph.quantize.integers import LEVELS, IntegerLayer, Integers, with_integer_inputs
+from core.graph.quantize.integers import LEVELS, Encoding, IntegerLayer, Integers, with_integer_inputs
+from core.graph.quantize.layers import Layer
 from core.tensorflow import tf
 
-# The kernels take symmetric ranges, of which they use max(|min|, |max|) as 127 steps of a weight.
+# Steps of the range of weights.
 WEIGHT_STEPS = 127
+# Side of the squares of cells whose features are added up for the image pooling: as large as it can be without much
+# more than the 65 x 65 cells of 513 pixels.
+SQUARE = 16
 
 
 def integer_network(network: Network, integers: Integers) -> Network:
@@ -24,7 +28,7 @@ def integer_network(network: Network, integers: Integers) -> Network:
     writer = _Writer(network, integers.layers)
     for layer in integers.layers:
         writer.add(layer)
-    return replace(with_integer_inputs(network, integers), graph_def=writer.graph.graph_def())
+    return replace(with_integer_inputs(network, integers), graph_def=writer.graph.graph_def(), sums=writer.sums)
 
 
 class _Writer:
@@ -36,22 +40,57 @@ class _Writer:
         biases = [layer.layer.bias_node for layer in layers if layer.layer.bias is None]
         self.graph.prune([network.pooled, *biases])
         self.values: dict[str, Node] = {}  # the quint8 results of layers, and the canvas, by name
+        self.sums = f"{network.features}/sums"
         self.ranges: dict[float, Node] = {}  # constants of the kernels' ranges, which many nodes share
         self.graph.nodes.pop(network.canvas, None)
         self._add_bytes(network.canvas, None)
 
     def add(self, integers: IntegerLayer) -> None:
         """Add the nodes of one layer."""
+        result, name = self._convolution(integers), integers.layer.name
+        if integers.output is None:
+            self._add_logits(integers, result)
+        elif name == self.network.features:
+            self._add_bytes(name, result)
+            self._add_sums(integers.output)
+        else:
+            self.values[name] = result
+
+    def _add_sums(self, features: Encoding) -> None:
+        """Add the sums of the integers of the features, encoded as `features`, over squares of SQUARE cells.
+
+        A kernel of ones computes them: cells beyond the edges count as the integer 0.
+        """
+        channels = len(features.zero)
+        layer = Layer(
+            name=self.sums,
+            source=self.network.features,
+            kernel=np.ones((SQUARE, SQUARE, channels, 1), np.float32),
+            bias=None,
+            bias_node="",
+            depthwise=True,
+            strides=(1, SQUARE, SQUARE, 1),
+            dilations=(1, 1, 1, 1),
+            padding="SAME",
+            activation="",
+            summand="",
+        )
+        ones = np.ones(channels, np.float32)
+        result = self._convolution(IntegerLayer(layer, layer.kernel.astype(np.int8), ones, ones, features, None))
+        self.graph.add("Bitcast", self.sums, [result], T=tf.qint32, type=tf.int32)
+
+    def _convolution(self, integers: IntegerLayer) -> Node:
+        """Add the kernel of one layer; return its result, quint8, or for a layer without an encoding qint32."""
         layer, output = integers.layer, integers.output
         name, source, graph = layer.name, self.values[layer.source], self.graph
         # Sums of products without a requantization are wanted as they are, in units of 1; with different ranges of the
         # channels, the kernel would scale them.
         weight_steps = np.ones(layer.channels) if output is None else integers.products / integers.input.step
-        weight_range = (WEIGHT_STEPS * weight_steps).astype(np.float32)
         kernel = graph.add_constant(f"{name}/kernel", integers.kernel, tf.qint8)
+        # The kernels take symmetric ranges, of which they use max(|min|, |max|): one constant serves as both ends.
+        weight_range = graph.add_constant(f"{name}/range", (WEIGHT_STEPS * weight_steps).astype(np.float32))
         devices, types = [source, kernel], [tf.quint8, tf.qint8]
-        hosts = [self._range(0), self._range(LEVELS * integers.input.step)]
-        hosts += [graph.add_constant(f"{name}/{end}", sign * weight_range) for end, sign in (("min", -1), ("max", 1))]
+        hosts = [self._range(0), self._range(LEVELS * integers.input.step), weight_range, weight_range]
         fused: list[str] = []
         if output is not None:
             devices.append(self._bias(integers))
@@ -85,12 +124,7 @@ class _Writer:
             is_bias_const=layer.bias is not None,
         )
         del result.attr["T"]  # of all other nodes
-        if output is None:
-            self._add_logits(integers, result)
-        elif name == self.network.features:
-            self._add_bytes(name, result)
-        else:
-            self.values[name] = result
+        return result
 
     def _add_bytes(self, name: str, result: Node | None) -> None:
         """Add the node `name`, uint8, a placeholder or the same bytes as `result`, and its bytes as quint8.

@@ -1,0 +1,96 @@
+"""The sessions of an engine: which calls one CPU thread computes, and that all of them give the same."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.graph.load import read_graph
+from core.runtime.engine import Engine
+from core.runtime.sessions import Sessions
+from core.tensorflow import tf
+from core.types import EngineOptions, Precision
+from core.weights.registry import MOBILE
+from tests.support.paths import CHELSEA
+
+TASKS = Path("/proc/self/task")
+
+
+def open_session(threads: int) -> Any:
+    """Return a function that returns its number of CPU threads, and calls its argument before."""
+
+    def call(action: Any) -> int:
+        action()
+        return threads
+
+    return call
+
+
+def nothing() -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("threads", "narrow", "small", "expected"),
+    [
+        (4, True, False, 4),
+        (4, True, True, 1),
+        (4, False, True, 4),  # a graph whose weights are large
+        (1, True, True, 1),
+    ],
+)
+def test_small_image_takes_one_thread(threads: int, narrow: bool, small: bool, expected: int) -> None:
+    assert Sessions(open_session, threads, narrow=narrow)(nothing, small=small) == expected
+
+
+def test_large_image_takes_one_thread_while_others_keep_the_rest_busy() -> None:
+    sessions, go_on = Sessions(open_session, 2, narrow=True), threading.Event()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(sessions, go_on.wait, small=False)
+        while not sessions._running:
+            time.sleep(0.001)
+        assert sessions(nothing, small=False) == 1
+        go_on.set()
+        assert first.result() == 2
+    assert sessions(nothing, small=False) == 2
+
+
+def test_error_ends_the_call_only() -> None:
+    def fail() -> None:
+        raise RuntimeError("session")
+
+    sessions = Sessions(open_session, 2, narrow=True)
+    for small in (False, True, False, True):
+        with pytest.raises(RuntimeError, match="session"):
+            sessions(fail, small=small)
+    assert sessions(nothing, small=False) == 2
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_labels_do_not_depend_on_the_number_of_threads(precision: Precision) -> None:
+    engine = Engine(read_graph(MOBILE), EngineOptions(threads=2, precision=precision))
+    image = np.asarray(Image.open(CHELSEA))
+    alone = engine.run(image)
+    with ThreadPoolExecutor(4) as pool:
+        for labels in pool.map(engine.run, [image] * 8):
+            assert np.array_equal(labels, alone)
+
+
+def test_each_session_has_its_own_cpu_threads() -> None:
+    with tf.Graph().as_default() as graph:
+        one = tf.constant(1)
+
+    def threads_of_new_session(threads: int) -> int:
+        before = len(list(TASKS.iterdir()))
+        config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=-1)
+        with tf.compat.v1.Session(graph=graph, config=config) as session:
+            session.run(one)
+            return len(list(TASKS.iterdir())) - before
+
+    threads_of_new_session(1)  # the first one also starts threads of the process
+    assert threads_of_new_session(5) == threads_of_new_session(2) + 3
