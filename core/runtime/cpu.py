@@ -65,11 +65,24 @@ def fastest_precision(int8_ready: bool) -> Precision:
     """Return the precision that is the fastest of the accurate ones on this CPU: the same on every CPU of its kind.
 
     `int8_ready` tells whether there is a calibration for int8. Without VNNI int8 is faster than float32, too, but its
-    smaller weights lose more accuracy on some photos.
+    smaller weights lose more accuracy on some photos. With AVX-512 BF16, but without AMX, bfloat16 is slower: most of
+    its time goes to the depthwise convolutions.
     """
     if int8_ready and computes_int8() and sums_int8_exactly():
         return "int8"
-    return "bfloat16" if computes_bfloat16() else "float32"
+    return "float32" if {"amx_bf16", "bf16"}.isdisjoint(cpu_features()) else "bfloat16"
+
+
+def small_pixels(precision: Precision) -> int:
+    """Return the largest area of an image, in pixels, that one thread segments as fast as two with the mobile model.
+
+    Measured on a Xeon with two cores, with ONEDNN_MAX_CPU_ISA as in ISA_EXTENSIONS: one thread then takes about 10 ms.
+    """
+    if precision == "int8":
+        return 60_000 if "avx512_vnni" in cpu_features() else 25_000
+    if precision == "bfloat16":
+        return 50_000 if "amx_bf16" in cpu_features() else 16_000
+    return 16_000
 
 
 def cpu_features() -> frozenset[str]:

@@ -14,7 +14,7 @@ from core.graph.quantize.integers import choose_integers
 from core.graph.quantize.kernels import integer_network
 from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.runtime.canvas import PaddingMeans, count_cells, segment
-from core.runtime.cpu import sums_int8_exactly
+from core.runtime.cpu import small_pixels, sums_int8_exactly
 from core.runtime.sessions import Sessions
 from core.tensorflow import tf
 from core.types import Array, EngineOptions, Precision, Prediction, UInt8Array
@@ -30,9 +30,6 @@ UNNEEDED_REWRITES = (
     "shape_optimization",
 )
 
-# The largest area of an image, in pixels, for which one thread is faster than two, on two cores of a Xeon with AMX. It
-# depends on the CPU by a factor of two, and at this area both take about the same time.
-SMALL_PIXELS: dict[Precision, int] = {"float32": 16_000, "bfloat16": 50_000, "int8": 70_000}
 # A graph with more bytes of weights has no second session, and no image that one thread computes in milliseconds.
 MAX_NARROW_BYTES = 50_000_000
 
@@ -73,7 +70,7 @@ class Engine:
 
         narrow = network is not None and graph.graph_def.ByteSize() < MAX_NARROW_BYTES
         self._sessions = Sessions(open_session, options.threads, narrow=narrow)
-        self._small_pixels = SMALL_PIXELS[options.precision] if narrow and options.canvas == "fit" else 0
+        self._small_pixels = small_pixels(options.precision) if narrow and options.canvas == "fit" else 0
         self._logits_stride = network.logits_stride if network else None
         self._padding_means = None
         if network and options.canvas == "fit":
