@@ -60,8 +60,12 @@ def find_layers(network: Network) -> list[Layer]:
     graph = GraphEditor(network.graph_def)
     found: dict[str, Layer] = {}
     covered: set[str] = set()
+    canvas_fed = {network.canvas}  # the nodes that depend on the canvas
     for node in _in_order(graph, network.logits):
-        if network.canvas not in graph.ancestors([node.name]) or node.name in covered | {network.canvas}:
+        if canvas_fed.isdisjoint(source.name for source in graph.inputs(node)):
+            continue
+        canvas_fed.add(node.name)
+        if node.name in covered:
             continue
         if node.op not in CONVOLUTIONS:
             raise NotQuantizable(f"node {node.name} ({node.op}) is not part of a convolution")
