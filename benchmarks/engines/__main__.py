@@ -126,7 +126,7 @@ def main() -> None:
         "--graph", type=Path, default=MOBILE, help="the frozen graph; default: that of the mobile model"
     )
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[257, backends.CANVAS, LARGEST], help="long sides, in pixels"
+        "--sizes", type=int, nargs="+", default=[129, 257, 333, backends.CANVAS, LARGEST], help="long sides, in pixels"
     )
     parser.add_argument(
         "--engines", nargs="+", default=[""], help="only engines with one of these texts in their names"

@@ -56,8 +56,8 @@ class Network:
         return self.connect([self.features, *self.skip_inputs], {self.canvas: canvas})
 
     def sums_of(self, features: Any) -> Any:
-        """Add the sums of squares of `features` to its graph, or of single cells; return them, with the same axes."""
-        return self.connect([self.sums], {self.features: features})[0] if self.sums else features
+        """Add the node `sums` to the graph of the tensor `features`; return its tensor."""
+        return self.connect([self.sums], {self.features: features})[0]
 
     def logits_of(self, features: list[Any], pooled: Any) -> Any:
         """Add the head to the graph of the tensors; return the logits of `features`, as features_of() returns them."""

@@ -94,11 +94,13 @@ def image_pooling(features: Tensor, padding_mean: Tensor, network: Network, mode
     of an image alone. `padding_mean`, float32 [channels], is the mean of the features of that padding.
     """
     rows, columns = tf.unstack(tf.shape(features)[1:3])
-    sums = tf.cast(network.sums_of(features), tf.float32)
-    # Products with ones, because tf.reduce_sum takes more than twice the time. One product over all cells would have
-    # other roundings with several CPU threads than with one.
-    ones = tf.ones([tf.shape(sums)[1], 1, tf.shape(sums)[2]])
-    mean = tf.reduce_sum(tf.matmul(ones, sums[0]), axis=0) / tf.cast(rows * columns, tf.float32)
+    if network.sums:
+        total = tf.reduce_sum(network.sums_of(features), [1, 2])
+    else:
+        # Each row by a product with ones, because tf.reduce_sum alone takes more than twice the time. One product over
+        # all cells would have other roundings with several CPU threads than with one.
+        total = tf.reduce_sum(tf.matmul(tf.ones([rows, 1, columns]), tf.cast(features[0], tf.float32)), axis=0)
+    mean = tf.cast(total, tf.float32) / tf.cast(rows * columns, tf.float32)
     if network.feature_steps is not None:
         mean *= network.feature_steps
     if mode == "fit":
