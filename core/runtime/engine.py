@@ -76,7 +76,7 @@ class Engine:
         if network and options.canvas == "fit":
             # An empty image leaves the whole canvas to the padding.
             empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
-            features = self._sessions(*empty, count_cells(network.side), small=False)[2]
+            features = self._sessions.first(*empty, count_cells(network.side))[2]
             if network.padding_correction is not None:
                 features = features + network.padding_correction
             self._padding_means = PaddingMeans(features)
@@ -92,13 +92,15 @@ class Engine:
 
     def predict(self, image: UInt8Array) -> Prediction:
         """Return the class ids and the logits of `image`, uint8 [height, width, 3] in RGB."""
-        small = image.shape[0] * image.shape[1] <= self._small_pixels
-        seg_map, logits, _ = self._sessions(*self._inputs(image), small=small)
+        seg_map, logits, _ = self._sessions(*self._inputs(image), small=self._is_small(image))
         return Prediction(seg_map, logits if self._logits_stride else None, self._logits_stride or 1)
 
     def prepare(self, image: UInt8Array) -> None:
-        """Compile everything that images of the shape of `image` need, however many are computed at a time."""
-        self._sessions.prepare(*self._inputs(image))
+        """Compile what an image of the shape of `image` needs in this thread, if it is the only one at a time."""
+        self._sessions.alone(*self._inputs(image), small=self._is_small(image))
+
+    def _is_small(self, image: UInt8Array) -> bool:
+        return image.size // 3 <= self._small_pixels
 
     def _inputs(self, image: UInt8Array) -> tuple[UInt8Array, Array, int]:
         means = self._padding_means

@@ -36,15 +36,23 @@ class Sessions:
         """Return the outputs for `inputs`; `small` tells that one thread computes them in less than about 10 ms."""
         with self._lock:
             self._running += 1
-            narrow = self._narrow if small or self._running >= self._threads else None
+            busy = self._running >= self._threads
         try:
-            return self._narrow_threads.submit(narrow, *inputs).result() if narrow else self._wide(*inputs)
+            return self.alone(*inputs, small=small or busy)
         finally:
             with self._lock:
                 self._running -= 1
 
-    def prepare(self, *inputs: Any) -> Any:
-        """Compute the outputs for `inputs` in each session, so that they compile all operations; return the outputs."""
-        if self._narrow:
-            self._narrow_threads.submit(self._narrow, *inputs).result()
+    def first(self, *inputs: Any) -> Any:
+        """Return the outputs for `inputs` after all sessions have computed them: they compile at their first call."""
+        compiling = self._narrow_threads.submit(self._narrow, *inputs) if self._narrow else None
+        outputs = self._wide(*inputs)
+        if compiling:
+            compiling.result()
+        return outputs
+
+    def alone(self, *inputs: Any, small: bool) -> Any:
+        """Return the outputs for `inputs`, computed as if no other call ran."""
+        if small and self._narrow:
+            return self._narrow_threads.submit(self._narrow, *inputs).result()
         return self._wide(*inputs)

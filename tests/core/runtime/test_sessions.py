@@ -55,9 +55,21 @@ def test_large_image_takes_one_thread_while_others_keep_the_rest_busy() -> None:
         while not sessions._running:
             time.sleep(0.001)
         assert sessions(nothing, small=False) == 1
+        assert sessions.alone(nothing, small=False) == 2
         go_on.set()
         assert first.result() == 2
     assert sessions(nothing, small=False) == 2
+
+
+def test_first_call_reaches_all_sessions_and_returns_after_them() -> None:
+    reached: list[str] = []
+
+    def remember() -> None:
+        reached.append(threading.current_thread().name)
+
+    assert Sessions(open_session, 2, narrow=True).first(remember) == 2
+    assert sorted(reached) == ["MainThread", "narrow_0"]
+    assert Sessions(open_session, 2, narrow=False).first(nothing) == 2
 
 
 def test_error_ends_the_call_only() -> None:
