@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from core.graph.network import Network
-from core.graph.quantize.calibration import Corrections
+from core.graph.quantize.calibration import Corrections, as_written
 from core.graph.quantize.integers import (
+    LEVELS,
     Encoding,
     Integers,
     choose_encodings,
@@ -32,6 +33,9 @@ QUANTILE = 0.98
 # Photos that the biases are corrected on. The values of a layer for all of them are in memory: up to 20 MB for a photo
 # of 513 pixels.
 CORRECTED_PHOTOS = 48
+# A bias moves only the values that the activation does not clip. Where these are a smaller share than this, the
+# correction is too small, rather than one that few values decide.
+MIN_UNCLIPPED = 0.25
 # Largest correction before an activation, in units of its result. Clipping makes the mean error a poor guide there.
 MAX_ACTIVATION_CORRECTION = 0.2
 # An image without pixels leaves its whole canvas to the padding.
@@ -57,9 +61,15 @@ class Calibrator:
         self._measured.append(self._float.measure(photo))
 
     def ranges(self) -> dict[str, Array]:
-        """Return the least and the largest value of each channel, float32 [2, channels], by layer."""
+        """Return the least and the largest value of each channel, float32 [2, channels], by layer, as written.
+
+        Other digits would make other steps, whose weights the corrections would not fit.
+        """
         by_layer = zip(*self._measured, strict=True)
-        return {layer.name: _range(np.array(values)) for layer, values in zip(self.layers, by_layer, strict=True)}
+        return {
+            layer.name: as_written(_range(np.array(values)))
+            for layer, values in zip(self.layers, by_layer, strict=True)
+        }
 
     def corrections(self, ranges: dict[str, Array], progress: Progress, *, saturates: bool) -> Corrections:
         """Return the corrections for `ranges`; `saturates` is that of choose_integers().
@@ -85,10 +95,13 @@ class Calibrator:
                 image_biases = [self._float.bias(layer, photo, features, described) for photo, features in pairs]
             inputs = list(zip(sources, summands, image_biases, strict=True))
             output = encodings.get(layer.name)
-            found = [_mean(compute_layer(corrected[number], *tensors), output) for tensors in inputs]
+            results = [compute_layer(corrected[number], *tensors) for tensors in inputs]
+            found = [_mean(result, output) for result in results]
             expected = [self._measured[index][number][2] for index in chosen]
             error = np.mean(expected, axis=0) - np.mean(found, axis=0)
             if layer.activation:
+                moved = np.mean([_unclipped(result) for result in results], axis=0)
+                error /= np.maximum(moved, MIN_UNCLIPPED)
                 error = np.clip(error, -MAX_ACTIVATION_CORRECTION, MAX_ACTIVATION_CORRECTION)
             biases[layer.name] = error.astype(np.float32)
             corrected[number] = to_integers(layer, encodings, error, saturates=saturates)
@@ -167,6 +180,12 @@ def _mean(result: Tensor, output: Encoding | None) -> Array:
     if output is not None:
         mean = (mean - output.zero) * output.steps
     return mean
+
+
+def _unclipped(result: Tensor) -> Array:
+    """Return the share of values of each channel, float32 [channels], that an activation has not clipped."""
+    share: Array = tf.reduce_mean(tf.cast((result > 0) & (result < LEVELS), tf.float32), [0, 1, 2]).numpy()
+    return share
 
 
 def _measure(result: Tensor) -> Tensor:

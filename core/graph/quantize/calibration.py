@@ -79,6 +79,11 @@ def read_calibration(graph: Path) -> Calibration:
     return calibration
 
 
+def as_written(values: Array) -> Array:
+    """Return `values` as they are when they have been written and read."""
+    return np.array(_rounded(values), np.float32)
+
+
 def _arrays(lists: Mapping[str, list[Any]]) -> dict[str, Array]:
     return {name: np.array(values, np.float32) for name, values in lists.items()}
 

@@ -8,11 +8,11 @@ import numpy as np
 from core.graph.network import Network
 from core.graph.quantize.calibration import Calibration
 from core.graph.quantize.layers import Layer, NotQuantizable, border
+from core.graph.quantize.rounding import MAX_WEIGHT, round_depthwise
 from core.types import Array
 
 # The largest integer of a value, uint8.
 LEVELS = 255
-MAX_WEIGHT = 127
 # Without VNNI, a CPU adds two products of uint8 and int8 in 16 bits (VPMADDUBSW), which saturates if two weights of the
 # same sign add up to more than 128: 255 * 128 < 2**15. oneDNN's kernels keep the weights of GROUP input channels side
 # by side, and add two of these. Depthwise kernels have one input channel, and add in 32 bits.
@@ -150,7 +150,10 @@ def to_integers(
         largest = np.maximum(largest, largest_sums(kernel))
     weight_step = np.maximum(largest / MAX_WEIGHT, np.abs(bias) / (source.step * MAX_BIAS))
     weight_step = np.maximum(weight_step, 1e-12)  # of a channel without weights
-    integers = np.rint(kernel / weight_step[columns]).astype(np.int8)
+    if layer.depthwise:
+        integers, weight_step = round_depthwise(kernel, weight_step)
+    else:
+        integers = np.rint(kernel / weight_step).astype(np.int8)
     products = weight_step * source.step
     bias = bias - products * (integers * source.zero[:, np.newaxis]).sum(axis=rows)
     if output is not None and not layer.summand:  # a summand has the zero already
