@@ -32,7 +32,7 @@ Progress: TypeAlias = Callable[[list[Layer]], Iterable[Layer]]
 QUANTILE = 0.98
 # Photos that the biases are corrected on. The values of a layer for all of them are in memory: up to 20 MB for a photo
 # of 513 pixels.
-CORRECTED_PHOTOS = 48
+CORRECTED_PHOTOS = 72
 # A bias moves only the values that the activation does not clip. Where these are a smaller share than this, the
 # correction is too small, rather than one that few values decide.
 MIN_UNCLIPPED = 0.25
