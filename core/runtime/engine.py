@@ -76,7 +76,7 @@ class Engine:
         if network and options.canvas == "fit":
             # An empty image leaves the whole canvas to the padding.
             empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
-            features = self._sessions.first(*empty, count_cells(network.side))[2]
+            features = self._sessions.first((*empty, count_cells(network.side)), (*empty, 1))[2]
             if network.padding_correction is not None:
                 features = features + network.padding_correction
             self._padding_means = PaddingMeans(features)

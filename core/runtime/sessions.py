@@ -5,7 +5,7 @@ cores. One thread is faster for an image that takes it less than about 10 ms, an
 computed at a time as there are threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, TypeAlias
@@ -43,9 +43,12 @@ class Sessions:
             with self._lock:
                 self._running -= 1
 
-    def first(self, *inputs: Any) -> Any:
-        """Return the outputs for `inputs` after all sessions have computed them: they compile at their first call."""
-        compiling = self._narrow_threads.submit(self._narrow, *inputs) if self._narrow else None
+    def first(self, inputs: Iterable[Any], narrow_inputs: Iterable[Any]) -> Any:
+        """Return the outputs for `inputs`, after both sessions have compiled the graph, which the first call does.
+
+        The first call of the session of one thread has the inputs `narrow_inputs`, which may be cheaper.
+        """
+        compiling = self._narrow_threads.submit(self._narrow, *narrow_inputs) if self._narrow else None
         outputs = self._wide(*inputs)
         if compiling:
             compiling.result()

@@ -64,12 +64,14 @@ def test_large_image_takes_one_thread_while_others_keep_the_rest_busy() -> None:
 def test_first_call_reaches_all_sessions_and_returns_after_them() -> None:
     reached: list[str] = []
 
-    def remember() -> None:
+    def slowly() -> None:
+        time.sleep(0.1)
         reached.append(threading.current_thread().name)
 
-    assert Sessions(open_session, 2, narrow=True).first(remember) == 2
-    assert sorted(reached) == ["MainThread", "narrow_0"]
-    assert Sessions(open_session, 2, narrow=False).first(nothing) == 2
+    assert Sessions(open_session, 2, narrow=True).first([nothing], [slowly]) == 2
+    assert reached == ["narrow_0"]
+    assert Sessions(open_session, 2, narrow=False).first([nothing], [slowly]) == 2
+    assert reached == ["narrow_0"]
 
 
 def test_error_ends_the_call_only() -> None:
