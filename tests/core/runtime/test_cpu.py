@@ -87,6 +87,19 @@ def test_fastest_precision_follows_from_the_features_that_onednn_may_use(
     assert cpu.fastest_precision(int8_ready=False) == uncalibrated
 
 
+@pytest.mark.parametrize(
+    ("isa", "int8", "bfloat16"),
+    [("AVX2_VNNI", 25_000, 16_000), ("AVX512_CORE_VNNI", 60_000, 16_000), ("AVX512_CORE_AMX", 60_000, 50_000)],
+)
+def test_area_for_one_thread_grows_with_the_speed_of_the_precision(
+    isa: str, int8: int, bfloat16: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags\t\t: {SAPPHIRE_RAPIDS}\n")
+    monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+    assert [cpu.small_pixels(precision) for precision in ("float32", "bfloat16", "int8")] == [16_000, bfloat16, int8]
+
+
 def test_isa_does_not_add_features_that_the_cpu_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpuinfo").write_text("processor: 0\nflags\t\t: fpu avx2\n")
     monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")

@@ -14,7 +14,7 @@ from core.graph.load import read_graph
 from core.runtime.engine import Engine
 from core.runtime.sessions import Sessions
 from core.tensorflow import tf
-from core.types import EngineOptions, Precision
+from core.types import Canvas, EngineOptions, Precision
 from core.weights.registry import MOBILE
 from tests.support.paths import CHELSEA
 
@@ -93,6 +93,17 @@ def test_labels_do_not_depend_on_the_number_of_threads(precision: Precision) -> 
     with ThreadPoolExecutor(4) as pool:
         for labels in pool.map(engine.run, [image] * 8):
             assert np.array_equal(labels, alone)
+
+
+@pytest.mark.parametrize(
+    ("canvas", "shape", "small"),
+    [("fit", (96, 129), True), ("fit", (129, 129), False), ("fit", (384, 513), False), ("fixed", (96, 129), False)],
+)
+def test_engine_takes_an_image_for_small_by_the_area_of_its_canvas(
+    canvas: Canvas, shape: tuple[int, int], small: bool
+) -> None:
+    engine = Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas=canvas))
+    assert engine._is_small(np.zeros((*shape, 3), np.uint8)) == small
 
 
 def test_each_session_has_its_own_cpu_threads() -> None:
