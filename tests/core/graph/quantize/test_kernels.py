@@ -94,3 +94,14 @@ def test_each_kernel_computes_what_the_simulation_does(
             assert np.abs(computed - expected).max() <= 1, integers.layer.name
             assert np.mean(computed != expected) < TIES, integers.layer.name
             assert len(np.unique(expected)) > 20, f"{integers.layer.name} is tested with hardly any values"
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (16, 17), (49, 65), (65, 66)])
+def test_features_are_added_up_exactly(case: tuple[Network, Integers, UInt8Array], rows: int, columns: int) -> None:
+    network, integers, _ = case
+    kernels = integer_network(network, integers)
+    assert kernels.feature_steps is not None
+    features = np.random.default_rng(0).integers(0, 256, (1, rows, columns, len(kernels.feature_steps)), np.uint8)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        sums = session.run(kernels.sums_of(tf.constant(features)))
+    assert np.array_equal(sums.sum(axis=(1, 2)), features.sum(axis=(1, 2), dtype=np.int64))
