@@ -15,20 +15,10 @@ from core.graph.quantize.kernels import integer_network
 from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.runtime.canvas import PaddingMeans, count_cells, segment
 from core.runtime.cpu import small_pixels, sums_int8_exactly
+from core.runtime.session_config import session_config
 from core.runtime.sessions import Sessions
 from core.tensorflow import tf
-from core.types import Array, EngineOptions, Precision, Prediction, UInt8Array
-
-UNNEEDED_REWRITES = (
-    "arithmetic_optimization",
-    "common_subgraph_elimination",
-    "dependency_optimization",
-    "function_optimization",
-    "implementation_selector",
-    "layout_optimizer",
-    "loop_optimization",
-    "shape_optimization",
-)
+from core.types import Array, EngineOptions, Prediction, UInt8Array
 
 # A graph with more bytes of weights has no second session, and no image that one thread computes in milliseconds.
 MAX_NARROW_BYTES = 50_000_000
@@ -51,7 +41,7 @@ class Engine:
         self, graph: Graph, options: EngineOptions, *, optimized: bool = True, network: Network | None = None
     ) -> None:
         if optimized and network is None:
-            config = _config(options.threads)
+            config = session_config(options.threads)
             network = _quantize(graph, config) if options.precision == "int8" else _optimize(graph, config)
         with tf.Graph().as_default() as session_graph:
             image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
@@ -65,7 +55,7 @@ class Engine:
         inputs = [image, padding_mean, min_cells]
 
         def open_session(threads: int) -> Any:
-            config = _config(threads, options.precision if network else None)
+            config = session_config(threads, options.precision if network else None)
             return tf.compat.v1.Session(graph=session_graph, config=config).make_callable(list(outputs), inputs)
 
         narrow = network is not None and graph.graph_def.ByteSize() < MAX_NARROW_BYTES
@@ -135,38 +125,3 @@ def _import_unmodified(graph: Graph, image: Any) -> Any:
     )
     # Class ids fit in one byte. The cast is in the session, because a map of int64 takes eight times the memory.
     return tf.cast(output[0], tf.uint8)
-
-
-def _config(threads: int, precision: Precision | None = None) -> Any:
-    """Return the ConfigProto of a session with `threads` CPU threads, for an optimized network of `precision` if given.
-
-    Without one, TensorFlow's graph rewrites are those of its default.
-    """
-    config = tf.compat.v1.ConfigProto(
-        intra_op_parallelism_threads=threads,
-        # The network is a chain of nodes, so no two of them can run in parallel. A negative number makes the calling
-        # thread run them, so that several callers do not wait for each other.
-        inter_op_parallelism_threads=-1,
-    )
-    if precision:
-        _configure_rewrites(config, precision)
-    return config
-
-
-def _configure_rewrites(config: Any, precision: Precision) -> None:
-    """Set `precision`, and turn off TensorFlow's graph rewrites that only copy the weights of an optimized network.
-
-    Only constant folding, fusing and mixed precision improve such a network.
-    """
-    # TensorFlow documents these fields in tensorflow/core/protobuf/config.proto and rewriter_config.proto, but its API
-    # guarantees do not cover them. The public tf.config.optimizer.set_experimental_options() acts on the whole process
-    # and lacks some of them, such as memory_optimization.
-    config.experimental.optimize_for_static_graph = True  # the session needs no copy of the graph to extend it later
-    rewrites = config.graph_options.rewrite_options
-    on, off = type(rewrites).ON, type(rewrites).OFF
-    for rewrite in UNNEEDED_REWRITES:
-        setattr(rewrites, rewrite, off)
-    rewrites.memory_optimization = type(rewrites).NO_MEM_OPT
-    rewrites.disable_model_pruning = rewrites.disable_tfg_optimizer = True
-    if precision == "bfloat16":
-        rewrites.auto_mixed_precision_onednn_bfloat16 = on
