@@ -28,6 +28,20 @@ for turn in "first", "second":
     for rows in range(1, 41):
         engine.run(np.zeros((8 * rows, 33, 3), np.uint8))
 """
+# Prints how many threads of the process sessions of 1, 2 and 5 CPU threads start. The first session also starts others.
+SESSIONS = """
+import os
+from core.runtime.session_config import session_config
+from core.tensorflow import tf
+
+with tf.Graph().as_default():
+    one = tf.constant(1)
+    for threads in (1, 2, 5):
+        before = len(os.listdir("/proc/self/task"))
+        with tf.compat.v1.Session(config=session_config(threads)) as session:
+            session.run(one)
+            print(len(os.listdir("/proc/self/task")) - before)
+"""
 
 
 def run(script: str, **environment: str) -> str:
@@ -87,3 +101,8 @@ def test_onednn_keeps_compiled_convolutions_of_many_shapes(monkeypatch: pytest.M
 def test_engine_on_cpu_without_avx512_runs_the_graph() -> None:
     # TensorFlow's default on such a CPU.
     run(ONE_IMAGE, TF_ENABLE_ONEDNN_OPTS="0")
+
+
+def test_each_session_has_its_own_cpu_threads() -> None:
+    _, two, five = run(SESSIONS).split()
+    assert int(five) == int(two) + 3

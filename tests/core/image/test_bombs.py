@@ -86,8 +86,8 @@ def bmp_runs(width: int, height: int, runs: bytes) -> bytes:
 
 
 # By name: a function that returns the file, and the expected error, or None if the file is decoded. With SegmenterError
-# it is the limit of CPU time or that of memory. Of two, the speed of the CPU decides.
-FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | tuple[type, type] | None]] = {
+# it is the limit of CPU time or that of memory.
+FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
     "PNG of 144 megapixels in 9 KB": (lambda: png(12_000, 12_000, (b"IDAT", TEXT_BOMB[:9000])), ImageTooLarge),
     "PNG with the largest header": (lambda: png(2**31 - 1, 2**31 - 1, ROWS), ImageTooLarge),
     "PNG with a text bomb": (lambda: png(64, 64, (b"zTXt", b"a\0\0" + TEXT_BOMB), ROWS), None),
@@ -111,7 +111,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | tuple[type, t
         ImageTooLarge,
     ),
     "JPEG with 7 million comments": (lambda: jpeg(segment(0xFE, b"") * 7_000_000), InvalidImage),
-    "JPEG with 30 million fill bytes": (lambda: jpeg(b"\xff" * 30_000_000), (InvalidImage, type(None))),
+    "JPEG with 100 million fill bytes": (lambda: jpeg(b"\xff" * 100_000_000), InvalidImage),
     "JPEG with 30 MB of EXIF": (lambda: jpeg(segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 480), None),
     "JPEG with cyclic EXIF": (
         lambda: jpeg(segment(0xE1, b"Exif\0\0" + exif((0x8769, 4, 1, 8), (0x8825, 4, 1, 8)))),
