@@ -1,4 +1,4 @@
-"""The connection of a request, through which the server and the Flask application tell each other about it."""
+"""The connection of a request, through which the server tells the Flask application about the client."""
 
 from collections.abc import Callable
 from typing import cast
@@ -7,23 +7,19 @@ from flask import request
 
 # The variable of the WSGI environment that holds the Connection.
 CONNECTION = "segmenter.connection"
-# The route of a request for an unknown path.
-UNKNOWN = "unknown"
 
 
 class Connection:
-    """The server sets `disconnected` when the client disconnects; the application sets the `route` of the request.
+    """The server sets `disconnected` when the client disconnects.
 
     A client that has closed only its sending side counts as disconnected, as it does for nginx.
     """
 
-    def __init__(self, route: str = UNKNOWN) -> None:
-        self.disconnected = False
-        self.route = route
+    disconnected = False
 
 
 def current_connection() -> Connection:
-    """Return the connection of the current request; another server than ours does not tell it."""
+    """Return the connection of the current request; a new one if another server does not set it."""
     return cast(Connection, request.environ.setdefault(CONNECTION, Connection()))
 
 

@@ -55,7 +55,7 @@ class JsonErrorApi(Api):
 
     def error_router(self, _original_handler: Any, error: Exception) -> Response:
         """Return the response to `error`, an exception that any route or Flask itself raised."""
-        return error_response(error, request.path)
+        return error_response(error, request.method, request.path)
 
     @property
     def __schema__(self) -> dict[str, Any]:
@@ -63,15 +63,15 @@ class JsonErrorApi(Api):
         return described(super().__schema__, current_model().labels)
 
 
-def error_response(error: Exception, path: str) -> Response:
-    """Return the response to `error` of a request for `path`, in the form of its protocol.
+def error_response(error: Exception, method: str, path: str) -> Response:
+    """Return the response to `error` of a request with `method` for `path`, in the form of its protocol.
 
     Logs an exception that is neither a SegmenterError nor an HTTPException.
     """
     if isinstance(error, HTTPException):
         response = error.get_response()  # with its headers: a 405's Allow, a redirect's Location
         if response.status_code >= HTTPStatus.BAD_REQUEST:
-            response.set_data(_json(path, _message(error, path)))
+            response.set_data(_json(path, _message(error, method, path)))
             response.content_type = JSON
         return response
     for kind, status in STATUS.items():
@@ -89,12 +89,12 @@ def _json(path: str, message: str) -> bytes:
     return orjson.dumps({protocol_of(path).error: message}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _message(error: HTTPException, path: str) -> str:
+def _message(error: HTTPException, method: str, path: str) -> str:
     match error:
         case NotFound():
             return f"{path} does not exist; / lists the addresses that do"
         case MethodNotAllowed():
-            return f"{request.method} is not allowed at {path}; allowed: {', '.join(error.valid_methods or ())}"
+            return f"{method[:20]} is not allowed at {path}; allowed: {', '.join(sorted(error.valid_methods or ()))}"
         case RequestEntityTooLarge() if current_app:
             return too_large(current_app.config["MAX_CONTENT_LENGTH"]).description or ""
     return error.description or error.name

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import get_args
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -15,7 +15,6 @@ from prometheus_client import (
     generate_latest,
 )
 
-from api.connection import current_connection
 from core.model import ModelWrapper
 from core.types import HelperLoss, Stage
 
@@ -96,12 +95,7 @@ class Metrics:
 
 
 def init_app(app: Flask, metrics: Metrics) -> None:
-    """Add GET /metrics to `app`, and let it tell the route of each request to its server, which counts them."""
-
-    @app.before_request
-    def tell_route() -> None:
-        if request.url_rule:
-            current_connection().route = request.url_rule.rule
+    """Add GET /metrics to `app`. The server counts the requests."""
 
     @app.get("/metrics")
     def page() -> Response:

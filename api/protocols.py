@@ -1,9 +1,11 @@
 """The protocols that the service speaks: whose paths need the API key, and how each writes its errors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 # The names of our model and of its only version, in the Open Inference Protocol.
 MODEL, VERSION = "max-image-segmenter", "1"
@@ -39,16 +41,29 @@ def is_private(path: str) -> bool:
     return path.startswith(protocol_of(path).private)
 
 
-def segmenting_route(app: Flask, method: str, path: str) -> str:
-    """Return the route of a request that segments an image; "" for any other request.
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The `rule` of the path of a request, "unknown" if there is none, and whether its resource segments a photo.
 
-    The resource of such a route has an attribute `segments`.
+    Only such a resource gets the body of a request. It has an attribute `segments`.
     """
-    if method != "POST" or not is_private(path):
-        return ""
-    try:
-        rule, _ = app.url_map.bind("").match(path, method, return_rule=True)
-    except HTTPException:
-        return ""
+
+    rule: str = "unknown"
+    segments: bool = False
+
+
+def route_of(app: Flask, environ: Mapping[str, Any]) -> Route:
+    """Return the route of a request, the same that Flask finds by its WSGI environment.
+
+    Raises NotFound or MethodNotAllowed for any other spelling of a path or a method: Werkzeug would take `//` for `/`,
+    and `post` for `POST`, which a proxy in front of the service may tell apart.
+    """
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    if not path.startswith("/") or "//" in path:
+        raise NotFound
+    adapter = app.url_map.bind_to_environ(dict(environ))
+    if not method.isupper() and (allowed := adapter.allowed_methods()):
+        raise MethodNotAllowed(allowed)
+    rule, _ = adapter.match(return_rule=True)
     view = getattr(app.view_functions[rule.endpoint], "view_class", None)
-    return str(rule.rule) if getattr(view, "segments", False) else ""
+    return Route(rule.rule, method == "POST" and getattr(view, "segments", False))

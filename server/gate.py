@@ -1,7 +1,8 @@
 """The ASGI application in front of the Flask application: every request and every response passes it.
 
 One thread receives all requests and sends all responses, each within REQUEST_TIMEOUT, so that a slow client occupies no
-thread. A request that can't be served is rejected before its body is received.
+thread. The head of a request decides about it, once: Flask gets a request whose route and key have been found, and its
+body only if the route takes one. The body of any other request is neither kept nor counted.
 """
 
 import asyncio
@@ -17,22 +18,24 @@ from werkzeug import Response
 from werkzeug.exceptions import BadRequest
 
 from api import security
-from api.connection import CONNECTION, UNKNOWN, Connection
+from api.connection import CONNECTION, Connection
 from api.errors import error_response, incomplete, too_large, too_slow
 from api.metrics import Metrics
-from api.protocols import segmenting_route
+from api.protocols import Route, is_private, route_of
 from api.trace import trace_of
 from config import Settings
 from core.model import ModelWrapper
 from server.budget import MemoryBudget
 from server.logs import log_access, request_ids
-from server.wsgi import PIECE, Body, Environ, check_head, environ_of
+from server.wsgi import PIECE, Body, Environ, check_head, check_length, environ_of
 
 Receive = Callable[[], Awaitable[Environ]]
 Send = Callable[[Environ], Awaitable[None]]
 # The id of a client or proxy is kept if it can't be mistaken for another part of a log line.
 VALID_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
-LINGER = 5.0  # seconds for which the rest of a rejected body is discarded; closing at once loses the response
+# Seconds without a byte after which the rest of a body is not waited for. Closing earlier loses the response: a client
+# that still sends does not read it.
+LINGER = 5.0
 
 
 class Gate:
@@ -52,18 +55,17 @@ class Gate:
         began_at = monotonic()
         exchange = Exchange(scope, receive, send, self._settings, self._budget)
         request_ids.set({"request_id": exchange.id, **exchange.trace.ids})
-        method, path = scope["method"], exchange.environ["PATH_INFO"]
-        route = segmenting_route(self._app, method, path)
-        connection = Connection(route or UNKNOWN)
+        method, route = scope["method"], Route()
         try:
             try:
-                response = await self._response(exchange, connection, segments=bool(route))
-                exchange.hold(response.content_length or 0 if route else 0)
+                route = self._route(exchange)
+                response = await self._response(exchange, takes_body=route.segments)
+                exchange.hold(response.content_length or 0 if route.segments else 0)
             except Exception as error:
                 exchange.hold(0)
-                response = error_response(error, path)
+                response = error_response(error, method, exchange.path)
                 response.headers.update(security.cors_headers(exchange.environ.get("HTTP_ORIGIN"), self._settings))
-            self._metrics.count_request(method, connection.route, response.status_code, monotonic() - began_at)
+            self._metrics.count_request(method, route.rule, response.status_code, monotonic() - began_at)
             with closing(response):
                 await exchange.respond(response)
         finally:
@@ -71,21 +73,31 @@ class Gate:
         target = (scope["raw_path"] + b"?" + scope["query_string"]).decode("latin-1").rstrip("?")
         status, remote = response.status_code, scope["client"][0]
         log_access(monotonic() - began_at, target, remote=remote, method=method, status=status, bytes=exchange.sent)
+        if status != HTTPStatus.REQUEST_TIMEOUT:
+            await exchange.discard()
 
-    async def _response(self, exchange: "Exchange", connection: Connection, *, segments: bool) -> Response:
-        """Return Flask's response. Raises SegmenterError or HTTPException if the request does not get so far."""
+    def _route(self, exchange: "Exchange") -> Route:
+        """Return the route of a request. Raises HTTPException if it has none, or a wrong head or key."""
         environ = exchange.environ
-        check_head(exchange.scope, environ, self._settings.max_upload_bytes)
-        if segments:
+        check_head(exchange.scope, environ)
+        if is_private(exchange.path) and environ["REQUEST_METHOD"] != "OPTIONS":  # a CORS preflight can't carry a key
             security.check_key(environ, self._settings.api_key)
+        return route_of(self._app, environ)
+
+    async def _response(self, exchange: "Exchange", *, takes_body: bool) -> Response:
+        """Return Flask's response. Raises SegmenterError or HTTPException if the request does not get so far."""
+        environ, connection, body, watch = exchange.environ, Connection(), [], None
+        if takes_body:
+            check_length(environ, self._settings.max_upload_bytes)
             self._model.check()
-        environ["wsgi.input"] = Body(await exchange.receive_body())
-        environ[CONNECTION] = connection
-        watch = asyncio.create_task(exchange.watch(connection))
+            body = await exchange.receive_body()
+            watch = asyncio.create_task(exchange.watch(connection))
+        environ |= {"wsgi.input": Body(body), CONNECTION: connection}
         try:
             return await asyncio.to_thread(Response.from_app, self._app, environ)
         finally:
-            watch.cancel()
+            if watch:
+                watch.cancel()
 
 
 class Exchange:
@@ -94,12 +106,14 @@ class Exchange:
     def __init__(self, scope: Environ, receive: Receive, send: Send, settings: Settings, budget: MemoryBudget) -> None:
         self.scope = scope
         self.environ = environ_of(scope)
+        self.path = self.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         given = self.environ.get("HTTP_X_REQUEST_ID", "")
         self.id = given if VALID_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         self.trace = trace_of(self.environ.get("HTTP_TRACEPARENT", ""))
         self.sent = 0
         self._receive, self._send = receive, send
         self._settings, self._budget, self._held = settings, budget, 0
+        self._ended = False  # before the body was received
         self._received = "HTTP_TRANSFER_ENCODING" not in self.environ and not int(self.environ.get("CONTENT_LENGTH", 0))
 
     def hold(self, size: int) -> None:
@@ -111,6 +125,7 @@ class Exchange:
         while not self._received:
             message = await self._receive()
             if message["type"] == "http.disconnect":
+                self._ended = True
                 raise incomplete()
             self._received = not message["more_body"]
             yield message["body"]
@@ -136,16 +151,16 @@ class Exchange:
         connection.disconnected = True
 
     async def respond(self, response: Response) -> None:
-        """Send `response`; let the client read it even if it is still sending its request."""
+        """Send `response`, within its deadline."""
         headers = response.headers
-        for name, value in security.headers(self.environ["PATH_INFO"]).items():
+        for name, value in security.headers(self.path).items():
             headers.setdefault(name, value)
         headers["X-Request-ID"] = self.id
         headers.update(self.trace.headers)
         if not self._received:
             headers["Connection"] = "close"
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-        with suppress(TimeoutError, BadRequest):
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.request_timeout):
                 await self._send({"type": "http.response.start", "status": response.status_code, "headers": encoded})
                 more = True
@@ -156,7 +171,11 @@ class Exchange:
                         await self._send({"type": "http.response.body", "body": piece, "more_body": more})
                 if more:
                     await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-            if response.status_code != HTTPStatus.REQUEST_TIMEOUT:
-                async with asyncio.timeout(LINGER):
-                    async for _ in self._pieces():
-                        pass
+
+    async def discard(self) -> None:
+        """Receive the rest of the request's body for as long as bytes keep coming, within the deadline of a request."""
+        with suppress(TimeoutError, BadRequest):
+            async with asyncio.timeout(self._settings.request_timeout):
+                pieces = self._pieces()
+                while not (self._received or self._ended):
+                    await asyncio.wait_for(anext(pieces, None), LINGER)

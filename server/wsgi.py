@@ -60,8 +60,8 @@ def environ_of(scope: Environ) -> Environ:
     return environ
 
 
-def check_head(scope: Environ, environ: Environ, max_body: int) -> None:
-    """Raise an HTTPException if a head that Granian's parser accepts is ambiguous or too long, or if its body is."""
+def check_head(scope: Environ, environ: Environ) -> None:
+    """Raise an HTTPException if a head that Granian's parser accepts is ambiguous or too long."""
     host = environ.get("HTTP_HOST", "")
     if "," in host or (not host and scope["http_version"] == "1.1"):
         raise BadRequest(f"Host: {host!r} can't be used; send one header Host")
@@ -73,5 +73,9 @@ def check_head(scope: Environ, environ: Environ, max_body: int) -> None:
         raise RequestURITooLarge(f"the URL has {size} characters; allowed: {MAX_TARGET}")
     if (size := max((len(name) + len(value) for name, value in scope["headers"]), default=0)) > MAX_HEADER:
         raise RequestHeaderFieldsTooLarge(f"a header has {size} characters; allowed: {MAX_HEADER}")
+
+
+def check_length(environ: Environ, max_body: int) -> None:
+    """Raise RequestEntityTooLarge if a request says that its body has more than `max_body` bytes."""
     if int(environ.get("CONTENT_LENGTH", 0)) > max_body:
         raise too_large(max_body)

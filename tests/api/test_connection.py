@@ -1,10 +1,10 @@
-"""The connection of a request: its route, and whether the client is still there."""
+"""The connection of a request: whether the client is still there."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
 
-from api.connection import CONNECTION, UNKNOWN, Connection, connection_check
+from api.connection import CONNECTION, Connection, connection_check
 
 
 def test_connection_check_returns_false_in_any_thread_after_client_has_disconnected() -> None:
@@ -22,10 +22,3 @@ def test_connection_check_returns_false_in_any_thread_after_client_has_disconnec
 def test_connection_check_on_server_that_tells_nothing_returns_true() -> None:
     with Flask("connection").test_request_context():
         assert connection_check()()
-
-
-def test_request_tells_its_route(app: Flask) -> None:
-    for path, route in (("/model/labels", "/model/labels"), ("/demo", "/demo"), ("/nope", UNKNOWN)):
-        connection = Connection()
-        app.test_client().get(path, environ_overrides={CONNECTION: connection})
-        assert connection.route == route

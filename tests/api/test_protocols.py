@@ -4,13 +4,14 @@ import json
 
 import pytest
 from flask import Flask
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.test import Client
 
-from api.protocols import segmenting_route
+from api.protocols import Route
 from config import Settings
 from core.model import ModelWrapper
 from server.gate import Gate
-from tests.support.application import application, gated, occupied
+from tests.support.application import application, gated, occupied, route
 from tests.support.asgi import DISCONNECT, body_part, exchange, scope
 from tests.support.paths import CHELSEA
 
@@ -164,11 +165,60 @@ def test_compressed_body_returns_415(client: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", SEGMENTING)
-def test_segmenting_route_is_route_of_post_only(app: Flask, path: str) -> None:
-    assert segmenting_route(app, "POST", path) == path
-    assert segmenting_route(app, "GET", path) == ""
+def test_route_of_segmenting_path_takes_a_body_by_post_only(app: Flask, path: str) -> None:
+    assert route(app, "POST", path) == Route(path, segments=True)
+    assert route(app, "OPTIONS", path) == Route(path)
+    for method in ("GET", "PUT", "post", "Post"):
+        with pytest.raises(MethodNotAllowed) as refused:
+            route(app, method, path)
+        assert "POST" in (refused.value.valid_methods or ())
 
 
-@pytest.mark.parametrize("path", ["", "*", "/", "//model/predict", "/model/labels", "/model/predict/", "/hf/", "/v2x"])
-def test_segmenting_route_of_other_path_is_empty(app: Flask, path: str) -> None:
-    assert segmenting_route(app, "POST", path) == ""
+@pytest.mark.parametrize(
+    "path", ["", "*", "//model/predict", "/model//predict", "/model/predict/", "/hf/", "/v2x", "model/predict", "/./"]
+)
+@pytest.mark.parametrize("method", ["POST", "post", "GET"])
+def test_route_of_another_spelling_raises_not_found(app: Flask, path: str, method: str) -> None:
+    with pytest.raises(NotFound):
+        route(app, method, path)
+
+
+# Other spellings of a request that segments, by request line and status. Each is refused, or served like the plain one.
+SPELLINGS = {
+    ("POST", "/model%2Fpredict"): 503,
+    ("POST", "/%6Dodel/predict"): 503,
+    ("POST", "//model/predict"): 404,
+    ("POST", "/%2Fmodel/predict"): 404,
+    ("POST", "/model//predict"): 404,
+    ("POST", "/model/./predict"): 404,
+    ("POST", "/hf/../model/predict"): 404,
+    ("POST", "/model/predict/"): 404,
+    ("POST", "/model/predict%00"): 404,
+    ("POST", "/model/predict%FF"): 404,
+    ("POST", "/MODEL/predict"): 404,
+    ("POST", "model/predict"): 404,
+    ("post", "/model/predict"): 405,
+    ("PoST", "/hf/image-segmentation"): 405,
+    ("post", f"{MODEL}/infer"): 405,
+    ("POST", f"/{MODEL}/infer"): 404,
+    ("GET", "/model/predict"): 405,
+}
+
+
+@pytest.mark.parametrize(("line", "status"), SPELLINGS.items())
+def test_other_spelling_is_decided_by_the_head_alone(app: Flask, line: tuple[str, str], status: int) -> None:
+    model: ModelWrapper = app.extensions["model"]
+    gate = Gate(application(model), Settings())
+    with occupied(model.queue, model.queue.size):
+        connection = exchange(gate, scope(line[1], line[0], content_length="1000"), DISCONNECT)
+    assert connection.status == status
+    assert connection.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(("line", "status"), SPELLINGS.items())
+def test_other_spelling_without_key_is_not_segmented(app: Flask, line: tuple[str, str], status: int) -> None:
+    gate = Gate(application(app.extensions["model"], api_key=KEY), Settings(api_key=KEY))
+    connection = exchange(gate, scope(line[1], line[0], content_length=str(len(PHOTO))), body_part(PHOTO))
+    assert connection.status in (401, 404, 405)
+    if connection.status == 401:
+        assert connection.headers["Cache-Control"] == "no-store"

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from flask import Flask
 
-from api.protocols import segmenting_route
 from config import Settings
 from segmenter import __version__
+from tests.support.application import route
 from tests.support.manifests import (
     DEPLOY,
     FOLDERS,
@@ -89,7 +89,7 @@ def test_kserve_pod_equals_pod_of_base() -> None:
 
 def test_kserve_address_is_a_route_that_segments(app: Flask) -> None:
     name = find("InferenceService", KSERVE)["metadata"]["name"]
-    assert segmenting_route(app, "POST", f"/v2/models/{name}/infer")
+    assert route(app, "POST", f"/v2/models/{name}/infer").segments
 
 
 def test_kserve_updates_and_scales_like_base() -> None:

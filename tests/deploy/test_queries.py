@@ -9,7 +9,7 @@ import pytest
 import requests
 from flask import Flask
 
-from api.protocols import segmenting_route
+from tests.support.application import route
 from tests.support.manifests import DEPLOY, find, queue_trigger
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT, ServiceProcess
@@ -76,7 +76,7 @@ def test_queries_use_metrics_and_labels_of_service(service: ServiceProcess) -> N
 def test_queries_of_dashboard_count_every_route_that_segments(app: Flask) -> None:
     patterns = {pattern for query in queries() for pattern in re.findall(r'path=~"(.+?)"', query)}
     [pattern] = patterns
-    rules = {rule.rule for rule in app.url_map.iter_rules()}
-    segmenting = {rule for rule in rules if segmenting_route(app, "POST", rule)}
+    rules = {rule.rule: rule.methods or set() for rule in app.url_map.iter_rules()}
+    segmenting = {rule for rule, methods in rules.items() if "POST" in methods and route(app, "POST", rule).segments}
     assert len(segmenting) == 4
     assert {rule for rule in rules if re.fullmatch(pattern, rule)} == segmenting

@@ -106,6 +106,54 @@ def test_rejected_body_that_does_not_arrive_is_given_up(
     assert exchange(gate_on(app), form_scope()).status == 503
 
 
+class Uplink(Connection):
+    """A client that sends a byte every hundredth of a second, without an end, whatever it is answered."""
+
+    async def receive(self) -> Message:
+        await asyncio.sleep(0.01)
+        return body_part(b"a", more=True)
+
+
+def test_rejected_body_is_received_as_long_as_bytes_come_until_the_deadline(
+    app: Flask, busy: ModelWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "LINGER", 0.2)
+    connection = Uplink([])
+    began = time.monotonic()
+    asyncio.run(gate_on(app, request_timeout=0.5)(form_scope(), connection.receive, connection.send))
+    assert connection.complete
+    assert time.monotonic() - began >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (scope("/nope", content_length="32000000"), 404),
+        (scope("//model/predict", content_length="32000000"), 404),
+        (scope("/health/live", "GET", content_length="32000000"), 200),
+        (scope("/health/live", "GET", transfer_encoding="chunked"), 200),
+        (scope("/health/live", "BREW", content_length="99000000"), 405),
+        (scope("/model/predict", "OPTIONS", content_length="99000000"), 200),
+        (scope("/model/labels", "GET", content_length="32000000"), 401),
+        (scope("/model/predict", content_length="32000000"), 401),
+        (scope("/model/nope", content_length="32000000"), 401),
+    ],
+)
+def test_body_that_nobody_takes_is_neither_kept_nor_counted(app: Flask, head: Message, status: int) -> None:
+    gate_ = gate_on(app, api_key=KEY)
+    seen = []
+
+    class Watching(Connection):
+        async def receive(self) -> Message:
+            seen.append((self.complete, held(gate_)))
+            return await super().receive()
+
+    connection = Watching([body_part(bytes(1000), more=True), body_part(bytes(1000), more=True), body_part(b"")])
+    asyncio.run(gate_(head, connection.receive, connection.send))
+    assert (connection.status, connection.parts) == (status, [])
+    assert seen == [(True, 0)] * 3
+
+
 def test_body_over_limit_returns_413_by_its_length_and_by_its_bytes(app: Flask) -> None:
     gate_ = gate_on(app, max_upload_mb=1)
     by_length = exchange(gate_, form_scope(1_000_001), DISCONNECT)

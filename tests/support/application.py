@@ -14,11 +14,13 @@ from werkzeug.test import Client, TestResponse
 
 import api
 from api.metrics import Metrics
+from api.protocols import Route, route_of
 from config import Settings
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from server.gate import Gate
-from tests.support.asgi import AsgiAsWsgi
+from server.wsgi import environ_of
+from tests.support.asgi import AsgiAsWsgi, scope
 from tests.support.http_client import upload
 from tests.support.paths import CHELSEA
 from tests.support.service import wait_for
@@ -29,6 +31,11 @@ def application(model: ModelWrapper, **settings: Any) -> Flask:
     app = Flask("segmenter", static_folder=None)
     api.init_app(app, Settings(**settings), model, Metrics())
     return app
+
+
+def route(app: Flask, method: str, path: str) -> Route:
+    """Return the route of a request to `app`. Raises HTTPException if it has none."""
+    return route_of(app, environ_of(scope(path, method)))
 
 
 def gated(app: Flask, **settings: Any) -> Client:
