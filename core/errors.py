@@ -65,7 +65,7 @@ class DeadlineExceeded(Unavailable):
 
 
 class ClientGone(SegmenterError):
-    """The client closed its connection before its request began."""
+    """The client closed its connection before its request was done."""
 
 
 class ModelError(SegmenterError):

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.checkpoint import checkpoint
 from core.errors import InferenceFailed, InvalidRequest, ModelError, ModelNotReady
 from core.heap import release_memory
 from core.image.reader import ImageReader, Picture
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# An inference that takes longer, in seconds, is considered hung, even if the deadline of requests is shorter.
-MIN_HANG_SECONDS = 10.0
+# A request that runs on for longer than this after its deadline, in seconds, hangs in a stage that can't be stopped.
+MAX_OVERRUN_SECONDS = 10.0
 # Time limit, in seconds, for the warm-up. Each prepared shape saves its first request some hundredths of a second.
 MAX_WARM_UP_SECONDS = 5.0
 # The aspect ratios of common cameras and screens, which the warm-up prepares.
@@ -57,7 +57,6 @@ class ModelWrapper:
         self.reader = reader
         self._options = options
         self._failing = False
-        self._running: dict[int, float] = {}  # start time of the inference that a thread waits for, by thread id
         self.loading: Future[Engine] = queue.submit(self._load)
 
     @property
@@ -67,12 +66,11 @@ class ModelWrapper:
 
     @property
     def broken(self) -> str:
-        """Why no image can be segmented until the process restarts; empty if the session works."""
+        """Why no image can be segmented until the process restarts; empty if one can."""
         if self._failing:
             return "the session fails at every image"
-        limit = max(self.queue.timeout, MIN_HANG_SECONDS)
-        if any(time.monotonic() - began_at > limit for began_at in list(self._running.values())):
-            return f"the session has hung for more than {limit:g} seconds"
+        if self.queue.overrunning(MAX_OVERRUN_SECONDS):
+            return f"a request has run on for more than {MAX_OVERRUN_SECONDS:g} seconds after its deadline"
         return ""
 
     @property
@@ -107,8 +105,8 @@ class ModelWrapper:
         """Return the segmentation of the image file in `data`, encoded by `encode`, one of core.output.encode.
 
         Without an encoder, the result has a label map and no content. A worker of the queue decodes, segments and
-        encodes the image, so that no more photos than workers are in memory at a time. If `is_connected` returns False
-        when its turn comes, nothing is done.
+        encodes the image, so that no more photos than workers are in memory at a time. It stops at its next checkpoint()
+        when `is_connected` returns False or the deadline has passed.
 
         Raises InvalidRequest if `options` or `encode` need logits, and the graph hides them; InvalidImage,
         UnsupportedImage or ImageTooLarge if the image is at fault (see core.image.decode); ModelNotReady, QueueFull,
@@ -128,8 +126,10 @@ class ModelWrapper:
         with ExitStack() as opened:
             with self._timed("decode"):
                 picture = opened.enter_context(self.reader.read(data, keep_photo=options.size == "original"))
+            checkpoint()
             with self._timed("inference"):
                 prediction = self._predict(picture.image)
+            checkpoint()
             with self._timed("encode"):
                 return self._encoded(picture, prediction, encode, options)
 
@@ -149,7 +149,6 @@ class ModelWrapper:
 
     def _predict(self, image: UInt8Array) -> Prediction:
         engine = self.loading.result()
-        self._running[get_ident()] = time.monotonic()
         try:
             return engine.predict(image)
         except Exception as error:
@@ -160,8 +159,6 @@ class ModelWrapper:
                 self._failing = True
             logger.exception("the inference failed at an image of %s", image.shape)
             raise InferenceFailed("the model failed at this image; try again later", 30) from error
-        finally:
-            del self._running[get_ident()]
 
     @contextmanager
     def _timed(self, stage: Stage) -> Iterator[None]:

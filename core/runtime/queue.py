@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any, TypeVar
 
+from core.checkpoint import checked, checkpoint
 from core.errors import ClientGone, DeadlineExceeded, QueueFull
 from core.types import Observe, ignore
 
@@ -22,7 +22,9 @@ class RequestQueue:
     """A first-come-first-served queue, processed by `workers` threads.
 
     At most `size` requests are admitted at a time, running or waiting. Each has `timeout` seconds, from its admission,
-    to finish; math.inf is no limit. `observe` receives the waiting time of each request, as the stage "queue".
+    to finish; math.inf is no limit. Its place is free when its work has ended, which its next checkpoint() does if its
+    client has gone or its deadline has passed. `observe` receives the waiting time of each request, as the stage
+    "queue".
     """
 
     def __init__(self, workers: int, size: int, timeout: float, observe: Observe = ignore) -> None:
@@ -31,7 +33,7 @@ class RequestQueue:
         self.timeout = timeout
         self.observe = observe
         self._admitted = 0
-        self._running = 0
+        self._deadlines: dict[int, float] = {}  # of the requests that run, by the id of their thread
         self._service_time = 0.0  # moving average, in seconds
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="engine")
@@ -44,7 +46,12 @@ class RequestQueue:
     @property
     def waiting(self) -> int:
         """Number of admitted requests that have not begun."""
-        return max(0, self._admitted - self._running)
+        return max(0, self._admitted - len(self._deadlines))
+
+    def overrunning(self, seconds: float = 0) -> int:
+        """Return the number of requests that run on for more than `seconds` after their deadline."""
+        latest = time.monotonic() - seconds
+        return sum(deadline < latest for deadline in list(self._deadlines.values()))
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Queue `function(*arguments)` for a worker, outside the limits: for internal work such as loading."""
@@ -71,53 +78,69 @@ class RequestQueue:
         """Return `function(*arguments)`, called by a worker after all requests that were admitted before.
 
         Raises QueueFull if there is no place, DeadlineExceeded if the deadline passes first, and ClientGone if
-        `is_connected` returns False when a worker takes the request. A request that has not begun by then never begins.
+        `is_connected` returns False before `function` returns. A request that has not begun by then never begins; one
+        that has begun ends at its next checkpoint().
         """
-        with self._place() as admitted_at:
-            # A copied context gives the worker's log records the id of the request.
-            future: Future[T] = self._threads.submit(
-                copy_context().run, self._work, admitted_at, is_connected, function, arguments
-            )
-            try:
-                left = admitted_at + self.timeout - time.monotonic()
-                return future.result(timeout=None if math.isinf(left) else left)
-            except TimeoutError as error:
-                if future.done() and future.exception() is error:
-                    raise  # the function itself raised it
-                future.cancel()
-                raise DeadlineExceeded(
-                    f"the request was not done within {self.timeout:g} seconds (REQUEST_TIMEOUT); try again later"
-                ) from None
-            finally:
-                # The error refers to this frame and the future to the error: a cycle that would keep the image alive
-                # until the next garbage collection.
-                del future
+        admitted_at = self._admit()
+        deadline = admitted_at + self.timeout
 
-    @contextmanager
-    def _place(self) -> Iterator[float]:
-        """Occupy a place in the queue; yield the time of admission. Raises QueueFull."""
+        def check() -> None:
+            if time.monotonic() > deadline:
+                raise self._too_late()
+            if not is_connected():
+                raise ClientGone("the client closed the connection before its request was done")
+
+        # A copied context gives the worker's log records the id of the request.
+        future: Future[T] = self._threads.submit(
+            copy_context().run, self._work, admitted_at, check, function, arguments
+        )
+        try:
+            left = deadline - time.monotonic()
+            return future.result(timeout=None if math.isinf(left) else left)
+        except TimeoutError as error:
+            if future.done() and future.exception() is error:
+                raise  # the function itself raised it
+            if future.cancel():
+                self._leave()  # it never begins
+            raise self._too_late() from None
+        finally:
+            # The error refers to this frame and the future to the error: a cycle that would keep the image alive until
+            # the next garbage collection.
+            del future
+
+    def _admit(self) -> float:
+        """Occupy a place in the queue; return the time of admission. Raises QueueFull."""
         with self._lock:
             self.check()
             self._admitted += 1
-        try:
-            yield time.monotonic()
-        finally:
-            with self._lock:
-                self._admitted -= 1
+        return time.monotonic()
 
-    def _work(
-        self, admitted_at: float, is_connected: Callable[[], bool], function: Callable[..., T], arguments: Any
-    ) -> T:
-        if not is_connected():
-            raise ClientGone("the client closed the connection before its request began")
-        began_at = time.monotonic()
-        self.observe("queue", began_at - admitted_at)
+    def _leave(self) -> None:
+        """Free the place of a request."""
         with self._lock:
-            self._running += 1
+            self._admitted -= 1
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"the request was not done within {self.timeout:g} seconds (REQUEST_TIMEOUT); try again later"
+        )
+
+    def _work(self, admitted_at: float, check: Callable[[], None], function: Callable[..., T], arguments: Any) -> T:
         try:
-            return function(*arguments)
+            with checked(check):
+                checkpoint()
+                began_at = time.monotonic()
+                self.observe("queue", began_at - admitted_at)
+                self._deadlines[get_ident()] = admitted_at + self.timeout
+                try:
+                    return function(*arguments)
+                finally:
+                    del self._deadlines[get_ident()]
+                    self._measure(time.monotonic() - began_at)
         finally:
-            seconds = time.monotonic() - began_at
-            with self._lock:
-                self._running -= 1
-                self._service_time += WEIGHT * (seconds - self._service_time) if self._service_time else seconds
+            self._leave()
+
+    def _measure(self, seconds: float) -> None:
+        """Add the duration of a request to the moving average."""
+        with self._lock:
+            self._service_time += WEIGHT * (seconds - self._service_time) if self._service_time else seconds

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import core.model
-from core.errors import InferenceFailed, InvalidImage, ModelNotReady
+from core.errors import DeadlineExceeded, InferenceFailed, InvalidImage, ModelNotReady
+from core.model import MAX_OVERRUN_SECONDS
 from core.runtime.queue import RequestQueue
 from core.types import Prediction, UInt8Array
 from tests.support.fake_engine import NEVER, FakeEngine, loaded_model
@@ -52,9 +52,8 @@ def test_session_that_fails_at_every_image_is_broken(engine: FakeEngine, monkeyp
         model.segment(CAT, None)
 
 
-@pytest.mark.parametrize(("timeout", "limit"), [(NEVER, NEVER), (1, core.model.MIN_HANG_SECONDS)])
-def test_session_that_hangs_is_broken_until_it_returns(
-    timeout: float, limit: float, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+def test_stage_that_hangs_breaks_the_model_until_it_returns(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began, release = threading.Event(), threading.Event()
     now = 0.0
@@ -67,23 +66,25 @@ def test_session_that_hangs_is_broken_until_it_returns(
     queue = RequestQueue(2, 2, NEVER)
     model = loaded_model(queue)
     monkeypatch.setattr(engine, "predict", hang)
-    monkeypatch.setattr(core.model, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("core.runtime.queue.time", SimpleNamespace(monotonic=lambda: now))
     with ThreadPoolExecutor(1) as client:
         try:
             result = client.submit(model.segment, CAT, None)
             began.wait()
-            monkeypatch.setattr(queue, "timeout", timeout)
-            now = limit
+            now = NEVER + MAX_OVERRUN_SECONDS
             assert model.ready
-            now = limit + 1
+            assert (queue.overrunning(), queue.admitted) == (1, 1)
+            now += 1
             assert not model.ready
-            assert model.broken == f"the session has hung for more than {limit:g} seconds"
+            assert model.broken == "a request has run on for more than 10 seconds after its deadline"
             with pytest.raises(ModelNotReady, match="is being restarted"):
                 model.segment(CAT, None)
         finally:
             release.set()
-        result.exception()
+        with pytest.raises(DeadlineExceeded):
+            result.result()
     assert model.ready
+    assert (queue.overrunning(), queue.admitted) == (0, 0)
 
 
 def test_segment_of_bad_image_leaves_no_image_in_memory(engine: FakeEngine) -> None:

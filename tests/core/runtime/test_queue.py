@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.checkpoint import checkpoint
 from core.errors import ClientGone, DeadlineExceeded, QueueFull
 from core.runtime.queue import RequestQueue
 from tests.support.service import wait_for
@@ -125,14 +126,54 @@ def test_queue_run_that_waits_past_deadline_raises_deadline_exceeded_and_never_b
     assert queue.admitted == 0
 
 
-def test_queue_run_that_takes_longer_than_deadline_raises_deadline_exceeded() -> None:
+def test_queue_run_that_takes_longer_than_deadline_raises_and_keeps_its_place_until_its_work_ends() -> None:
     queue = RequestQueue(workers=1, size=2, timeout=0.1)
     release = threading.Event()
     try:
         with pytest.raises(DeadlineExceeded):
             queue.run(release.wait)
+        assert (queue.admitted, queue.overrunning()) == (1, 1)
     finally:
         release.set()
+    wait_for(lambda: queue.admitted == 0)
+    assert queue.overrunning() == 0
+
+
+def work_until_stopped(ended: list[type[Exception]]) -> None:
+    """Work until a checkpoint stops it; add the kind of its exception to `ended`."""
+    while True:
+        try:
+            checkpoint()
+        except (DeadlineExceeded, ClientGone) as error:
+            ended.append(type(error))
+            raise
+        time.sleep(0.001)
+
+
+def test_queue_run_past_its_deadline_stops_at_the_next_checkpoint() -> None:
+    queue = RequestQueue(workers=1, size=1, timeout=0.1)
+    ended: list[type[Exception]] = []
+    with pytest.raises(DeadlineExceeded):
+        queue.run(work_until_stopped, ended)
+    wait_for(lambda: queue.admitted == 0)
+    assert ended == [DeadlineExceeded]
+
+
+def test_queue_run_whose_client_goes_stops_at_the_next_checkpoint() -> None:
+    queue = RequestQueue(workers=1, size=1, timeout=NEVER)
+    gone = threading.Event()
+    ended: list[type[Exception]] = []
+    with ThreadPoolExecutor(1) as client:
+        result = client.submit(queue.run, work_until_stopped, ended, is_connected=lambda: not gone.is_set())
+        wait_for(lambda: queue.admitted == 1 and queue.waiting == 0)
+        gone.set()
+        with pytest.raises(ClientGone):
+            result.result()
+    assert (ended, queue.admitted) == ([ClientGone], 0)
+
+
+def test_checkpoint_outside_a_queue_does_nothing() -> None:
+    checkpoint()
 
 
 def test_queue_run_that_ends_just_after_deadline_raises_deadline_exceeded(monkeypatch: pytest.MonkeyPatch) -> None:
