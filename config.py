@@ -131,6 +131,12 @@ class Settings:
     request_timeout: float = setting(
         number(float, 1, 3600), 30.0, "timeout in seconds, applied separately to receiving, processing and sending"
     )
+    idle_timeout: float = setting(
+        number(float, 1, 3600),
+        75.0,
+        "seconds for which a connection may be idle, if that is longer than REQUEST_TIMEOUT; longer than in the load "
+        "balancer, most of which have 60",
+    )
     threads: int = setting(number(int, 1, 1024), usable_cores, "CPU threads of the model; default: the usable cores")
     log_format: LogFormat = setting(choice(*get_args(LogFormat)), "text", "log lines as text or as JSON objects")
     debug: bool = setting(BOOLEAN, False, "run Flask's debug server, for development; only with HOST=127.0.0.1")

@@ -105,8 +105,8 @@ class ModelWrapper:
         """Return the segmentation of the image file in `data`, encoded by `encode`, one of core.output.encode.
 
         Without an encoder, the result has a label map and no content. A worker of the queue decodes, segments and
-        encodes the image, so that no more photos than workers are in memory at a time. It stops at its next checkpoint()
-        when `is_connected` returns False or the deadline has passed.
+        encodes the image, so that no more photos than workers are in memory at a time. It stops at its next
+        checkpoint() when `is_connected` returns False or the deadline has passed.
 
         Raises InvalidRequest if `options` or `encode` need logits, and the graph hides them; InvalidImage,
         UnsupportedImage or ImageTooLarge if the image is at fault (see core.image.decode); ModelNotReady, QueueFull,

@@ -26,6 +26,7 @@ from api.trace import trace_of
 from config import Settings
 from core.model import ModelWrapper
 from server.budget import MemoryBudget
+from server.heads import Heads
 from server.logs import log_access, request_ids
 from server.wsgi import PIECE, Body, Environ, check_head, check_length, environ_of
 
@@ -42,6 +43,7 @@ class Gate:
     """Serves `app` within the limits of `settings`."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
+        self.heads = Heads(settings.port, settings.request_timeout)
         self._app = app
         self._settings = settings
         self._model: ModelWrapper = app.extensions["model"]
@@ -52,6 +54,10 @@ class Gate:
 
     async def __call__(self, scope: Environ, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        with self.heads.request(int(scope["client"][1])):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Environ, receive: Receive, send: Send) -> None:
         began_at = monotonic()
         exchange = Exchange(scope, receive, send, self._settings, self._budget)
         request_ids.set({"request_id": exchange.id, **exchange.trace.ids})

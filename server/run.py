@@ -30,7 +30,9 @@ from server.gate import Gate
 MAX_CONNECTIONS, OWN_FILES = 4096, 100
 # Bytes of the head of a request, and threads in addition to QUEUE_SIZE, for requests that do not wait for the model.
 MAX_HEAD, SPARE_THREADS = 1 << 15, 16
-INTERVAL = 0.25  # seconds between two looks at the worker
+INTERVAL = 0.5  # seconds between two looks at the worker
+# Looks at a broken model before the worker ends: after a pause of the whole machine, requests need a moment to end.
+PATIENCE = 10
 STOP = {signal.SIGINT, signal.SIGTERM}
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,10 @@ def serve(settings: Settings, create: Callable[[], Flask]) -> None:
         settings.port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(math.ceil(1000 * settings.request_timeout), max_buffer_size=MAX_HEAD),
+        # An idle connection; a head has its own deadline, server.heads.
+        http1_settings=HTTP1Settings(
+            math.ceil(1000 * max(settings.idle_timeout, settings.request_timeout)), max_buffer_size=MAX_HEAD
+        ),
         websockets=False,
         loop=Loops.asyncio,
         backpressure=MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files - OWN_FILES),
@@ -98,21 +103,22 @@ def _end_at_sigterm() -> None:
 def _load(create: Callable[[], Flask], settings: Settings, parent: int, failure: int) -> Gate:
     """Return the application of the worker; write to the file `failure` why its model can't be loaded."""
     app, loop = create(), asyncio.get_event_loop()
+    gate = Gate(app, settings)
     loop.set_default_executor(ThreadPoolExecutor(settings.queue_size + SPARE_THREADS))
-    watch = Thread(target=_watch, args=(loop, app.extensions["model"], settings, parent, failure), daemon=True)
+    watch = Thread(target=_watch, args=(loop, gate, app.extensions["model"], parent, failure), daemon=True)
     loop.call_soon(watch.start)
     keep_heap_trimmed()
-    return Gate(app, settings)
+    return gate
 
 
-def _watch(loop: asyncio.AbstractEventLoop, model: ModelWrapper, settings: Settings, parent: int, failure: int) -> None:
-    """End the worker when `loop` ends or its session is broken, and the service if the model can't be loaded."""
-    broken_at = math.inf
+def _watch(loop: asyncio.AbstractEventLoop, gate: Gate, model: ModelWrapper, parent: int, failure: int) -> None:
+    """Close late connections; end the worker when `loop` ends or its model breaks, the service if that can't load."""
+    broken_looks = 0
     while True:
         time.sleep(INTERVAL)
-        now = time.monotonic()
         if not loop.is_running():
             os._exit(0)  # the interpreter would wait for a model that is loading, and for a session that hangs
+        gate.heads.close_late(time.monotonic())
         if failure and model.loading.done() and (error := model.loading.exception()):
             if not isinstance(error, ModelError):
                 logger.critical("the model failed to load", exc_info=error)
@@ -121,9 +127,9 @@ def _watch(loop: asyncio.AbstractEventLoop, model: ModelWrapper, settings: Setti
             failure = 0
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
-        if model.broken and broken_at == math.inf:
-            broken_at = now
+        broken_looks = broken_looks + 1 if model.broken else 0
+        if broken_looks == PATIENCE:
             logger.error("%s; it is being restarted", model.broken)
         # The model rejects new requests; the admitted ones finish or reach their deadline.
-        if now >= broken_at and (not model.queue.admitted or now > broken_at + 2 * settings.request_timeout):
+        if broken_looks >= PATIENCE and model.queue.admitted <= model.queue.overrunning():
             os._exit(1)

@@ -14,14 +14,15 @@ from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT, ServiceProcess, running_service, wait_for
 
 # The deadline of the service in seconds: long enough for its requests, which take milliseconds, on a busy machine.
-REQUEST_TIMEOUT = 3
+REQUEST_TIMEOUT, IDLE_TIMEOUT = 3, 8
 
 
 @pytest.fixture(scope="module")
 def hasty_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service with a short deadline, and with images so small that their inference is cheap."""
     log = tmp_path_factory.mktemp("hasty_service") / "log"
-    with running_service(log=log, REQUEST_TIMEOUT=str(REQUEST_TIMEOUT), IMAGE_SIZE="16") as service:
+    settings = {"REQUEST_TIMEOUT": str(REQUEST_TIMEOUT), "IDLE_TIMEOUT": str(IDLE_TIMEOUT), "IMAGE_SIZE": "16"}
+    with running_service(log=log, **settings) as service:
         yield service
         assert service.stop() == 0
     assert "Traceback" not in log.read_text()
@@ -38,12 +39,32 @@ def test_request_whose_head_does_not_arrive_is_closed_after_deadline(
     assert time.monotonic() - began >= REQUEST_TIMEOUT
 
 
-def test_idle_connection_is_closed_after_deadline(hasty_service: ServiceProcess) -> None:
+def test_idle_connection_is_closed_after_its_own_deadline(hasty_service: ServiceProcess) -> None:
     with connect(hasty_service) as connection:
         assert exchange(connection, get("/health/live")).status_code == 200
         began = time.monotonic()
         assert received(connection) == b""
-    assert time.monotonic() - began > REQUEST_TIMEOUT / 2
+    assert time.monotonic() - began > (IDLE_TIMEOUT + REQUEST_TIMEOUT) / 2
+
+
+def test_head_after_a_request_is_closed_after_the_deadline_of_a_head(hasty_service: ServiceProcess) -> None:
+    with connect(hasty_service) as connection:
+        for _ in range(2):
+            assert exchange(connection, get("/health/live")).status_code == 200
+            time.sleep(1.5)  # an idle connection, whose time is not that of the next head
+        began = time.monotonic()
+        connection.sendall(b"GET /health/live HT")
+        assert received(connection) == b""
+    assert REQUEST_TIMEOUT - 1 < time.monotonic() - began < IDLE_TIMEOUT
+
+
+def test_head_that_takes_nearly_its_deadline_is_answered(hasty_service: ServiceProcess) -> None:
+    with connect(hasty_service) as connection:
+        for _ in range(3):
+            whole = get("/health/live")
+            connection.sendall(whole[:10])
+            time.sleep(REQUEST_TIMEOUT / 2)
+            assert exchange(connection, whole[10:]).status_code == 200
 
 
 def test_request_whose_body_does_not_arrive_returns_408_after_deadline(hasty_service: ServiceProcess) -> None:
