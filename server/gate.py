@@ -73,7 +73,7 @@ class Gate:
                 response.headers.update(security.cors_headers(exchange.environ.get("HTTP_ORIGIN"), self._settings))
             self._metrics.count_request(method, route.rule, response.status_code, monotonic() - began_at)
             with closing(response):
-                await exchange.respond(response)
+                await exchange.respond(response, refuses_body=route.segments)
         finally:
             exchange.hold(0)
         target = (scope["raw_path"] + b"?" + scope["query_string"]).decode("latin-1").rstrip("?")
@@ -156,14 +156,14 @@ class Exchange:
             pass
         connection.disconnected = True
 
-    async def respond(self, response: Response) -> None:
-        """Send `response`, within its deadline."""
+    async def respond(self, response: Response, *, refuses_body: bool) -> None:
+        """Send `response`, within its deadline; with `refuses_body`, tell a client that still sends to stop."""
         headers = response.headers
         for name, value in security.headers(self.path).items():
             headers.setdefault(name, value)
         headers["X-Request-ID"] = self.id
         headers.update(self.trace.headers)
-        if not self._received:
+        if refuses_body and not self._received:
             headers["Connection"] = "close"
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         with suppress(TimeoutError):

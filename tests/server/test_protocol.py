@@ -64,12 +64,12 @@ AMBIGUOUS = {
     "two hosts": (b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n" + LAST, 400, "send one header Host"),
     "no host": (b"GET /health/live HTTP/1.1\r\n" + LAST, 400, "send one header Host"),
     "two codings": (
-        b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
         400,
         "Transfer-Encoding: gzip, chunked is not served",
     ),
     "chunked twice": (
-        b"POST /a HTTP/1.1\r\n"
+        b"POST /model/predict HTTP/1.1\r\n"
         + HOST
         + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         + HIDDEN,
@@ -77,22 +77,22 @@ AMBIGUOUS = {
         "Transfer-Encoding: chunked,chunked is not served",
     ),
     "unknown expectation": (
-        b"POST /a HTTP/1.1\r\n" + HOST + b"Expect: more\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Expect: more\r\nContent-Length: 3\r\n\r\nabc",
         417,
         "Expect: more is not served",
     ),
     "bad chunk": (
-        b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + HIDDEN,
+        b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + HIDDEN,
         400,
         "its chunks are not valid",
     ),
     "chunk without end": (
-        b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n" + HIDDEN,
+        b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n" + HIDDEN,
         400,
         "its chunks are not valid",
     ),
     "huge chunk": (
-        b"POST /a HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n" + HIDDEN,
+        b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n" + HIDDEN,
         400,
         "its chunks are not valid",
     ),

@@ -109,14 +109,14 @@ def test_hostile_requests_to_full_service_get_errors_and_do_no_harm(small_servic
     assert small_service.predict(PHOTO).status_code == 200
 
 
-def test_predict_of_disconnected_client_is_never_begun(small_service: BlockableService) -> None:
+def test_predict_of_disconnected_client_is_not_computed(small_service: BlockableService) -> None:
     before = small_service.metric(GONE)
     with small_service.blocked(), ExitStack() as connections:
         fill_queue(small_service, connections)
-    # The workers had taken the first requests already.
-    wait_for(lambda: small_service.metric(GONE) == before + QUEUE_SIZE - WORKERS)
+    # Those that the workers had taken stop before they are decoded, the others never begin.
+    wait_for(lambda: small_service.metric(GONE) == before + QUEUE_SIZE)
     assert small_service.predict(PHOTO).status_code == 200
-    assert small_service.metric(GONE) == before + QUEUE_SIZE - WORKERS
+    assert small_service.metric(GONE) == before + QUEUE_SIZE
 
 
 def test_clients_that_never_close_do_not_delay_others(small_service: BlockableService) -> None:
@@ -159,6 +159,24 @@ def test_response_to_upload_far_over_limit_arrives(small_service: BlockableServi
         response = received(connection)
     assert response.startswith(b"HTTP/1.1 413 ")
     assert b"\r\nconnection: close\r\n" in response
+
+
+@pytest.mark.parametrize("path", ["/model/nope", "/health/live", "/model/predict"])
+def test_client_on_a_slow_uplink_can_read_the_response_to_its_refused_body(
+    small_service: BlockableService, path: str
+) -> None:
+    size, seconds = 40_000_000, LINGER + 2
+    held = small_service.metric("segmenter_held_bytes")
+    with connect(small_service) as connection:
+        connection.sendall(post(b"", path, length=size))
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            connection.sendall(bytes(100_000))
+            size -= 100_000
+            time.sleep(0.25)
+            assert small_service.metric("segmenter_held_bytes") == held
+        connection.sendall(bytes(size))
+        assert re.match(rb"HTTP/1.1 (404|405|413) ", connection.recv(1000))
 
 
 def test_headers_of_client_do_not_change_path_of_service(small_service: BlockableService) -> None:
