@@ -7,6 +7,7 @@ from flask_restx import Namespace
 
 from api.connection import connection_check
 from api.metrics import Metrics
+from api.negotiation import compressing
 from core.model import ModelWrapper
 from core.output.encode import Encoded, Encoder
 from core.types import Options
@@ -29,6 +30,6 @@ def segmented(photo: bytes, encode: Encoder, options: Options) -> Encoded:
 
     Raises SegmenterError, as ModelWrapper.segment().
     """
-    encoded = current_model().segment(photo, encode, options, is_connected=connection_check())
+    encoded = current_model().segment(photo, compressing(encode), options, is_connected=connection_check())
     current_metrics().count_image(*encoded.image_size)
     return encoded

@@ -1,21 +1,19 @@
 """Content negotiation: the representation and the compression that a request accepts."""
 
-import gzip
+import zlib
+from dataclasses import replace
 from functools import partial
 
 from flask import Response, request
 
 from api.parameters import Parameters
-from core.output.encode import (
-    ENCODERS,
-    JPEG,
-    JSON,
-    PNG,
-    WEBP,
-    Encoded,
-    Encoder,
-    encode_overlay_jpeg,
-)
+from core.checkpoint import checkpoint
+from core.output.encode import ENCODERS, JPEG, JSON, PNG, WEBP, Encoded, Encoder, encode_overlay_jpeg
+from core.output.segmentation import Segmentation
+
+# Label maps are so regular that level 1 makes them a hundred times smaller; higher levels only cost time.
+GZIP_LEVEL, GZIP_FORMAT = 1, 16 + zlib.MAX_WBITS
+PIECE = 1 << 22  # bytes that are compressed between two checkpoints
 
 
 def default_output() -> str:
@@ -38,14 +36,35 @@ def encoder_for(output: str, parameters: Parameters) -> Encoder:
     return partial(ENCODERS[output], **options[output]) if output in options else ENCODERS[output]
 
 
+def compressing(encode: Encoder) -> Encoder:
+    """Return the encoder `encode`, whose JSON is compressed if the current request accepts gzip.
+
+    So the work of the compression ends with the request, as that of every encoder.
+    """
+    if not request.accept_encodings.quality("gzip") > 0:
+        return encode
+
+    def compressed(segmentation: Segmentation) -> Encoded:
+        encoded = encode(segmentation)
+        return _compressed(encoded) if encoded.mimetype == JSON else encoded
+
+    return compressed
+
+
+def _compressed(encoded: Encoded) -> Encoded:
+    compressor, pieces, content = zlib.compressobj(GZIP_LEVEL, wbits=GZIP_FORMAT), [], memoryview(encoded.content)
+    for start in range(0, len(content), PIECE):
+        checkpoint()
+        pieces.append(compressor.compress(content[start : start + PIECE]))
+    return replace(encoded, content=b"".join([*pieces, compressor.flush()]), coding="gzip")
+
+
 def respond(encoded: Encoded) -> Response:
-    """Return the response with `encoded`; JSON is compressed if the current request accepts gzip."""
+    """Return the response with `encoded`."""
     response = Response(encoded.content, mimetype=encoded.mimetype)
     response.vary.add("Accept")
     if encoded.mimetype == JSON:
         response.vary.add("Accept-Encoding")
-        if request.accept_encodings.quality("gzip") > 0:
-            # Label maps are so regular that level 1 makes them a hundred times smaller; higher levels only cost time.
-            response.set_data(gzip.compress(encoded.content, compresslevel=1, mtime=0))
-            response.headers["Content-Encoding"] = "gzip"
+    if encoded.coding:
+        response.headers["Content-Encoding"] = encoded.coding
     return response

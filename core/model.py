@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.checkpoint import checkpoint
-from core.errors import InferenceFailed, InvalidRequest, ModelError, ModelNotReady
+from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.heap import release_memory
 from core.image.reader import ImageReader, Picture
 from core.image.resize import fitted
-from core.output.encode import Encoded, Encoder, encode_confidence
+from core.output.confidence import hidden_logits
+from core.output.encode import Encoded, Encoder
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Options, Prediction, Stage, UInt8Array
@@ -114,11 +115,8 @@ class ModelWrapper:
         """
         self.check()
         if not self.loading.result().has_logits:
-            if options.edges == "photo" or options.min_score or encode is encode_confidence:
-                raise InvalidRequest(
-                    "this model's graph hides its logits, so that edges=photo, min_score and output=confidence are not "
-                    "available; leave them out"
-                )
+            if options.edges == "photo" or options.min_score:
+                raise hidden_logits("edges=photo and min_score")
             options = replace(options, edges="model")
         return self.queue.run(self._segment, data, encode, options, is_connected=is_connected)
 

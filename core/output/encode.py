@@ -20,11 +20,15 @@ JSON, PNG, JPEG, WEBP = "application/json", "image/png", "image/jpeg", "image/we
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An encoded segmentation: its bytes, their media type, and the label map, uint8 [height, width]."""
+    """An encoded segmentation: its bytes, their media type, and the label map, uint8 [height, width].
+
+    `coding` is the content coding of the bytes, such as gzip; "" for none.
+    """
 
     content: bytes
     mimetype: str
     seg_map: UInt8Array
+    coding: str = ""
 
     @property
     def image_size(self) -> tuple[int, int]:

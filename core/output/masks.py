@@ -7,7 +7,6 @@ import numpy as np
 import orjson
 from PIL import Image
 
-from core.errors import InvalidRequest
 from core.output.confidence import confidence
 from core.output.encode import JSON, Encoded
 from core.output.segmentation import Segmentation, image_size
@@ -20,10 +19,6 @@ def encode_class_masks(segmentation: Segmentation, *, threshold: float = 0.0) ->
     0 elsewhere. The members are those of ImageSegmentationOutputElement in huggingface_hub. Raises InvalidRequest if
     there is a `threshold`, and the graph hides its logits.
     """
-    if threshold and segmentation.prediction.logits is None:
-        raise InvalidRequest(
-            "this model's graph hides its logits, so that mask_threshold is not available; leave it out"
-        )
     seg_map, scores = segmentation.seg_map, segmentation.scores
     unsure = confidence(segmentation.prediction, image_size(seg_map)) < 255 * threshold if threshold else None
     found = []

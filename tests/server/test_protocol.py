@@ -59,6 +59,7 @@ def test_malformed_request_is_rejected_and_ends_the_connection(small_service: Bl
     assert response.count(b"HTTP/1.1 ") == 1
 
 
+CHUNKED = b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
 # By name: bytes that the parser accepts and the gate rejects, the status, and a part of the message.
 AMBIGUOUS = {
     "two hosts": (b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n" + LAST, 400, "send one header Host"),
@@ -82,17 +83,25 @@ AMBIGUOUS = {
         "Expect: more is not served",
     ),
     "bad chunk": (
-        b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + HIDDEN,
+        CHUNKED + b"zz\r\n" + HIDDEN,
         400,
         "its chunks are not valid",
     ),
     "chunk without end": (
-        b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n" + HIDDEN,
+        b"POST /model/predict HTTP/1.1\r\n"
+        + HOST
+        + b"Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n"
+        + HIDDEN,
         400,
         "its chunks are not valid",
     ),
     "huge chunk": (
-        b"POST /model/predict HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 20 + b"\r\n" + HIDDEN,
+        b"POST /model/predict HTTP/1.1\r\n"
+        + HOST
+        + b"Transfer-Encoding: chunked\r\n\r\n"
+        + b"f" * 20
+        + b"\r\n"
+        + HIDDEN,
         400,
         "its chunks are not valid",
     ),

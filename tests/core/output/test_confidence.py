@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.errors import InvalidRequest
 from core.output.confidence import confidence, probabilities, scores
 from core.types import Prediction
 
@@ -27,5 +28,5 @@ def test_confidence_is_the_largest_probability_at_each_pixel() -> None:
 
 
 def test_confidence_without_logits_raises_value_error() -> None:
-    with pytest.raises(ValueError, match="no logits"):
+    with pytest.raises(InvalidRequest, match="hides its logits"):
         confidence(Prediction(np.zeros((2, 2), np.uint8), None, 1), (2, 2))
