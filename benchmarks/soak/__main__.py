@@ -12,6 +12,8 @@ import sys
 from benchmarks.options import argument_parser
 from benchmarks.soak.bad_clients import check_bad_clients
 from benchmarks.soak.checks import Check
+from benchmarks.soak.doors import check_connections, check_killed_decoders, check_unread_log, check_unwanted_bodies
+from benchmarks.soak.ends import check_ends
 from benchmarks.soak.faults import (
     check_bad_graphs,
     check_broken_session,
@@ -41,6 +43,7 @@ async def soak(*, short: bool) -> list[Check]:
         # A short run does not judge memory, and need not wait until the service is at rest.
         add(await (check_overload(service, 12, rest=0) if short else check_overload(service, 120)))
         add(await (check_memory_growth(service, 100, rest=0) if short else check_memory_growth(service, 3000)))
+        add(await check_killed_decoders(service, 3 if short else 30))
         add(await check_killed_worker(service))
     if not short:
         with running_service() as service:
@@ -50,6 +53,11 @@ async def soak(*, short: bool) -> list[Check]:
     for fault in ("hang", "fail"):
         add(await check_broken_session(fault, timeout=3))
     add(await check_bad_clients(timeout=3))
+    add(await check_unwanted_bodies())
+    add(check_unread_log())
+    if not short:
+        add(await check_connections())
+        add(await check_ends())
     add(await (check_kind(HALF_BODY, 6, timeout=3) if short else check_slow_clients()))
     add(check_bad_graphs())
     return checks
