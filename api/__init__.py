@@ -2,25 +2,18 @@
 
 from flask import Flask
 
-from api import (  # noqa: F401 - routes
-    demo,
-    health,
-    huggingface,
-    inference,
-    metadata,
-    metrics,
-    openapi,
-    predict,
-    security,
-    swagger,
-    uploads,
-)
+from api import bodies, health, metadata, metrics, predict, security
+from api.description import openapi
 from api.errors import JsonErrorApi
-from api.extensions import namespace
+from api.pages import demo, swagger_ui
+from api.protocols import hugging_face, open_inference
 from config import Settings
 from core.model import ModelWrapper
 from segmenter import __version__
 
+# Modules with the resources of a namespace, and modules that add something else to the application.
+RESOURCES = (predict, metadata, hugging_face, open_inference, health)
+PARTS = (bodies, metrics, security, swagger_ui, openapi, demo)
 DESCRIPTION = (
     "The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo). "
     "This description in [OpenAPI 3.0](openapi.json)"
@@ -29,14 +22,11 @@ DESCRIPTION = (
 
 def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metrics.Metrics) -> None:
     """Add the whole HTTP interface to `app`; `model` segments, and `counters` collect the metrics."""
-    app.extensions.update(model=model, metrics=counters)
+    app.extensions.update(settings=settings, model=model, metrics=counters)
+    counters.watch_model(model)
     app.config.update(
         RESTX_MASK_SWAGGER=False,  # no field masks: the responses are not marshalled
     )
-    uploads.init_app(app, settings)
-    counters.watch_model(model)
-    metrics.init_app(app, counters)
-    security.init_app(app, settings)
     api = JsonErrorApi(
         app,
         title="MAX Image Segmenter",
@@ -46,9 +36,7 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
         doc="/",
         catch_all_404s=True,
     )
-    api.add_namespace(namespace)
-    for module in (huggingface, inference, health):
-        api.add_namespace(module.namespace)
-    swagger.init_api(app, api)
-    openapi.init_api(app, api)
-    demo.init_app(app)
+    for namespace in dict.fromkeys(module.namespace for module in RESOURCES):
+        api.add_namespace(namespace)
+    for part in PARTS:
+        part.init(app, api)

@@ -17,8 +17,8 @@ from werkzeug.exceptions import (
     RequestTimeout,
 )
 
-from api.description import described
-from api.extensions import current_model
+from api.context import current_model
+from api.description.swagger import described
 from api.protocols import protocol_of
 from core.errors import (
     ClientGone,
@@ -59,7 +59,7 @@ class JsonErrorApi(Api):
 
     @property
     def __schema__(self) -> dict[str, Any]:
-        """Swagger's description; see api.description."""
+        """Swagger's description; see api.description.swagger."""
         return described(super().__schema__, current_model().labels)
 
 

@@ -2,7 +2,7 @@
 
 from flask_restx import Namespace, Resource, fields
 
-from api.extensions import current_model
+from api.context import current_model
 from core.errors import ModelNotReady
 
 namespace = Namespace("health", "For load balancers and orchestrators")

@@ -4,9 +4,9 @@ from typing import Any
 
 from flask_restx import Resource
 
-from api.extensions import current_model, namespace
+from api.context import current_model, namespace
+from api.description.schemas import label, metadata
 from api.protocols import MODEL
-from api.schemas import label, metadata
 from core.output.render import COLOURS
 
 # The original service's description of the model.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import get_args
 
 from flask import Flask, Response
+from flask_restx import Api
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -94,9 +95,9 @@ class Metrics:
         info.labels(**serving).set(1)
 
 
-def init_app(app: Flask, metrics: Metrics) -> None:
+def init(app: Flask, _api: Api) -> None:
     """Add GET /metrics to `app`. The server counts the requests."""
 
     @app.get("/metrics")
     def page() -> Response:
-        return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(app.extensions["metrics"].registry), content_type=CONTENT_TYPE_LATEST)

@@ -3,11 +3,11 @@
 from flask import Response, request
 from flask_restx import Resource
 
-from api.extensions import current_model, namespace, segmented
+from api.bodies import read_upload
+from api.context import current_model, namespace, segmented
+from api.description.schemas import IMAGE, RESULT, error, error_responses, segmentation
 from api.negotiation import default_output, encoder_for, respond
 from api.parameters import PARAMETERS, Parameters
-from api.schemas import IMAGE, RESULT, error, error_responses, segmentation
-from api.uploads import read_upload
 from core.output.encode import JPEG, JSON, PNG, WEBP
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask, request
 from flask_cors import CORS
+from flask_restx import Api
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
@@ -43,8 +44,9 @@ DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 EXPOSED_HEADERS = ("Retry-After", "X-Request-ID", "traceresponse")
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Add the API key and CORS of `settings` to `app`."""
+def init(app: Flask, _api: Api) -> None:
+    """Add the API key and CORS of the settings of `app`."""
+    settings: Settings = app.extensions["settings"]
     if settings.cors_enable:
         CORS(app, origins=list(settings.cors_origins), expose_headers=list(EXPOSED_HEADERS))
 

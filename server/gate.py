@@ -18,16 +18,16 @@ from werkzeug import Response
 from werkzeug.exceptions import BadRequest
 
 from api import security
-from api.connection import CONNECTION, Connection
+from api.context import CONNECTION, Connection
 from api.errors import error_response, incomplete, too_large, too_slow
 from api.metrics import Metrics
 from api.protocols import Route, is_private, route_of
-from api.trace import trace_of
 from config import Settings
 from core.model import ModelWrapper
 from server.budget import MemoryBudget
 from server.heads import Heads
 from server.logs import log_access, request_ids
+from server.trace import trace_of
 from server.wsgi import PIECE, Body, Environ, check_head, check_length, environ_of
 
 Receive = Callable[[], Awaitable[Environ]]

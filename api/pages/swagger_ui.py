@@ -9,12 +9,12 @@ from flask_restx import Api
 
 from api.security import inline_hash, page_policy
 
-PAGE = Path(__file__).with_name("swagger.html").read_text(encoding="utf-8")
+PAGE = Path(__file__).with_name("swagger_ui.html").read_text(encoding="utf-8")
 # Responses that are sent compressed: the files of the page, and the descriptions.
 COMPRESSED = ("/swaggerui/", "/swagger.json", "/openapi.json")
 
 
-def init_api(app: Flask, api: Api) -> None:
+def init(app: Flask, api: Api) -> None:
     """Serve the page at the address of the documentation of `api`, and compress what it loads from `app`.
 
     The page of Flask-RESTX has absolute addresses, and an inline script that changes with the settings.

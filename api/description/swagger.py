@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from api.description.schemas import ERRORS, error, protocol_error
 from api.parameters import PARAMETERS
 from api.protocols import is_private, protocol_of
-from api.schemas import ERRORS, error, protocol_error
 from core.output.encode import JSON
 
 Document = dict[str, Any]

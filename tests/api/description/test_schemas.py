@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client
 
-from api import schemas
+from api.description import schemas
 from api.parameters import PARAMETERS
 from core.output.encode import ENCODERS
 from tests.support.application import predict

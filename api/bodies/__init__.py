@@ -5,10 +5,11 @@ from shutil import copyfileobj
 from typing import Any
 
 from flask import Flask, request
+from flask_restx import Api
 from werkzeug.exceptions import UnsupportedMediaType
 
-from api.forms import FIELDS, Upload, read_form
-from api.json_bodies import DECODING, json_object, photo_in_base64, values_in
+from api.bodies.form import FIELDS, Upload, read_form
+from api.bodies.json import DECODING, json_object, photo_in_base64, values_in
 from api.parameters import check_names
 from config import Settings
 from core.errors import InvalidRequest
@@ -18,8 +19,9 @@ MULTIPART, BINARY, URL_ENCODED = "multipart/form-data", "application/octet-strea
 HOW_TO_SEND = "send multipart/form-data, as with: curl -F 'image=@photo.jpg'"
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Limit the uploads of `app` as `settings` tell."""
+def init(app: Flask, _api: Api) -> None:
+    """Limit the uploads of `app` as its settings tell."""
+    settings: Settings = app.extensions["settings"]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from flask import Response, request
 from flask_restx import Namespace, Resource, fields
 
-from api.extensions import segmented
-from api.json_bodies import DECODING, json_object, object_in, photo_in_base64, shown, text_in
+from api.bodies import read_body, read_upload
+from api.bodies.json import DECODING, json_object, object_in, photo_in_base64, shown, text_in
+from api.context import segmented
+from api.description.schemas import error_responses, protocol_error
 from api.negotiation import respond
 from api.parameters import check_names, number
-from api.schemas import error_responses, protocol_error
-from api.uploads import read_body, read_upload
 from core.errors import InvalidRequest
 from core.output.encode import JSON
 from core.output.masks import encode_class_masks

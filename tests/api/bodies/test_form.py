@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from flask import Flask, Request
 
-from api.forms import Upload, read_form
+from api.bodies.form import Upload, read_form
 from core.errors import InvalidRequest
 from tests.support.http_client import upload
 from tests.support.paths import CHELSEA

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
 
-from api.connection import CONNECTION, Connection, connection_check
+from api.context import CONNECTION, Connection, connection_check
 
 
 def test_connection_check_returns_false_in_any_thread_after_client_has_disconnected() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 from flask import Response, request
 from flask_restx import Resource
 
-from api.extensions import current_model, segmented
-from api.health import LOADING, check_ready
-from api.inference_schemas import (
+from api.bodies import BINARY, read_body
+from api.bodies.json import DECODING, values_in
+from api.context import current_model, segmented
+from api.description.open_inference import (
     OUTPUTS,
     PLATFORM,
     infer_model,
@@ -21,13 +22,12 @@ from api.inference_schemas import (
     request_model,
     server_model,
 )
-from api.json_bodies import DECODING, values_in
+from api.description.schemas import error_responses, protocol_error
+from api.health import LOADING, check_ready
 from api.negotiation import respond
 from api.parameters import Parameters, check_names
 from api.protocols import MODEL, VERSION
-from api.schemas import error_responses, protocol_error
-from api.tensors import EXTENSION, HEADER, INPUT, InferRequest, Tensor, infer_response, read_request
-from api.uploads import BINARY, read_body
+from api.protocols.tensors import EXTENSION, HEADER, INPUT, InferRequest, Tensor, infer_response, read_request
 from core.output.encode import JSON, Encoded, encode_mask, encode_objects
 from core.output.segmentation import Segmentation
 from segmenter import __version__

@@ -8,10 +8,10 @@ from flask import Flask
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from werkzeug.test import Client
 
-from api.description import operations
+from api.description.schemas import ERRORS
+from api.description.swagger import operations
 from api.parameters import PARAMETERS
 from api.protocols import is_private
-from api.schemas import ERRORS
 from config import Settings
 from server.gate import Gate
 from tests.support.application import application, gated

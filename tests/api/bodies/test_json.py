@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.json_bodies import json_object, photo_in_base64, values_in
+from api.bodies.json import json_object, photo_in_base64, values_in
 from core.errors import InvalidRequest
 from tests.support.images import base64_of
 from tests.support.processes import memory_megabytes

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from flask import Flask, Response, send_from_directory
+from flask_restx import Api
 
 from api.security import inline_hash, page_policy
 
 PAGE = Path(__file__).with_name("demo.html").read_text(encoding="utf-8")
-ASSETS = Path(__file__).parent.parent / "assets"
+ASSETS = Path(__file__).parents[2] / "assets"
 SAMPLES = ("astronaut.jpg", "chelsea.jpg")
 
 
-def init_app(app: Flask) -> None:
+def init(app: Flask, _api: Api) -> None:
     """Add the page and its sample photos to `app`; they need no API key."""
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": content_security_policy(PAGE)}
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, get_args
 
 from flask_restx import Model, fields
 
-from api.extensions import namespace
+from api.context import namespace
 from core.image.formats import FORMAT_LIST
 from core.types import Canvas, Precision
 

@@ -9,7 +9,7 @@ import orjson
 from flask import Flask, Response
 from flask_restx import Api
 
-from api.description import Document, operations
+from api.description.swagger import Document, operations
 from core.output.encode import JSON
 
 FILE = {"schema": {"type": "string", "format": "binary"}}
@@ -17,7 +17,7 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
 BINARY_BODIES = {"predict": "image/*", "image_segmentation": "image/*", "infer": "application/octet-stream"}
 
 
-def init_api(app: Flask, api: Api) -> None:
+def init(app: Flask, api: Api) -> None:
     """Add the document to `app`."""
 
     @app.get("/openapi.json")

@@ -3,7 +3,7 @@
 from flask_restx import Namespace, fields
 
 from api.protocols import MODEL, VERSION
-from api.tensors import INPUT
+from api.protocols.tensors import INPUT
 
 namespace = Namespace("v2", "Open Inference Protocol, for the clients of Triton and KServe", path="/v2")
 OUTPUTS = {

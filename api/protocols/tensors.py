@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from api.json_bodies import json_object, kind, object_in, photo_in_base64, shown
+from api.bodies.json import json_object, kind, object_in, photo_in_base64, shown
 from core.errors import InvalidRequest
 from core.types import Array
 
