@@ -1,9 +1,6 @@
 """Access control and the security headers: API key, CORS, content security policy."""
 
-import base64
-import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,27 +12,6 @@ from werkzeug.exceptions import Unauthorized
 
 from api.protocols import is_private
 from config import Settings
-
-
-def page_policy(*sources: str) -> str:
-    """Return the content security policy of a page that connects to its own service only, and loads from `sources`."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "connect-src 'self'",
-            *sources,
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        ]
-    )
-
-
-def inline_hash(page: str, tag: str) -> str:
-    """Return the source expression that allows the one inline `tag`, without attributes, of `page`."""
-    [content] = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
-
 
 # Responses that are not pages load nothing.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
