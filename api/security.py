@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, request
-from flask_cors import CORS
 from flask_restx import Api
+from werkzeug import Response
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
@@ -15,22 +15,22 @@ from config import Settings
 
 # Responses that are not pages load nothing.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
-
-
-EXPOSED_HEADERS = ("Retry-After", "X-Request-ID", "traceresponse")
+EXPOSED_HEADERS = "Retry-After, X-Request-ID, traceresponse"
+ALLOWED_METHODS = "GET, HEAD, POST, OPTIONS"
 
 
 def init(app: Flask, _api: Api) -> None:
-    """Add the API key and CORS of the settings of `app`."""
-    settings: Settings = app.extensions["settings"]
-    if settings.cors_enable:
-        CORS(app, origins=list(settings.cors_origins), expose_headers=list(EXPOSED_HEADERS))
+    """Let `app` require the API key of its settings by itself, too: another server than ours does not."""
 
     @app.before_request
     def require_key() -> None:
-        # A CORS preflight can't carry a key.
-        if is_private(request.path) and request.method != "OPTIONS":
-            check_key(request.environ, settings.api_key)
+        check_access(request.environ, request.path, app.extensions["settings"].api_key)
+
+
+def check_access(environ: Mapping[str, Any], path: str, key: str) -> None:
+    """Raise Unauthorized if a request for `path` needs the `key` and has none; a CORS preflight can't carry one."""
+    if is_private(path) and environ["REQUEST_METHOD"] != "OPTIONS":
+        check_key(environ, key)
 
 
 def check_key(environ: Mapping[str, Any], key: str) -> None:
@@ -48,12 +48,24 @@ def check_key(environ: Mapping[str, Any], key: str) -> None:
         )
 
 
-def cors_headers(origin: str | None, settings: Settings) -> dict[str, str]:
-    """Return the headers that let a page of `origin` read a response, as Flask-CORS adds them to those of Flask."""
-    if not (settings.cors_enable and origin and {origin, "*"} & {*settings.cors_origins}):
-        return {}
-    exposed = ", ".join(EXPOSED_HEADERS)
-    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": exposed, "Vary": "Origin"}
+def add_cors_headers(response: Response, environ: Mapping[str, Any], settings: Settings) -> None:
+    """Add the headers by which a browser lets a page of another origin send a request and read its `response`.
+
+    They are those of the Fetch standard, 3.3. A preflight is answered by the route, as any OPTIONS request.
+    """
+    if not settings.cors_enable:
+        return
+    response.vary.add("Origin")
+    origin = environ.get("HTTP_ORIGIN")
+    if not origin or not {origin, "*"} & {*settings.cors_origins}:
+        return
+    response.headers["Access-Control-Allow-Origin"] = origin
+    if "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+        return
+    response.headers["Access-Control-Allow-Methods"] = ALLOWED_METHODS
+    if asked := environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"):
+        response.headers["Access-Control-Allow-Headers"] = asked
 
 
 def headers(path: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from api import security
 from api.context import CONNECTION, Connection
 from api.errors import error_response, incomplete, too_large, too_slow
 from api.metrics import Metrics
-from api.protocols import Route, is_private, route_of
+from api.protocols import Route, route_of
 from config import Settings
 from core.model import ModelWrapper
 from server.budget import MemoryBudget
@@ -70,7 +70,7 @@ class Gate:
             except Exception as error:
                 exchange.hold(0)
                 response = error_response(error, method, exchange.path)
-                response.headers.update(security.cors_headers(exchange.environ.get("HTTP_ORIGIN"), self._settings))
+            security.add_cors_headers(response, exchange.environ, self._settings)
             self._metrics.count_request(method, route.rule, response.status_code, monotonic() - began_at)
             with closing(response):
                 await exchange.respond(response, refuses_body=route.segments)
@@ -84,11 +84,9 @@ class Gate:
 
     def _route(self, exchange: "Exchange") -> Route:
         """Return the route of a request. Raises HTTPException if it has none, or a wrong head or key."""
-        environ = exchange.environ
-        check_head(exchange.scope, environ)
-        if is_private(exchange.path) and environ["REQUEST_METHOD"] != "OPTIONS":  # a CORS preflight can't carry a key
-            security.check_key(environ, self._settings.api_key)
-        return route_of(self._app, environ)
+        check_head(exchange.scope, exchange.environ)
+        security.check_access(exchange.environ, exchange.path, self._settings.api_key)
+        return route_of(self._app, exchange.environ)
 
     async def _response(self, exchange: "Exchange", *, takes_body: bool) -> Response:
         """Return Flask's response. Raises SegmenterError or HTTPException if the request does not get so far."""

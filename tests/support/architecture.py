@@ -47,7 +47,6 @@ IMPORTERS = {
     "tensorflow": {"core.tensorflow"},
     "flask": {"api", "server", "app", "integrations.label_studio"},
     "flask_restx": {"api"},
-    "flask_cors": {"api"},
     "werkzeug": {"api", "server", "integrations.label_studio"},
     "prometheus_client": {"api"},
     "granian": {"server.run", "integrations.label_studio"},
