@@ -2,14 +2,15 @@
 
 import zlib
 from dataclasses import replace
-from functools import partial
 
 from flask import Response, request
 
 from api.parameters import Parameters
 from core.checkpoint import checkpoint
-from core.output.encode import ENCODERS, JPEG, JSON, PNG, WEBP, Encoded, Encoder, encode_overlay_jpeg
+from core.output.encode import JSON, PNG, Encoded, Encoder
 from core.output.segmentation import Segmentation
+from core.outputs import OUTPUTS
+from core.parameters import encoder
 
 # Label maps are so regular that level 1 makes them a hundred times smaller; higher levels only cost time.
 GZIP_LEVEL, GZIP_FORMAT = 1, 16 + zlib.MAX_WBITS
@@ -23,17 +24,14 @@ def default_output() -> str:
 
 
 def encoder_for(output: str, parameters: Parameters) -> Encoder:
-    """Return the encoder of `output` for the media type that the current request prefers, with its options.
+    """Return the encoder of `output` for the media type that the current request prefers, with its parameters.
 
-    Raises InvalidRequest if an option in `parameters` is not allowed, even one of another output.
+    Of equally good media types, and if none is accepted, the first one of the output counts. Raises InvalidRequest if
+    a parameter is not allowed, even one of another output.
     """
-    options = {"cutout": parameters.cutout_options(), "objects": parameters.objects_options()}
     accept = request.accept_mimetypes
-    if output == "overlay" and accept.quality(JPEG) > accept.quality(PNG):
-        return encode_overlay_jpeg
-    if output == "cutout" and accept.quality(WEBP) > accept.quality(PNG):
-        options["cutout"]["mimetype"] = WEBP
-    return partial(ENCODERS[output], **options[output]) if output in options else ENCODERS[output]
+    mimetype = max(OUTPUTS[output].encoders, key=accept.quality)
+    return encoder(output, parameters.own(), mimetype)
 
 
 def compressing(encode: Encoder) -> Encoder:

@@ -5,10 +5,10 @@ from flask_restx import Resource
 
 from api.bodies import read_upload
 from api.context import current_model, namespace, segmented
-from api.description.schemas import IMAGE, RESULT, error, error_responses, segmentation
+from api.description.schemas import IMAGE, PARAMETERS, RESULT, error, error_responses, segmentation
 from api.negotiation import default_output, encoder_for, respond
-from api.parameters import PARAMETERS, Parameters
-from core.output.encode import JPEG, JSON, PNG, WEBP
+from api.parameters import Parameters
+from core.outputs import MIMETYPES
 
 
 @namespace.route("/predict")
@@ -16,7 +16,7 @@ class Predict(Resource):
     segments = True
 
     @namespace.doc("predict", params={**PARAMETERS, "image": IMAGE}, consumes=["multipart/form-data"])
-    @namespace.produces([JSON, PNG, JPEG, WEBP])
+    @namespace.produces(MIMETYPES)
     @namespace.response(200, RESULT, segmentation)
     @error_responses(error)
     def post(self) -> Response:
@@ -26,6 +26,6 @@ class Predict(Resource):
         """
         upload = read_upload()
         parameters = Parameters(request.args.to_dict(flat=False), upload.values)
-        encode = encoder_for(parameters.text("output") or default_output(), parameters)
+        encode = encoder_for(parameters.value("output") or default_output(), parameters)
         options = parameters.options(current_model().labels)
         return respond(segmented(upload.photo, encode, options))

@@ -1,25 +1,21 @@
-"""Click options of results, which several commands share."""
+"""Click options of results, which several commands share: those of core.parameters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, get_args
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from commands.usage import Refused
+from core.kinds import Choice, Flag, Kind, Number
 from core.labels import class_ids
-from core.output.encode import ENCODERS
-from core.output.polygons import MAX_TOLERANCE
-from core.output.render import BACKGROUNDS, COLOUR_CODE
-from core.types import Alpha, Edges, Options, Shapes, Size
+from core.parameters import PARAMETERS, own_parameters
+from core.types import Edges, Options, Size
 
-# The options of each encoder that has some, and their defaults.
-OWN_OPTIONS: dict[str, dict[str, Any]] = {
-    "cutout": {"alpha": "soft", "background": BACKGROUNDS[0], "crop": False},
-    "objects": {"shapes": "rle", "tolerance": 1.0},
-}
+# A command has time, and its results are looked at: they have the size of the photo.
+SIZE = "original"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,74 +35,30 @@ class Wanted:
         return Options(self.size, self.edges, classes, self.min_score)
 
 
-def _colour(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if value not in BACKGROUNDS and not COLOUR_CODE.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not allowed; allowed: {', '.join(BACKGROUNDS)}, or #rrggbb")
-    return value
+class ParameterType(click.ParamType[Any]):
+    """The values of a parameter as Click reads them."""
+
+    name = "text"
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value in the text `value`. Raises BadParameter."""
+        try:
+            return self._kind.parse(value)
+        except ValueError:
+            self.fail(f"{value!r} is not allowed; allowed: {self._kind.allowed}", param, ctx)
 
 
 def result_options(output: str, *more: str, why: str = "") -> Callable[[Any], Any]:
     """Return a decorator that gives a command the options of results, as one argument `wanted`.
 
-    `output` is the default of --output, `why` tells in its help why it is not that of the other commands, and `more`
-    are values of it beside the encoders.
+    `output` is the default of --output, `why` is appended to its help, and `more` are values of it beside the outputs.
     """
-    cutout, objects = OWN_OPTIONS["cutout"], OWN_OPTIONS["objects"]
-    options = [
-        click.option(
-            "--output",
-            type=click.Choice([*ENCODERS, *more]),
-            default=output,
-            help=f"The representation of the result{why}.",
-        ),
-        click.option(
-            "--size",
-            type=click.Choice(get_args(Size)),
-            default="original",
-            help="The size of the result: that of the photo (original) or of the resized image (model: several times "
-            "faster for large photos).",
-        ),
-        click.option(
-            "--edges",
-            type=click.Choice(get_args(Edges)),
-            help="Whether the edges of objects follow the photo, or are the model's; default: photo with --size "
-            "original, else model.",
-        ),
-        click.option(
-            "--classes", help="Keep only these classes; the rest becomes background. Names or ids, separated by commas."
-        ),
-        click.option(
-            "--min-score",
-            type=click.FloatRange(0, 1),
-            default=0.0,
-            help="Classes whose mean probability is lower become background.",
-        ),
-        click.option(
-            "--alpha",
-            type=click.Choice(get_args(Alpha)),
-            default=cutout["alpha"],
-            help="cutout: the kind of edges.",
-        ),
-        click.option(
-            "--background",
-            callback=_colour,
-            default=cutout["background"],
-            help=f"cutout: the picture behind the objects: {', '.join(BACKGROUNDS)}, or a colour, #rrggbb.",
-        ),
-        click.option("--crop", is_flag=True, help="cutout: only the part of the photo that has the objects."),
-        click.option(
-            "--shapes",
-            type=click.Choice(get_args(Shapes)),
-            default=objects["shapes"],
-            help="objects: also their outlines, as polygons.",
-        ),
-        click.option(
-            "--tolerance",
-            type=click.FloatRange(0, MAX_TOLERANCE),
-            default=objects["tolerance"],
-            help="objects: the pixels by which a simpler polygon may be off.",
-        ),
-    ]
+    options = [_option(name) for name in PARAMETERS if name != "output"]
+    kind = click.Choice([*PARAMETERS["output"].kind.schema["enum"], *more])
+    options.insert(0, click.option("--output", type=kind, default=output, help=f"{_help('output')}{why}."))
 
     def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
@@ -120,24 +72,40 @@ def result_options(output: str, *more: str, why: str = "") -> Callable[[Any], An
     return decorated
 
 
+def _option(name: str) -> Callable[[Any], Any]:
+    """Return the option of the parameter `name`."""
+    parameter, flag = PARAMETERS[name], f"--{name.replace('_', '-')}"
+    default = SIZE if name == "size" else parameter.default
+    match parameter.kind:
+        case Flag():
+            return click.option(flag, is_flag=True, help=f"{_help(name)}.")
+        case Choice(values):
+            type_: Any = click.Choice(values)
+        case Number(maximum):
+            type_ = click.FloatRange(0, maximum)
+        case _:
+            type_ = ParameterType(parameter.kind)
+    return click.option(flag, name, type=type_, default=default, help=f"{_help(name)}.")
+
+
+def _help(name: str) -> str:
+    of, value = PARAMETERS[name].of
+    text = PARAMETERS[name].help
+    return f"With --{of} {value}: {text}" if of else text[0].upper() + text[1:]
+
+
 def _wanted(values: dict[str, Any]) -> Wanted:
     """Return the values of the options of results, and remove them from `values`. Raises Refused."""
-    output, size, edges, classes, min_score = (
-        values.pop(name) for name in ("output", "size", "edges", "classes", "min_score")
-    )
-    own = {of: {name: values.pop(name) for name in names} for of, names in OWN_OPTIONS.items()}
     given = click.get_current_context().get_parameter_source
-    problems = [
-        f"--{name} is an option of --output {of}, not of {output}; leave it out"
-        for of, names in own.items()
-        for name in names
-        if of != output and given(name) != ParameterSource.DEFAULT
-    ]
-    details = {name: value for name, value in own.get(output, {}).items() if value != OWN_OPTIONS[output][name]}
-    if details.pop("shapes", None):
-        details["tolerance"] = own["objects"]["tolerance"]
-    elif "tolerance" in details:
-        problems.append("--tolerance is an option of --shapes polygons; add that, or leave it out")
+    found = {name: values.pop(name) for name in PARAMETERS}
+    problems = []
+    for name, parameter in PARAMETERS.items():
+        of, value = parameter.of
+        if of and found[of] != value and given(name) != ParameterSource.DEFAULT:
+            problems.append(
+                f"--{name} is an option of --{of} {value}, not of --{of} {found[of]}; add that, or leave it out"
+            )
     if problems:
         raise Refused(*problems)
-    return Wanted(output, size, edges, classes, min_score, details)
+    details = {name: found[name] for name in own_parameters(found["output"]) if found[name] != PARAMETERS[name].default}
+    return Wanted(found["output"], found["size"], found["edges"], found["classes"], found["min_score"], details)

@@ -4,7 +4,6 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +11,29 @@ from PIL import Image
 
 from commands.files import ignores_case, is_special, path_key, why_not_writable
 from commands.sources import Photo
-from core.output.encode import ENCODERS, WEBP, Encoder, encode_overlay_jpeg, file_suffix
+from core import parameters
+from core.output.encode import Encoder
+from core.outputs import OUTPUTS, file_suffix
 
 STANDARD_OUTPUT = "-"
-JPEG_ENDINGS = (".jpg", ".jpeg")
 # An ending that looks like that of a file; results_v1.2 is a folder.
 FILE_ENDING = re.compile(r"\.[a-z][a-z0-9]{1,4}")
 
 
-def endings(output: str) -> tuple[str, ...]:
-    """Return the endings of files that can hold `output`; the first is that of its format without options."""
-    more = {"overlay": JPEG_ENDINGS, "cutout": (".webp",)}
-    return (f".{file_suffix(output).rpartition('.')[2]}", *more.get(output, ()))
+def endings(output: str) -> list[str]:
+    """Return the endings of files that can hold `output`; the first is that of its first media type."""
+    return [f".{suffix}" for suffix in OUTPUTS[output].suffixes]
 
 
 def encoder(output: str, details: Mapping[str, Any], file: str = "") -> Encoder | None:
-    """Return the encoder of `output` with the options `details`, in the format that the ending of `file` tells.
+    """Return the encoder of `output` with the parameters `details`, for the media type that the ending of `file` tells.
 
     The output "none" has none.
     """
-    ending = os.path.splitext(file)[1].lower()
-    if output == "overlay" and ending in JPEG_ENDINGS:
-        return encode_overlay_jpeg
-    if output == "cutout" and ending == ".webp":
-        details = {**details, "mimetype": WEBP}
-    found = ENCODERS.get(output)
-    return partial(found, **details) if found and details else found
+    if output not in OUTPUTS:
+        return None
+    ending = os.path.splitext(file)[1].lower().removeprefix(".")
+    return parameters.encoder(output, details, OUTPUTS[output].suffixes.get(ending, ""))
 
 
 class Destinations:

@@ -6,8 +6,9 @@ from typing import IO
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
-from api.parameters import MAX_VALUE, PARAMETERS
+from api.parameters import MAX_VALUE
 from core.errors import InvalidRequest
+from core.parameters import PARAMETERS
 
 FIELDS = ("image", "file")
 PIECE = 1 << 16  # bytes that are parsed at a time

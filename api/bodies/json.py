@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from api.parameters import MAX_VALUE, PARAMETERS
+from api.parameters import MAX_VALUE
 from core.errors import InvalidRequest
+from core.parameters import PARAMETERS
 
 # A document of a few megabytes can have millions of values, which take a hundred times its memory; a request has few.
 MAX_VALUES = 1000

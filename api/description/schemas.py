@@ -5,8 +5,11 @@ from typing import Any, TypeVar, get_args
 
 from flask_restx import Model, fields
 
+import core.parameters
 from api.context import namespace
 from core.image.formats import FORMAT_LIST
+from core.outputs import OUTPUTS
+from core.parameters import Parameter
 from core.types import Canvas, Precision
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -137,6 +140,17 @@ label = namespace.model(
     },
 )
 
+
+def described(name: str, parameter: Parameter) -> dict[str, Any]:
+    """Return the description of a parameter in Swagger."""
+    text = parameter.help[0].upper() + parameter.help[1:]
+    if name == "output":
+        rows = [f"- `{output}`: {' or '.join(row.encoders)}: {row.help}" for output, row in OUTPUTS.items()]
+        text = "\n".join([f"{text}; default: map, or mask if Accept has image/png and not JSON", *rows])
+    return {**parameter.schema, "description": text}
+
+
+PARAMETERS = {name: described(name, parameter) for name, parameter in core.parameters.PARAMETERS.items()}
 IMAGE = {
     "in": "formData",
     "type": "file",

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from api.description.schemas import ERRORS, error, protocol_error
-from api.parameters import PARAMETERS
+from api.description.schemas import ERRORS, PARAMETERS, error, protocol_error
 from api.protocols import is_private, protocol_of
 from core.output.encode import JSON
 

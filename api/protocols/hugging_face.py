@@ -15,8 +15,9 @@ from api.bodies.json import DECODING, json_object, object_in, photo_in_base64, s
 from api.context import segmented
 from api.description.schemas import error_responses, protocol_error
 from api.negotiation import respond
-from api.parameters import check_names, number
+from api.parameters import check_names, parsed
 from core.errors import InvalidRequest
+from core.kinds import Number
 from core.output.encode import JSON
 from core.output.masks import encode_class_masks
 from core.types import Options
@@ -87,4 +88,4 @@ def read_request() -> tuple[bytes, dict[str, Any]]:
 
 def probability(name: str, value: Any) -> float:
     """Return `value`, a number from 0 to 1, or 0 if it is None. Raises InvalidRequest, which names `name`."""
-    return 0.0 if value is None else number(name, text_in(name, value), 1)
+    return 0.0 if value is None else parsed(name, text_in(name, value), Number(1))

@@ -28,8 +28,9 @@ from api.negotiation import respond
 from api.parameters import Parameters, check_names
 from api.protocols import MODEL, VERSION
 from api.protocols.tensors import EXTENSION, HEADER, INPUT, InferRequest, Tensor, infer_response, read_request
-from core.output.encode import JSON, Encoded, encode_mask, encode_objects
+from core.output.encode import JSON, Encoded, Encoder, encode_mask
 from core.output.segmentation import Segmentation
+from core.parameters import encoder
 from segmenter import __version__
 
 ADDRESS = f"/models/{MODEL}"
@@ -117,7 +118,7 @@ class Infer(Resource):
             infer = read_request(read_body(), request.headers.get(HEADER), tuple(OUTPUTS))
         check_names(infer.parameters)
         parameters = Parameters(request.args.to_dict(flat=False), values_in(infer.parameters))
-        encode = InferEncoder(infer, parameters.objects_options())
+        encode = InferEncoder(infer, encoder("objects", parameters.own()))
         encoded = segmented(infer.photo, encode, parameters.options(current_model().labels))
         response = respond(encoded)
         if encoded.mimetype == BINARY:
@@ -126,14 +127,11 @@ class Infer(Resource):
 
 
 class InferEncoder:
-    """Encodes a segmentation as the response to `infer`; `json_length` is then that of the JSON at its beginning.
+    """Encodes a segmentation as the response to `infer`; `json_length` is then that of the JSON at its beginning."""
 
-    `options` are those of encode_objects().
-    """
-
-    def __init__(self, infer: InferRequest, options: dict[str, Any]) -> None:
+    def __init__(self, infer: InferRequest, encode_objects: Encoder) -> None:
         self._infer = infer
-        self._options = options
+        self._encode_objects = encode_objects
         self.json_length = 0
 
     def __call__(self, segmentation: Segmentation) -> Encoded:
@@ -141,7 +139,7 @@ class InferEncoder:
         values: dict[str, Callable[[], Tensor]] = {
             "seg_map": lambda: Tensor("seg_map", segmentation.seg_map),
             "mask_png": lambda: Tensor("mask_png", encode_mask(segmentation).content),
-            "objects": lambda: Tensor("objects", encode_objects(segmentation, **self._options).content, bytes.decode),
+            "objects": lambda: Tensor("objects", self._encode_objects(segmentation).content, bytes.decode),
         }
         outputs, id_ = self._infer.outputs, self._infer.id
         head = {"model_name": MODEL, "model_version": VERSION} | ({} if id_ is None else {"id": id_})

@@ -16,7 +16,8 @@ from commands.batch.summary import Outcome
 from commands.photos import read_limited
 from commands.results import encoder
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from core.output.encode import Encoded, file_suffix
+from core.output.encode import Encoded
+from core.outputs import file_suffix
 from segmenter import create_model
 
 # The column of a transient error, such as a failed network: the manifest gets no row, and the next run tries again.

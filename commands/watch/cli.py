@@ -13,7 +13,7 @@ from commands.results import encoder
 from commands.usage import MODEL_SETTINGS, Refused, epilog, failures_of
 from config import Settings
 from core.model import ModelWrapper
-from core.output.encode import file_suffix
+from core.outputs import file_suffix
 from segmenter import create_model, find_weights, unlimited
 
 REQUIREMENTS = "commands/watch/requirements.txt"

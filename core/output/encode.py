@@ -13,7 +13,7 @@ from core.output.confidence import confidence
 from core.output.polygons import polygons
 from core.output.run_length import areas
 from core.output.segmentation import Segmentation, image_box, image_size
-from core.types import Alpha, UInt8Array
+from core.types import Alpha, Shapes, UInt8Array
 
 JSON, PNG, JPEG, WEBP = "application/json", "image/png", "image/jpeg", "image/webp"
 
@@ -44,10 +44,11 @@ def encode_map(segmentation: Segmentation) -> Encoded:
     return _json(segmentation, seg_map=segmentation.seg_map)
 
 
-def encode_objects(segmentation: Segmentation, *, tolerance: float | None = None) -> Encoded:
+def encode_objects(segmentation: Segmentation, *, shapes: Shapes, tolerance: float) -> Encoded:
     """Return a JSON object with `status`, `image_size` and `objects`: each class present, largest area first.
 
-    With `tolerance`, in pixels, each object has `polygons` too; see core.output.polygons.
+    With the `shapes` "polygons", each object has these too, simplified by at most `tolerance` pixels; see
+    core.output.polygons.
     """
     width, height = image_size(segmentation.seg_map)
     scores = segmentation.scores
@@ -62,7 +63,7 @@ def encode_objects(segmentation: Segmentation, *, tolerance: float | None = None
             "bbox": area.bbox,
             "rle": {"size": [height, width], "counts": area.counts.decode()},
         }
-        if tolerance is not None:
+        if shapes == "polygons":
             found["polygons"] = polygons(segmentation.seg_map, area.class_id, area.bbox, tolerance)
         objects.append(found)
     return _json(segmentation, objects=objects)
@@ -113,9 +114,9 @@ def encode_overlay_jpeg(segmentation: Segmentation) -> Encoded:
 def encode_cutout(
     segmentation: Segmentation,
     *,
-    alpha: Alpha = "soft",
-    background: str = "transparent",
-    crop: bool = False,
+    alpha: Alpha,
+    background: str,
+    crop: bool,
     mimetype: str = PNG,
 ) -> Encoded:
     """Return a PNG, or a WebP, of the photo without its background; see core.output.render.cutout()."""
@@ -133,23 +134,6 @@ def encode_confidence(segmentation: Segmentation) -> Encoded:
     """Return a grey PNG of 255 times the largest probability at each pixel."""
     size = image_size(segmentation.seg_map)
     return _png(segmentation, Image.fromarray(confidence(segmentation.prediction, size)))
-
-
-# By the name of the parameter `output`.
-ENCODERS: dict[str, Encoder] = {
-    "map": encode_map,
-    "objects": encode_objects,
-    "mask": encode_mask,
-    "overlay": encode_overlay,
-    "cutout": encode_cutout,
-    "confidence": encode_confidence,
-    "coco": encode_coco,
-}
-
-
-def file_suffix(output: str) -> str:
-    """Return the suffix, without a leading dot, of a file that holds the `output` of a photo."""
-    return f"{output}.{'json' if output in ('map', 'objects', 'coco') else 'png'}"
 
 
 def _json(segmentation: Segmentation, **content: Any) -> Encoded:

@@ -8,7 +8,7 @@ from werkzeug.test import Client
 
 from api.negotiation import encoder_for
 from api.parameters import Parameters
-from core.output.encode import ENCODERS, encode_overlay_jpeg
+from core.output.encode import encode_mask, encode_overlay, encode_overlay_jpeg
 from tests.support.application import opened, predict
 
 
@@ -46,8 +46,9 @@ def test_predict_without_output_returns_mask_only_if_json_is_not_accepted(
 )
 def test_encoder_for_overlay_is_jpeg_only_if_it_is_preferred(accept: str, is_jpeg: bool) -> None:
     with Flask("negotiation").test_request_context(headers={"Accept": accept}):
-        assert encoder_for("overlay", Parameters()) is (encode_overlay_jpeg if is_jpeg else ENCODERS["overlay"])
-        assert encoder_for("mask", Parameters()) is ENCODERS["mask"]
+        expected = encode_overlay_jpeg if is_jpeg else encode_overlay
+        assert encoder_for("overlay", Parameters()).func is expected  # type: ignore[attr-defined]
+        assert encoder_for("mask", Parameters()).func is encode_mask  # type: ignore[attr-defined]
 
 
 def test_predict_with_gzip_accepted_compresses_json(client: Client) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from api.parameters import PARAMETERS, Parameters, check_names
+from api.parameters import Parameters, check_names
 from core.errors import InvalidRequest
 from core.labels import LABELS
+from core.parameters import PARAMETERS
 from tests.support.application import predict
 from tests.support.images import base64_of
 from tests.support.paths import ASTRONAUT, CHELSEA
@@ -20,13 +21,13 @@ PHOTO = CHELSEA.read_bytes()
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_default_of_parameter_is_allowed(name: str) -> None:
-    default = Parameters().text(name)
-    assert Parameters({name: [default]} if default else {}).text(name) == default
+    default, text = Parameters().value(name), PARAMETERS[name].default_text
+    assert Parameters({name: [text]} if text else {}).value(name) == default
 
 
 def test_earlier_source_wins_per_parameter() -> None:
     parameters = Parameters({"size": ["original"]}, {"size": ["model"], "min_score": ["0.5"]})
-    assert (parameters.text("size"), parameters.number("min_score")) == ("original", 0.5)
+    assert (parameters.value("size"), parameters.value("min_score")) == ("original", 0.5)
 
 
 @pytest.mark.parametrize("values", [["cat,dog"], ["cat", "dog"], ["cat", "8,Dog"], ["", "cat", "dog"], [" CAT ", "12"]])
@@ -41,7 +42,7 @@ def test_classes_that_are_empty_select_all() -> None:
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if name != "classes"])
 def test_parameter_with_one_value_that_is_given_twice_raises(name: str) -> None:
     with pytest.raises(InvalidRequest, match=f"{name}: it is given 2 times; give one value"):
-        Parameters({name: ["1", "1"]}).text(name)
+        Parameters({name: ["1", "1"]}).value(name)
 
 
 @pytest.mark.parametrize(

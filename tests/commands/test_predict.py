@@ -16,7 +16,8 @@ from werkzeug.test import Client
 
 from cli import cli
 from core.model import ModelWrapper
-from core.output.encode import ENCODERS, encode_cutout, encode_overlay
+from core.output.encode import encode_cutout, encode_overlay
+from core.parameters import encoder
 from core.types import Options, Size
 from tests.support.http_client import upload
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
@@ -49,7 +50,7 @@ def test_predict_to_standard_output_prints_only_encoded_result(
 ) -> None:
     result = predict(CHELSEA, "--output", output, "--size", size, "-o", "-")
     assert (result.exit_code, result.stderr) == (0, "")
-    encoded = small_model.segment(CHELSEA.read_bytes(), ENCODERS[output], Options(size=size))
+    encoded = small_model.segment(CHELSEA.read_bytes(), encoder(output), Options(size=size))
     assert result.stdout_bytes == encoded.content
 
 
@@ -173,10 +174,10 @@ def test_predict_with_polygons_writes_them(predict: Predict) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--crop"], "--crop is an option of --output cutout, not of overlay; leave it out"),
+        (["--crop"], "--crop is an option of --output cutout, not of --output overlay; add that, or leave it out"),
         (
             ["--output", "objects", "--tolerance", "3"],
-            "--tolerance is an option of --shapes polygons; add that, or leave it out",
+            "--tolerance is an option of --shapes polygons, not of --shapes rle; add that, or leave it out",
         ),
     ],
 )

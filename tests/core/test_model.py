@@ -14,7 +14,9 @@ from core.image.reader import ImageReader
 from core.labels import LABELS
 from core.model import ModelWrapper
 from core.output import render
-from core.output.encode import ENCODERS, Encoded
+from core.output.encode import Encoded
+from core.outputs import OUTPUTS
+from core.parameters import encoder
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Options
 from core.weights.registry import MOBILE, custom_weights
@@ -63,8 +65,8 @@ def test_segment_of_rotated_jpeg_has_size_of_upright_photo(model: ModelWrapper) 
     exif[0x0112] = 6  # rotate by 90 degrees clockwise
     with Image.open(CHELSEA) as cat:
         data = encode(cat.resize((900, 600)).rotate(90, expand=True), "JPEG", exif=exif)
-    small = model.segment(data, ENCODERS["overlay"])
-    large = model.segment(data, ENCODERS["overlay"], Options("original", edges="model"))
+    small = model.segment(data, encoder("overlay"))
+    large = model.segment(data, encoder("overlay"), Options("original", edges="model"))
     assert small.image_size == image_of(small).size == (513, 342)
     assert large.image_size == image_of(large).size == (900, 600)
     reduced = np.asarray(Image.fromarray(large.seg_map).resize((513, 342), Image.Resampling.NEAREST))
@@ -78,27 +80,27 @@ def test_segment_with_classes_replaces_other_classes_by_background(model: ModelW
     assert 8 in before
 
 
-@pytest.mark.parametrize("output", ENCODERS)
+@pytest.mark.parametrize("output", OUTPUTS)
 def test_segment_at_original_size_has_same_labels_for_each_encoder(model: ModelWrapper, output: str) -> None:
     expected = model.segment(CAT, None, Options(size="original")).seg_map
     assert expected.shape == (300, 451)
-    assert np.array_equal(model.segment(CAT, ENCODERS[output], Options(size="original")).seg_map, expected)
+    assert np.array_equal(model.segment(CAT, encoder(output), Options(size="original")).seg_map, expected)
 
 
 @pytest.mark.parametrize("output", ["overlay", "cutout"])
 def test_segment_at_original_size_renders_labels_of_mask_on_the_photo(model: ModelWrapper, output: str) -> None:
-    mask = np.asarray(image_of(model.segment(CAT, ENCODERS["mask"], Options(size="original"))))
+    mask = np.asarray(image_of(model.segment(CAT, encoder("mask"), Options(size="original"))))
     photo = np.asarray(read_image(CAT, 10**6).image)
     expected: Image.Image = getattr(render, output)(photo, mask)
-    picture = image_of(model.segment(CAT, ENCODERS[output], Options(size="original")))
+    picture = image_of(model.segment(CAT, encoder(output), Options(size="original")))
     assert (picture.mode, picture.size) == (expected.mode, CAT_SIZE)
     assert picture.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("size", ["model", "original"])
-@pytest.mark.parametrize("output", [name for name in ENCODERS if name != "confidence"])
+@pytest.mark.parametrize("output", [name for name in OUTPUTS if name != "confidence"])
 def test_segment_decodes_the_file_once(output: str, size: Any, engine: FakeEngine, decodings: list[str]) -> None:
-    loaded_model().segment(CAT, ENCODERS[output], Options(size=size))
+    loaded_model().segment(CAT, encoder(output), Options(size=size))
     assert len(decodings) == 1
 
 
@@ -109,14 +111,14 @@ def test_segment_that_needs_logits_of_graph_without_them_raises_invalid_request(
     with pytest.raises(InvalidRequest, match="hides its logits"):
         loaded_model().segment(CAT, None, options)
     with pytest.raises(InvalidRequest, match="hides its logits"):
-        loaded_model().segment(CAT, ENCODERS["confidence"])
+        loaded_model().segment(CAT, encoder("confidence"))
     assert loaded_model().segment(CAT, None, Options("original")).image_size == CAT_SIZE
 
 
 def test_segment_observes_the_stages_of_a_request(engine: FakeEngine) -> None:
     stages: list[str] = []
     model = loaded_model(RequestQueue(1, 1, NEVER, observe=lambda stage, seconds: stages.append(stage)))
-    model.segment(CAT, ENCODERS["map"])
+    model.segment(CAT, encoder("map"))
     assert stages == ["queue", "decode", "inference", "encode"]
 
 

@@ -17,7 +17,7 @@ from commands.batch.manifest import SCHEMA
 from core.image.formats import FORMATS
 from core.image.helper import BYTES_PER_PIXEL, CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, MEMORY
 from core.image.reader import MAX_LINE, MAX_LINES
-from core.output.encode import ENCODERS
+from core.outputs import OUTPUTS
 from docs.generate import DOCUMENTS as GENERATED
 from docs.generate import generated, settings_table
 from segmenter import __version__
@@ -208,7 +208,7 @@ def test_column_table_of_manifest_lists_every_column() -> None:
 
 @pytest.mark.parametrize("document", [README], ids=title)
 def test_output_table_lists_every_encoder(document: Path) -> None:
-    assert [row[0] for row in table(document, "`output`")] == [f"`{name}`" for name in ENCODERS]
+    assert [row[0] for row in table(document, "`output`")] == [f"`{name}`" for name in OUTPUTS]
 
 
 def test_parameter_table_matches_swagger(app: Flask) -> None:

@@ -10,9 +10,10 @@ from werkzeug.test import Client
 
 from api.description.schemas import ERRORS
 from api.description.swagger import operations
-from api.parameters import PARAMETERS
 from api.protocols import is_private
 from config import Settings
+from core.outputs import MIMETYPES, OUTPUTS
+from core.parameters import PARAMETERS
 from server.gate import Gate
 from tests.support.application import application, gated
 from tests.support.asgi import DISCONNECT, body_part, exchange, scope
@@ -58,9 +59,9 @@ def test_openapi_document_allows_form_json_and_photo_alone(document: Document) -
         properties = content[media]["schema"]["properties"]
         assert set(properties) == {"image", *PARAMETERS}
         assert properties["image"]["format"] == format_
-        assert properties["output"]["enum"] == PARAMETERS["output"]["enum"]
+        assert properties["output"]["enum"] == list(OUTPUTS)
     assert {parameter["name"] for parameter in post["parameters"]} == set(PARAMETERS)
-    assert set(post["responses"]["200"]["content"]) == {"application/json", "image/png", "image/jpeg", "image/webp"}
+    assert set(post["responses"]["200"]["content"]) == set(MIMETYPES)
 
 
 def test_every_private_operation_needs_a_key(document: Document) -> None:

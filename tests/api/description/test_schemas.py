@@ -7,8 +7,8 @@ from flask import Flask
 from werkzeug.test import Client
 
 from api.description import schemas
-from api.parameters import PARAMETERS
-from core.output.encode import ENCODERS
+from core.outputs import MIMETYPES, OUTPUTS
+from core.parameters import PARAMETERS
 from tests.support.application import predict
 
 
@@ -45,9 +45,10 @@ def test_swagger_documents_every_parameter_and_status_of_predict(spec: dict[str,
     assert set(parameters) == {*PARAMETERS, "image"}
     assert parameters["image"]["type"] == "file"
     assert parameters["image"]["required"]
-    assert parameters["output"]["enum"] == list(ENCODERS)
-    assert parameters["size"]["enum"] == ["model", "original"]
-    assert post["produces"] == ["application/json", "image/png", "image/jpeg", "image/webp"]
+    for name, parameter in PARAMETERS.items():
+        assert parameter.schema.items() <= parameters[name].items()
+    assert all(f"`{name}`: " in parameters["output"]["description"] for name in OUTPUTS)
+    assert post["produces"] == list(MIMETYPES)
     assert parameters["output"]["in"] == "query"
     assert post["consumes"] == ["multipart/form-data"]
     assert set(post["responses"]) == {"200", *map(str, schemas.ERRORS)}

@@ -15,14 +15,14 @@ from pycocotools.coco import COCO
 from core.labels import LABELS
 from core.output import render
 from core.output.encode import (
-    ENCODERS,
     Encoded,
     encode_cutout,
     encode_objects,
     encode_overlay_jpeg,
-    file_suffix,
 )
 from core.output.segmentation import Segmentation
+from core.outputs import OUTPUTS, file_suffix
+from core.parameters import encoder
 from core.types import Prediction, UInt8Array
 
 SEG_MAP: UInt8Array = np.zeros((20, 30), np.uint8)
@@ -53,20 +53,20 @@ def json_of(encoded: Encoded) -> Any:
     return orjson.loads(encoded.content)
 
 
-@pytest.mark.parametrize("output", ENCODERS)
+@pytest.mark.parametrize("output", OUTPUTS)
 def test_encoder_returns_label_map_and_image_size(segmentation: Segmentation, output: str) -> None:
-    encoded = ENCODERS[output](segmentation)
+    encoded = encoder(output)(segmentation)
     assert encoded.seg_map is segmentation.seg_map
     assert encoded.image_size == (30, 20)
 
 
 def test_encode_map_returns_rows_of_class_ids(segmentation: Segmentation) -> None:
-    content = json_of(ENCODERS["map"](segmentation))
+    content = json_of(encoder("map")(segmentation))
     assert content == {"status": "ok", "image_size": [30, 20], "seg_map": SEG_MAP.tolist()}
 
 
 def test_encode_objects_returns_classes_largest_first(segmentation: Segmentation) -> None:
-    content = json_of(ENCODERS["objects"](segmentation))
+    content = json_of(encoder("objects")(segmentation))
     assert content["status"] == "ok"
     assert content["image_size"] == [30, 20]
     person, cat = content["objects"]
@@ -80,7 +80,7 @@ def test_encode_objects_returns_classes_largest_first(segmentation: Segmentation
 
 
 def test_encode_objects_with_tolerance_returns_polygons(segmentation: Segmentation) -> None:
-    person, cat = json_of(encode_objects(segmentation, tolerance=0.0))["objects"]
+    person, cat = json_of(encode_objects(segmentation, shapes="polygons", tolerance=0.0))["objects"]
     assert len(person["polygons"]) == len(cat["polygons"]) == 1
     [[ring]] = cat["polygons"]
     assert ring[0] == ring[-1]
@@ -90,7 +90,7 @@ def test_encode_objects_with_tolerance_returns_polygons(segmentation: Segmentati
 
 def test_encode_coco_is_loaded_by_pycocotools(segmentation: Segmentation, tmp_path: Path) -> None:
     file = tmp_path / "annotations.json"
-    file.write_bytes(ENCODERS["coco"](segmentation).content)
+    file.write_bytes(encoder("coco")(segmentation).content)
     dataset = COCO(str(file))
     assert {category["name"] for category in dataset.loadCats(dataset.getCatIds())} == set(LABELS[1:])
     annotations = dataset.loadAnns(dataset.getAnnIds(imgIds=[1]))
@@ -101,7 +101,7 @@ def test_encode_coco_is_loaded_by_pycocotools(segmentation: Segmentation, tmp_pa
 
 
 def test_encode_confidence_returns_grey_png_of_largest_probability(segmentation: Segmentation) -> None:
-    image = opened(ENCODERS["confidence"](segmentation))
+    image = opened(encoder("confidence")(segmentation))
     assert (image.format, image.mode, image.size) == ("PNG", "L", (30, 20))
     pixels = np.asarray(image)
     assert int(pixels[17, 3]) == pytest.approx(127, abs=2)
@@ -110,8 +110,9 @@ def test_encode_confidence_returns_grey_png_of_largest_probability(segmentation:
 
 @pytest.mark.parametrize(("background", "mode"), [("transparent", "RGBA"), ("blur", "RGB"), ("#00ff00", "RGB")])
 def test_encode_cutout_with_background_and_crop(segmentation: Segmentation, background: str, mode: str) -> None:
-    whole = opened(encode_cutout(segmentation, alpha="hard", background=background))
-    cropped = opened(encode_cutout(segmentation, alpha="hard", background=background, crop=True))
+    whole, cropped = (
+        opened(encode_cutout(segmentation, alpha="hard", background=background, crop=crop)) for crop in (False, True)
+    )
     assert (whole.mode, whole.size, cropped.size) == (mode, (30, 20), (15, 18))
     assert cropped.tobytes() == whole.crop((0, 2, 15, 20)).tobytes()
     if background == "#00ff00":
@@ -119,12 +120,12 @@ def test_encode_cutout_with_background_and_crop(segmentation: Segmentation, back
 
 
 def test_encode_cutout_as_webp(segmentation: Segmentation) -> None:
-    image = opened(encode_cutout(segmentation, mimetype="image/webp"))
+    image = opened(encoder("cutout", mimetype="image/webp")(segmentation))
     assert (image.format, image.mode) == ("WEBP", "RGBA")
 
 
 def test_encode_mask_returns_png_of_class_ids_with_palette(segmentation: Segmentation) -> None:
-    image = opened(ENCODERS["mask"](segmentation))
+    image = opened(encoder("mask")(segmentation))
     assert (image.format, image.mode) == ("PNG", "P")
     assert np.array_equal(np.asarray(image), SEG_MAP)
     assert np.array_equal(np.asarray(image.convert("RGB")), render.COLOURS[SEG_MAP])
@@ -132,7 +133,7 @@ def test_encode_mask_returns_png_of_class_ids_with_palette(segmentation: Segment
 
 @pytest.mark.parametrize("output", ["overlay", "cutout"])
 def test_encode_picture_returns_lossless_png(segmentation: Segmentation, output: str) -> None:
-    image = opened(ENCODERS[output](segmentation))
+    image = opened(encoder(output)(segmentation))
     assert image.format == "PNG"
     expected = getattr(render, output)(segmentation.photo, SEG_MAP)
     assert image.mode == expected.mode

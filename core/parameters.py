@@ -1,0 +1,101 @@
+"""The parameters of a segmentation: one row for all that HTTP, the command line and the documents say of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_args
+
+from core.kinds import Background, Choice, Flag, Kind, Names, Number
+from core.output.encode import Encoder
+from core.output.polygons import MAX_TOLERANCE
+from core.output.render import BACKGROUNDS
+from core.outputs import OUTPUTS
+from core.types import Alpha, Edges, Shapes, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter: its `kind`, its `default` (None if it depends, as `help` says), and what it means.
+
+    It counts only if another parameter has a value: `of` has the name and the value, both empty if it always counts.
+    """
+
+    kind: Kind
+    default: Any
+    help: str
+    of: tuple[str, str] = ("", "")
+
+    @property
+    def default_text(self) -> str:
+        """The default as it would be in a URL; "" if there is none."""
+        if isinstance(self.default, float):
+            return f"{self.default:g}"
+        return "" if self.default is None else str(self.default).lower()
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The allowed values and the default as JSON Schema."""
+        if self.default is None:
+            return self.kind.schema
+        return self.kind.schema | {"default": self.default if isinstance(self.default, float) else self.default_text}
+
+
+NONE: Mapping[str, Any] = {}
+CUTOUT, OBJECTS, POLYGONS = ("output", "cutout"), ("output", "objects"), ("shapes", "polygons")
+PARAMETERS = {
+    "output": Parameter(Choice(tuple(OUTPUTS)), None, "the representation of the result"),
+    "size": Parameter(
+        Choice(get_args(Size)),
+        "model",
+        "the size of the result: model, that of the resized image, or original, that of the upright photo",
+    ),
+    "edges": Parameter(
+        Choice(get_args(Edges)),
+        None,
+        "the edges of objects: photo, which follow the colours of the photo, or model, which are smooth; default: "
+        "photo with the size original, else model",
+    ),
+    "classes": Parameter(Names(), None, "keep only these classes; the rest becomes background; default: all"),
+    "min_score": Parameter(
+        Number(1), 0.0, "classes whose score, the mean probability of their pixels, is lower become background"
+    ),
+    "alpha": Parameter(
+        Choice(get_args(Alpha)),
+        "soft",
+        "the edges of a cut-out: soft, which follow the photo, without the colours of its background, or hard, which "
+        "are those of the labels",
+        CUTOUT,
+    ),
+    "background": Parameter(
+        Background(),
+        BACKGROUNDS[0],
+        "what is behind a cut-out: transparent, blur (the blurred photo), white, or a colour, #rrggbb",
+        CUTOUT,
+    ),
+    "crop": Parameter(Flag(), False, "whether a cut-out is cropped to the objects", CUTOUT),
+    "shapes": Parameter(
+        Choice(get_args(Shapes)), "rle", "the shapes of objects: run-length encodings alone, or polygons too", OBJECTS
+    ),
+    "tolerance": Parameter(
+        Number(MAX_TOLERANCE),
+        1.0,
+        "how far simplifying moves the outline of a polygon at most, in pixels",
+        POLYGONS,
+    ),
+}
+
+
+def own_parameters(output: str) -> list[str]:
+    """Return the names of the parameters that only `output` has, which its encoders take."""
+    own: list[str] = []
+    for name, parameter in PARAMETERS.items():
+        if parameter.of == ("output", output) or parameter.of[0] in own:
+            own.append(name)
+    return own
+
+
+def encoder(output: str, values: Mapping[str, Any] = NONE, mimetype: str = "") -> Encoder:
+    """Return the encoder of `output` for a media type, by default its first one, with its parameters in `values`."""
+    encoders = OUTPUTS[output].encoders
+    own = {name: values.get(name, PARAMETERS[name].default) for name in own_parameters(output)}
+    return partial(encoders[mimetype or next(iter(encoders))], **own)
