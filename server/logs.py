@@ -1,7 +1,6 @@
 """The log: one line per response and per event, as text or JSON, with the ids of the request."""
 
 import logging
-import re
 import sys
 import time
 from contextvars import ContextVar
@@ -16,38 +15,57 @@ request_ids = ContextVar[dict[str, str]]("request_ids")
 access = logging.getLogger("access")
 
 ACCESS = "%(remote)s %(method)s %(path)s %(status)d %(bytes)d bytes %(milliseconds)s ms"
-TEXT, TIME = "[%(asctime)s] %(levelname)s %(message)s%(suffix)s", "%Y-%m-%d %H:%M:%S %z"
-CONTROL = re.compile(r"[^\x20-\x7e]")  # control characters can do harm in a terminal; and non-ASCII ones
+TIME = "%Y-%m-%d %H:%M:%S %z"
 
 
 def log_access(seconds: float, path: str, **fields: Any) -> None:
     """Log a request to `path`, with more `fields` about it and about its response, but nothing of their contents."""
-    fields["path"] = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", path)
+    fields["path"] = path.encode("latin-1", "backslashreplace").decode(errors="backslashreplace")
     fields["milliseconds"] = round(1000 * seconds, 1)
     access.info(ACCESS, fields, extra={"fields": fields})
 
 
+def printable(text: str) -> str:
+    """Return `text` with Python's escapes in place of control characters, and of others that can't be seen."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def printable_lines(text: str) -> list[str]:
+    """Return the lines of `text`, each printable."""
+    return [printable(line) for line in text.split("\n")] if text else []
+
+
 class Handler(logging.StreamHandler[Any]):
-    """Writes records as text or JSON, with the ids of the request that the current task or thread handles."""
+    """Writes records as text or JSON, with the ids of the request that the current task or thread handles.
+
+    Whatever a record quotes, a terminal shows it and nobody takes it for another record.
+    """
 
     def __init__(self, format_: LogFormat, stream: Any) -> None:
         super().__init__(stream)
-        self.setFormatter(logging.Formatter(TEXT, TIME))
         self._is_json = format_ == "json"
+        self._formatter = logging.Formatter()
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return `record` as one line, which in text is followed by the indented lines of its traceback."""
         ids = request_ids.get({})
+        message = record.getMessage().rstrip("\n")
+        trace = printable_lines(self._formatter.formatException(record.exc_info) if record.exc_info else "")
         if not self._is_json:
-            record.suffix = f" [{' '.join(ids.values())}]" if ids else ""
-            return super().format(record)
+            moment = time.strftime(TIME, time.localtime(record.created))
+            suffix = f" [{' '.join(ids.values())}]" if ids else ""
+            return "\n  ".join([printable(f"[{moment}] {record.levelname} {message}{suffix}"), *trace])
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
-            **ids,
-            **getattr(record, "fields", {}),
-            **({"exception": logging.Formatter().formatException(record.exc_info)} if record.exc_info else {}),
+            "message": "\n".join(printable_lines(message)),
         }
+        for name, value in (ids | getattr(record, "fields", {})).items():
+            line[name] = printable(value) if isinstance(value, str) else value
+        if trace:
+            line["exception"] = "\n".join(trace)
         return orjson.dumps(line, default=str).decode()
 
 

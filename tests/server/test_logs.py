@@ -16,6 +16,10 @@ from tests.support.blockable_service import BlockableService
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.service import TIMEOUT, wait_for
 
+# Control characters of C0 and C1, DEL, a line separator, and one that reverses the text of a terminal.
+HOSTILE = "a\x1b[31m\r\x07\x08\x7f\x85\x9b31m\u2028\u202eb"
+ESCAPED = r"a\x1b[31m\r\x07\x08\x7f\x85\x9b31m\u2028\u202eb"
+
 
 def test_json_log_has_request_and_response_and_nothing_of_the_photo(small_service: BlockableService) -> None:
     with small_service.log.open() as log:
@@ -50,15 +54,55 @@ def record(message: str, *arguments: object, level: int = logging.ERROR) -> logg
     return logging.LogRecord("name", level, "file", 1, message, arguments, None)
 
 
-def test_log_access_escapes_control_and_non_ascii_characters_of_path(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_access_escapes_control_characters_and_bytes_of_path_that_are_not_utf8(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level("INFO", "access"):
-        log_access(0.001234, "/a\x1b[31m\xe9", remote="10.0.0.1", method="GET", status=404, bytes=10)
+        log_access(0.001234, "/a\x1b[31m\xe9\xc3\xbc", remote="10.0.0.1", method="GET", status=404, bytes=10)
     [found] = caplog.records
-    assert found.getMessage() == r"10.0.0.1 GET /a\x1b[31m\xe9 404 10 bytes 1.2 ms"
+    text = Handler("text", None).format(found)
+    assert text.endswith(r"10.0.0.1 GET /a\x1b[31m\xe9ü 404 10 bytes 1.2 ms")
     line = json.loads(Handler("json", None).format(found))
-    assert line["path"] == r"/a\x1b[31m\xe9"
+    assert line["path"] == r"/a\x1b[31m\xe9ü"
     assert (line["remote"], line["method"], line["status"], line["bytes"]) == ("10.0.0.1", "GET", 404, 10)
     assert line["milliseconds"] == 1.2
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_handler_escapes_control_characters_in_message_traceback_fields_and_ids(format_: LogFormat) -> None:
+    failed = record("message %s", HOSTILE)
+    failed.fields = {"field": HOSTILE}
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        failed.exc_info = sys.exc_info()
+
+    def formatted() -> str:
+        request_ids.set({"request_id": HOSTILE})
+        return Handler(format_, None).format(failed)
+
+    text = copy_context().run(formatted)
+    assert "".join(c for c in text if not c.isprintable()).strip("\n") == ""
+    if format_ == "text":
+        first, *trace = text.split("\n")
+        assert first.endswith(f"message {ESCAPED} [{ESCAPED}]")
+        assert trace[-1] == f"  ValueError: {ESCAPED}"
+    else:
+        line = json.loads(text)
+        assert (line["message"], line["field"], line["request_id"]) == (f"message {ESCAPED}", ESCAPED, ESCAPED)
+        assert line["exception"].endswith(f"\nValueError: {ESCAPED}")
+
+
+def test_text_handler_writes_no_line_that_looks_like_another_record() -> None:
+    forged = record("first\n%s", "[2026-01-01 00:00:00 +0000] INFO forged")
+    try:
+        raise ValueError("first\n[2026-01-01 00:00:00 +0000] INFO forged")
+    except ValueError:
+        forged.exc_info = sys.exc_info()
+    first, *others = Handler("text", None).format(forged).split("\n")
+    assert first.endswith(r"ERROR first\n[2026-01-01 00:00:00 +0000] INFO forged")
+    assert len(others) > 3
+    assert all(line.startswith("  ") for line in others)
 
 
 def test_json_handler_writes_one_line() -> None:
