@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Thread
+from threading import Thread, main_thread
 
 from flask import Flask
 from granian import Granian
@@ -25,6 +25,8 @@ from core.errors import ModelError
 from core.heap import keep_heap_trimmed
 from core.model import ModelWrapper
 from server.gate import Gate
+from server.logs import end
+from server.prints import log_prints
 
 # Each connection needs a file descriptor; OWN_FILES of them are reserved for the service itself.
 MAX_CONNECTIONS, OWN_FILES = 4096, 100
@@ -64,6 +66,7 @@ def serve(settings: Settings, create: Callable[[], Flask]) -> None:
     # A forked worker shares the pages of the modules with this process. That works as long as this process does not
     # load TensorFlow, which does not survive a fork.
     multiprocessing.set_start_method("fork")
+    log_prints()  # first: a worker that gets SIGTERM needs its own log to end
     os.register_at_fork(
         before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, STOP),
         after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, STOP),
@@ -91,7 +94,7 @@ def _address(host: str, port: int) -> str:
 
 def _end_at_sigterm() -> None:
     """Let a new worker end at SIGTERM, until Granian handles it, and leave Ctrl-C to its parent."""
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: end(0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
@@ -99,7 +102,8 @@ def _load(create: Callable[[], Flask], settings: Settings, parent: int, failure:
     """Return the application of the worker; write to the file `failure` why its model can't be loaded."""
     app, loop = create(), asyncio.get_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(settings.queue_size + SPARE_THREADS))
-    watch = Thread(target=_watch, args=(loop, app.extensions["model"], settings, parent, failure), daemon=True)
+    # No daemon: however the worker ends, the interpreter waits for this thread, which waits for the log.
+    watch = Thread(target=_watch, args=(loop, app.extensions["model"], settings, parent, failure))
     loop.call_soon(watch.start)
     keep_heap_trimmed()
     return Gate(app, settings)
@@ -109,10 +113,10 @@ def _watch(loop: asyncio.AbstractEventLoop, model: ModelWrapper, settings: Setti
     """End the worker when `loop` ends or its session is broken, and the service if the model can't be loaded."""
     broken_at = math.inf
     while True:
-        time.sleep(INTERVAL)
+        main_thread().join(INTERVAL)
         now = time.monotonic()
         if not loop.is_running():
-            os._exit(0)  # the interpreter would wait for a model that is loading, and for a session that hangs
+            end(0)  # the interpreter would wait for a model that is loading, and for a session that hangs
         if failure and model.loading.done() and (error := model.loading.exception()):
             if not isinstance(error, ModelError):
                 logger.critical("the model failed to load", exc_info=error)
@@ -126,4 +130,4 @@ def _watch(loop: asyncio.AbstractEventLoop, model: ModelWrapper, settings: Setti
             logger.error("%s; it is being restarted", model.broken)
         # The model rejects new requests; the admitted ones finish or reach their deadline.
         if now >= broken_at and (not model.queue.admitted or now > broken_at + 2 * settings.request_timeout):
-            os._exit(1)
+            end(1)
