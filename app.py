@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 
 if __name__ == "__main__":
     # Until the server has its own handlers, nothing needs to be finished. The imports below take a moment.
@@ -14,11 +13,11 @@ from flask import Flask
 import api
 from api.metrics import Metrics
 from config import ConfigError, Settings
+from core import log as logs
 from core.errors import ModelError
 from core.heap import limit_heap
 from core.weights.registry import Weights
 from segmenter import create_model, find_weights
-from server import logs
 from server.run import serve
 
 
@@ -29,6 +28,7 @@ def create_app(settings: Settings, weights: Weights | None = None) -> Flask:
     one that forks later: TensorFlow does not survive a fork. Raises ModelError if the graph is missing or damaged.
     """
     metrics = Metrics()
+    metrics.watch_count("log_lines_dropped", "Log lines that nothing read or that could not be written", logs.dropped)
     model = create_model(settings, weights, metrics.observe, metrics.count_loss)
     app = Flask("segmenter", static_folder=None)
     api.init_app(app, settings, model, metrics)
@@ -48,7 +48,7 @@ def main() -> None:
         else:
             serve(settings, lambda: create_app(settings, weights))
     except (ConfigError, ModelError) as error:
-        sys.exit(f"error: {error}")
+        logs.fail(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """GET /metrics: counters and gauges of the service, in the text format of Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import get_args
 
 from flask import Flask, Response
@@ -15,6 +15,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from core.model import ModelWrapper
 from core.types import HelperLoss, Stage
@@ -25,6 +27,17 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 # Upper bounds in seconds: from a small image on a fast machine to the full model on a slow one.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
+
+
+class CallbackCounter(Collector):
+    """A counter without labels, whose number `value` returns at each scrape."""
+
+    def __init__(self, name: str, documentation: str, value: Callable[[], float]) -> None:
+        self._name, self._documentation, self._value = name, documentation, value
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counter, as prometheus_client asks for it."""
+        yield CounterMetricFamily(self._name, self._documentation, self._value())
 
 
 class Metrics:
@@ -82,6 +95,10 @@ class Metrics:
     def watch(self, name: str, documentation: str, value: Callable[[], float]) -> None:
         """Add a gauge that calls `value` at each scrape."""
         Gauge(f"segmenter_{name}", documentation, registry=self.registry).set_function(value)
+
+    def watch_count(self, name: str, documentation: str, value: Callable[[], float]) -> None:
+        """Add a counter that calls `value` at each scrape."""
+        self.registry.register(CallbackCounter(f"segmenter_{name}", documentation, value))
 
     def watch_model(self, model: ModelWrapper) -> None:
         """Add gauges of the state of `model` and its queue."""

@@ -1,12 +1,18 @@
 """Files of results: written whole or not at all, and what the file system of a folder allows."""
 
+import errno
 import os
+import re
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from core.errors import SegmenterError
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def why_not_writable(folder: Path, made: list[Path]) -> str:
@@ -20,6 +26,28 @@ def why_not_writable(folder: Path, made: list[Path]) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def check_inside(folder: Path, root: Path) -> None:
+    """Raise OSError if a symbolic link below `root` leads to a `folder` outside of it; `folder` need not exist yet."""
+    if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root)):
+        raise OSError(errno.ELOOP, f"a link leads out of {root}; remove the link, or write to its target", str(folder))
+
+
+def check_path(path: str) -> None:
+    """Raise SegmenterError if `path` can lead out of the folder that it is relative to, on any file system.
+
+    Names come from archives and from other machines, and a result is named like its photo.
+    """
+    if CONTROL.search(path):
+        reason = "control characters"
+    elif "\\" in path:
+        reason = "a backslash, which some systems take for a slash"
+    elif {"", ".", ".."} & set(path.split("/")):
+        reason = "a part that is empty, . or .., and can lead out of the folder"
+    else:
+        return
+    raise SegmenterError(f"{path!r} can't be used: the name has {reason}; rename it")
 
 
 def path_key(path: Path, *, fold: bool) -> str:
@@ -54,10 +82,12 @@ def write(file: Path, content: bytes) -> None:
 @contextmanager
 def complete(file: Path) -> Iterator[BinaryIO]:
     """Open a new file that gets the name `file` when the block ends without an exception. Raises OSError."""
-    # The name depends only on the file, so that the next run overwrites the part of a killed process.
+    # The name depends only on the file, so that the next run replaces the part of a killed process. A link in its
+    # place must not decide where the content goes.
     part = file.with_name(f".{file.name}.part")
     try:
-        with part.open("wb") as opened:
+        part.unlink(missing_ok=True)
+        with part.open("xb") as opened:
             yield opened
         os.replace(part, file)
     except BaseException:

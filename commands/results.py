@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from commands.files import ignores_case, is_special, path_key, why_not_writable
+from commands.files import check_inside, ignores_case, is_special, path_key, why_not_writable
 from commands.sources import Photo
 from core import parameters
 from core.output.encode import Encoder
@@ -96,6 +96,11 @@ class Destinations:
             for photo in longer:
                 level[photo] += 1
         self.files = {photo: folder / f"{photo.names[level[photo]]}{ending}" for photo in photos}
+        for parent in sorted({file.parent for file in self.files.values() if file}):
+            try:
+                check_inside(parent, folder)
+            except OSError as error:
+                self.problems.append(f"-o: {error.filename}: {error.strerror}")
         for first, second, *_ in equal:
             self.problems.append(
                 f"the results of {first} and {second} would both be {self.files[first]}; rename one, or segment them "

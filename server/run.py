@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Thread
+from threading import Thread, main_thread
 
 from flask import Flask
 from granian import Granian
@@ -23,6 +23,8 @@ from granian.log import LogLevels
 from config import ConfigError, Settings
 from core.errors import ModelError
 from core.heap import keep_heap_trimmed
+from core.log import end
+from core.log.prints import log_prints
 from core.model import ModelWrapper
 from server.gate import Gate
 
@@ -62,13 +64,14 @@ def serve(settings: Settings, create: Callable[[], Flask]) -> None:
         respawn_failed_workers=True,
         # A request may take REQUEST_TIMEOUT to arrive, and as long again to be processed.
         workers_kill_timeout=2 * math.ceil(settings.request_timeout),
-        # Its errors go to the handlers of server.logs. Its warning of a killed worker can be wrong.
+        # Its errors go to the handlers of core.log. Its warning of a killed worker can be wrong.
         log_level=LogLevels.error,
         log_dictconfig={"incremental": True, "handlers": {}, "loggers": {"_granian": {"propagate": True}}},
     )
     # A forked worker shares the pages of the modules with this process. That works as long as this process does not
     # load TensorFlow, which does not survive a fork.
     multiprocessing.set_start_method("fork")
+    log_prints()  # first: a worker that gets SIGTERM needs its own log to end
     os.register_at_fork(
         before=partial(signal.pthread_sigmask, signal.SIG_BLOCK, STOP),
         after_in_parent=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, STOP),
@@ -96,7 +99,7 @@ def _address(host: str, port: int) -> str:
 
 def _end_at_sigterm() -> None:
     """Let a new worker end at SIGTERM, until Granian handles it, and leave Ctrl-C to its parent."""
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: end(0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
@@ -105,7 +108,8 @@ def _load(create: Callable[[], Flask], settings: Settings, parent: int, failure:
     app, loop = create(), asyncio.get_event_loop()
     gate = Gate(app, settings)
     loop.set_default_executor(ThreadPoolExecutor(settings.queue_size + SPARE_THREADS))
-    watch = Thread(target=_watch, args=(loop, gate, app.extensions["model"], parent, failure), daemon=True)
+    # No daemon: however the worker ends, the interpreter waits for this thread, which waits for the log.
+    watch = Thread(target=_watch, args=(loop, gate, app.extensions["model"], parent, failure))
     loop.call_soon(watch.start)
     keep_heap_trimmed()
     return gate
@@ -115,9 +119,9 @@ def _watch(loop: asyncio.AbstractEventLoop, gate: Gate, model: ModelWrapper, par
     """Close late connections; end the worker when `loop` ends or its model breaks, the service if that can't load."""
     broken_looks = 0
     while True:
-        time.sleep(INTERVAL)
+        main_thread().join(INTERVAL)
         if not loop.is_running():
-            os._exit(0)  # the interpreter would wait for a model that is loading, and for a session that hangs
+            end(0)  # the interpreter would wait for a model that is loading, and for a session that hangs
         gate.heads.close_late(time.monotonic())
         if failure and model.loading.done() and (error := model.loading.exception()):
             if not isinstance(error, ModelError):
@@ -132,4 +136,4 @@ def _watch(loop: asyncio.AbstractEventLoop, gate: Gate, model: ModelWrapper, par
             logger.error("%s; it is being restarted", model.broken)
         # The model rejects new requests; the admitted ones finish or reach their deadline.
         if broken_looks >= PATIENCE and model.queue.admitted <= model.queue.overrunning():
-            os._exit(1)
+            end(1)

@@ -13,7 +13,7 @@ import click
 
 from commands.batch import coco, local
 from commands.batch.job import Job
-from commands.batch.manifest import Manifest
+from commands.batch.manifest import FOLDER, Manifest
 from commands.batch.plan import Plan, plan
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome, Summary
@@ -68,7 +68,7 @@ def run(job: Job, weights: Weights, engine: Engine) -> Summary:
 def _run(job: Job, weights: Weights, engine: Engine, made: list[Path]) -> Summary:
     source, target = Storage(job.source), Storage(job.target)
     problems = [f"INPUT={job.source!r} is not a folder; for single photos use predict"] * (not source.is_folder())
-    if problem := target.why_not_writable(made):
+    if problem := target.why_not_writable(made, FOLDER, job.output):
         problems.append(f"OUTPUT={job.target!r} can't be written: {problem}")
     if problems:
         raise Refused(*problems)
@@ -91,7 +91,7 @@ def _report(todo: Plan, summary: Summary, job: Job, target: Storage) -> None:
     """Print what is left out. Raises Refused if there is no photo, or two have the same result."""
     for line in [*todo.left_out.lines(), *todo.left_out.errors]:
         click.echo(line, err=True)
-    if not summary.photos:
+    if not summary.photos and not summary.lost:
         raise Refused(f"there are no photos in {job.source}")
     if target.ignores_case():
         pairs = list(duplicates(todo.photos["path"].to_pylist()))

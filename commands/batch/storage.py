@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from fsspec.archive import AbstractArchiveFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from commands.files import complete, ignores_case, why_not_writable
+from commands.files import check_inside, check_path, complete, ignores_case, why_not_writable
 from commands.photos import LeftOut, reason_of, why_left_out
 from core.errors import SegmenterError
 
@@ -18,7 +19,7 @@ class Storage:
     """The folder at `url`, a path or a URL of fsspec: s3://bucket/photos, zip::file:///photos.zip.
 
     Paths in it are relative, with slashes. Raises SegmenterError for an unknown kind of URL, or if its package is not
-    installed. All methods raise the exceptions of the file system.
+    installed. All methods raise the exceptions of the file system, and SegmenterError for a path that leads elsewhere.
     """
 
     def __init__(self, url: str) -> None:
@@ -32,7 +33,8 @@ class Storage:
         except (ImportError, ValueError) as error:
             raise SegmenterError(f"{url} can't be opened: {error}") from error
         self._local = isinstance(self._fs, LocalFileSystem)
-        self._root: str = root.rstrip("/")
+        self._root: str = root.rstrip("/") or root
+        self._below_root = f"{root.rstrip('/')}/" if root else ""
         self._made: set[str] = set()
 
     def is_folder(self) -> bool:
@@ -43,9 +45,20 @@ class Storage:
         """Return whether the file system is known to ignore the case of names."""
         return self._local and ignores_case(Path(self._root))
 
-    def why_not_writable(self, made: list[Path]) -> str:
-        """Create the folder, if it is on this machine; return why it can't be written. Add new folders to `made`."""
-        return why_not_writable(Path(self._root), made) if self._local else ""
+    def why_not_writable(self, made: list[Path], *folders: str) -> str:
+        """Create the folder, if it is on this machine; return why it, or one of its `folders`, can't be written.
+
+        Add new folders to `made`.
+        """
+        if not self._local:
+            return ""
+        root = Path(self._root)
+        try:
+            for folder in folders:
+                check_inside(root / folder, root)
+        except OSError as error:
+            return str(error)
+        return why_not_writable(root, made)
 
     def photos(self, without: "Storage", left_out: LeftOut) -> Iterator[pa.Array]:
         """Yield, for each subfolder, the paths of its photos; leave out the subfolder `without`.
@@ -53,12 +66,31 @@ class Storage:
         Other files, and subfolders that can't be read, are added to `left_out`. Only files on this machine are photos
         by their first bytes: elsewhere, reading them costs a request each.
         """
+        for files in self._folders(without, left_out):
+            found = sorted(filter(None, (self._photo(path, left_out) for path in files)))
+            if found:
+                yield pa.array(found, pa.large_string())
+
+    def _folders(self, without: "Storage", left_out: LeftOut) -> Iterator[list[str]]:
+        """Yield the whole paths of the files of each subfolder but `without`; of an archive, of all at once."""
+        if isinstance(self._fs, AbstractArchiveFileSystem):
+            self._fs.info(self._root)
+            # The only list with absolute names and empty parts: ls() leaves them out. It is an attribute without a
+            # leading underscore, but fsspec does not document it.
+            entries = [info["name"] for info in self._fs.dir_cache.values() if info["type"] != "directory"]
+            yield [name for name in entries if name.startswith(self._below_root)]
+            return
         # fsspec's walk() does not tell the errors of subfolders.
         waiting = [self._root]
         while waiting:
             folder = waiting.pop()
             try:
+                if folder != self._root:
+                    check_path(self._below(folder))
                 listing = self._fs.ls(folder, detail=True)
+            except SegmenterError as error:
+                left_out.errors.append(f"{error}; the photos in it are left out")
+                continue
             except OSError as error:
                 if folder == self._root:
                     raise
@@ -71,9 +103,7 @@ class Storage:
                     files.append(path)
                 elif path != folder and not without.is_at(self._fs, path):
                     waiting.append(path)
-            found = sorted(filter(None, (self._photo(path, left_out) for path in files)))
-            if found:
-                yield pa.array(found, pa.large_string())
+            yield files
 
     def files(self, folder: str, suffix: str) -> list[str]:
         """Return the paths of the files in `folder` whose names end with `suffix`; none if the folder is missing."""
@@ -89,27 +119,18 @@ class Storage:
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file and create its folders. On a local file system the file appears complete or not at all."""
-        whole = self._path(path)
-        folder = whole.rpartition("/")[0]
-        if folder not in self._made:
-            self._fs.makedirs(folder, exist_ok=True)
-            self._made.add(folder)
         if self._local:
-            with complete(Path(whole)) as file:
+            with self.create(path) as file:
                 file.write(content)
         else:
-            self._fs.pipe_file(whole, content)
+            self._fs.pipe_file(self._place(path), content)
 
     @contextmanager
     def create(self, path: str) -> Iterator[Any]:
         """Open a new file, which replaces one at `path` when the block ends, for writing bytes in pieces."""
-        whole = self._path(path)
-        if self._local:
-            with complete(Path(whole)) as file:
-                yield file
-        else:
-            with self._fs.open(whole, "wb") as file:
-                yield file
+        whole = self._place(path)
+        with complete(Path(whole)) if self._local else self._fs.open(whole, "wb") as file:
+            yield file
 
     def is_at(self, fs: Any, path: str) -> bool:
         """Return whether this is the folder at `path` of the file system `fs`."""
@@ -123,13 +144,30 @@ class Storage:
         except UnicodeEncodeError:
             left_out.errors.append(f"{path}: the name is not UTF-8, which the manifest can't hold; rename the file")
             return ""
-        reason = reason_of(Path(whole)) if self._local else why_left_out(name, lambda: b"")
-        if reason:
+        if reason := reason_of(Path(whole)) if self._local else why_left_out(name, lambda: b""):
             left_out.add(path, reason)
-        return "" if reason else path
+            return ""
+        try:
+            check_path(path)
+        except SegmenterError as error:
+            left_out.errors.append(str(error))
+            return ""
+        return path
+
+    def _place(self, path: str) -> str:
+        """Create the folders of a file to be written, and return its whole path."""
+        whole = self._path(path)
+        folder = whole.rpartition("/")[0]
+        if folder not in self._made:
+            if self._local:
+                check_inside(Path(folder), Path(self._root))
+            self._fs.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+        return whole
 
     def _path(self, path: str) -> str:
-        return f"{self._root}/{path}" if self._root else path
+        check_path(path)
+        return self._below_root + path
 
     def _below(self, path: str) -> str:
-        return path.removeprefix(self._root).lstrip("/")
+        return path.removeprefix(self._below_root)

@@ -10,7 +10,7 @@ from threading import Event
 import click
 import watchfiles
 
-from commands.files import write
+from commands.files import check_inside, write
 from commands.photos import read_limited, reason_of
 from commands.watch.arrivals import Arrivals, Version
 from commands.watch.journal import Journal
@@ -128,6 +128,7 @@ class Watch:
                 self._wait(str(error))
 
     def _write(self, file: Path, content: bytes) -> None:
+        check_inside(file.parent, self.target)
         file.parent.mkdir(parents=True, exist_ok=True)
         write(file, content)
 

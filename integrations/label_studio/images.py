@@ -1,14 +1,16 @@
-"""The images of tasks. A task's address is untrusted: it decides about no host, no size and no credentials."""
+"""The images of tasks. A task's address is untrusted: it decides about no host, no size and no credentials.
+
+The token is for the addresses below LABEL_STUDIO_URL alone: the same host can serve other programs.
+"""
 
 import base64
 from http import HTTPStatus
-from urllib.parse import unquote, urljoin
+from urllib.parse import urljoin
 
 import urllib3
-from urllib3.util import parse_url
 
 from integrations.label_studio.errors import ImageError
-from integrations.label_studio.settings import Settings, origin
+from integrations.label_studio.settings import Settings, is_clear, origin, path_of
 
 TIMEOUT = urllib3.Timeout(connect=5, read=30)
 CLOUD_SCHEMES = ("s3://", "gs://", "azure-blob://")
@@ -22,7 +24,8 @@ class Images:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._own = origin(settings.label_studio_url)
+        self._origin = origin(settings.label_studio_url)
+        self._root = path_of(settings.label_studio_url)
         self._pool = urllib3.PoolManager(retries=urllib3.Retry(2), timeout=TIMEOUT)
 
     def fetch(self, address: str, task_id: object) -> bytes:
@@ -50,7 +53,7 @@ class Images:
         self._check(url)
         largest = self._settings.max_image_mb * 1_000_000
         try:
-            headers = {"Authorization": self._authorization()} if origin(url) == self._own else {}
+            headers = {"Authorization": self._authorization()} if self._is_own(url) else {}
             response = self._pool.request("GET", url, headers=headers, preload_content=False, redirect=False)
             # Without decoding: a compressed response could be larger than what was received.
             content = response.read(largest + 1, decode_content=False)
@@ -70,14 +73,19 @@ class Images:
 
     def _check(self, url: str) -> None:
         """Raise ImageError unless the backend may fetch `url`."""
-        found = origin(url)
-        if found == self._own:
-            # parse_url() has resolved `..`, as urllib3 does before it sends the request.
-            path = (parse_url(url).path or "").removeprefix(parse_url(self._settings.label_studio_url).path or "")
-            if not path.startswith(FILE_PATHS) or ".." in unquote(path).split("/"):
+        if self._is_own(url):
+            path = path_of(url).removeprefix(self._root)
+            if not path.startswith(FILE_PATHS) or not is_clear(path):
                 raise ImageError(f"{url}: no file of Label Studio; its files are below {', '.join(FILE_PATHS)}")
-        elif found not in self._settings.image_origins:
-            raise ImageError(f"{url}: its scheme, host and port are not allowed; add them to IMAGE_ORIGINS to fetch it")
+        elif origin(url) not in self._settings.image_origins:
+            raise ImageError(
+                f"{url}: not below LABEL_STUDIO_URL, and its scheme, host and port are not allowed; add them to "
+                "IMAGE_ORIGINS to fetch it"
+            )
+
+    def _is_own(self, url: str) -> bool:
+        """Return whether `url` is an address below LABEL_STUDIO_URL, part by part of its path."""
+        return origin(url) == self._origin and path_of(url).startswith(f"{self._root}/")
 
     def _authorization(self) -> str:
         """Return the header for the access token, which for a personal one is exchanged. Raises ImageError."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from urllib3.util import parse_url
 
@@ -52,6 +53,8 @@ class Settings:
         label_studio, segmenter = text("LABEL_STUDIO_URL", ""), text("SEGMENTER_URL", cls.segmenter_url)
         for name, url in (("LABEL_STUDIO_URL", label_studio), ("SEGMENTER_URL", segmenter)):
             _origin(name, url)
+        if not is_clear(path_of(label_studio.rstrip("/"))):
+            raise SettingsError(f"LABEL_STUDIO_URL: {label_studio!r} is not allowed; allowed: a plain path, without //")
         allowed = text("IMAGE_ORIGINS", "").split(",")
         return cls(
             label_studio_url=label_studio.rstrip("/"),
@@ -76,6 +79,25 @@ def origin(url: str) -> Origin | None:
     if parsed.scheme not in PORTS or not parsed.host:
         return None
     return parsed.scheme, parsed.host, parsed.port or PORTS[parsed.scheme]
+
+
+def path_of(url: str) -> str:
+    """Return the path of `url` as it is sent: parse_url() resolves dot segments, as urllib3 does before a request."""
+    return parse_url(url).path or ""
+
+
+def is_clear(path: str) -> bool:
+    """Return whether every server and proxy reads `path` alike: also one that decodes, or joins slashes, on its own."""
+    decoded = path
+    while (further := unquote(decoded)) != decoded:
+        decoded = further
+    _, *parts = [part.partition(";")[0] for part in decoded.split("/")]
+    return (
+        "\\" not in decoded
+        and decoded.count("/") == path.count("/")
+        and "" not in parts[:-1]
+        and not {".", ".."} & set(parts)
+    )
 
 
 def _origin(name: str, url: str) -> Origin:

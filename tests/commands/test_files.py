@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from commands.files import complete, duplicates, ignores_case, why_not_writable, write
+from commands.files import check_inside, check_path, complete, duplicates, ignores_case, why_not_writable, write
+from core.errors import SegmenterError
+from tests.support.hostile_names import HOSTILE_NAMES
 
 
 def test_write_replaces_a_file(tmp_path: Path) -> None:
@@ -25,6 +27,45 @@ def test_file_that_could_not_be_completed_keeps_its_old_content(tmp_path: Path) 
     with pytest.raises(OSError, match="no space left"):
         fail()
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_write_replaces_a_link_in_the_place_of_the_file_or_of_its_part(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"other")
+    for name in ("x.png", ".x.png.part"):
+        (tmp_path / name).symlink_to(tmp_path / "other")
+    write(tmp_path / "x.png", b"content")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x.png": b"content", "other": b"other"}
+    assert not (tmp_path / "x.png").is_symlink()
+
+
+@pytest.mark.parametrize("path", HOSTILE_NAMES)
+def test_check_path_that_can_lead_out_of_its_folder_raises_an_error_with_the_escaped_name(path: str) -> None:
+    with pytest.raises(SegmenterError, match=r"can't be used: the name has .*; rename it$") as caught:
+        check_path(path)
+    assert str(caught.value).startswith(repr(path))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "path", ["a.jpg", "sub/a b.jpg", "..a/b...jpg", "C:/x.jpg", "\u00fc/\u4e2d.jpg", ".hidden/a.jpg"]
+)
+def test_check_path_below_its_folder_is_allowed(path: str) -> None:
+    check_path(path)
+
+
+def test_check_inside_of_link_that_leads_out_raises_an_error(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "real").mkdir(parents=True)
+    (tmp_path / "rooted").mkdir()
+    for name, target in (("inner", root / "real"), ("outer", tmp_path), ("sibling", tmp_path / "rooted")):
+        (root / name).symlink_to(target)
+    (tmp_path / "link").symlink_to(root)
+    for folder in (root, root / "new" / "deep", root / "inner" / "new", tmp_path / "link" / "real"):
+        check_inside(folder, root)
+        check_inside(folder, tmp_path / "link")
+    for folder in (root / "outer", root / "sibling" / "new"):
+        with pytest.raises(OSError, match=r"a link leads out of .*; remove the link, or write to its target"):
+            check_inside(folder, root)
 
 
 def test_write_to_a_device_does_not_replace_it() -> None:

@@ -134,3 +134,11 @@ def test_destination_is_a_folder_or_a_file(to: str, file: str) -> None:
 def test_result_that_is_a_folder_is_reported() -> None:
     touch("a.jpg", "out/a.mask.png/x")
     assert problems("a.jpg") == ["-o: out/a.mask.png is a folder; remove it, or use another -o"]
+
+
+def test_results_in_folder_to_which_a_link_leads_out_are_reported(tmp_path: Path) -> None:
+    touch("in/day/a.jpg", "in/b.jpg", "elsewhere/x", "out/x")
+    (tmp_path / "out" / "day").symlink_to(tmp_path / "elsewhere")
+    assert problems("in") == ["-o: out/day: a link leads out of out; remove the link, or write to its target"]
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere")
+    assert list(written("in", to="linked").values()) == ["linked/b.mask.png", "linked/day/a.mask.png"]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import flask
@@ -115,7 +116,25 @@ def test_fetch_from_other_origin_is_refused_without_a_request(sites: tuple[Site,
     assert (label_studio.seen, other.seen) == ([], [])
 
 
-@pytest.mark.parametrize("path", ["/api/users", "/data/../api/users", "/data/%2e%2e/api/users", "/data/%2E./api", "/"])
+# Below LABEL_STUDIO_URL, but no files, or perhaps none, as another server reads the path.
+NO_FILES = (
+    "/",
+    "/api/users",
+    "/data/../api/users",
+    "/data/%2e%2e/api/users",
+    "/data/%2E./api",
+    "/data/%252e%252e/api",
+    "/data/..%2fapi",
+    "/data/..;/api",
+    "/data/..%5capi",
+    "/data/..\\api",
+    "/data//a.jpg",
+    "/data/./%2e/a.jpg",
+    "/data/a%2fb.jpg",
+)
+
+
+@pytest.mark.parametrize("path", NO_FILES)
 def test_fetch_of_path_of_label_studio_that_has_no_files_is_refused(sites: tuple[Site, Site], path: str) -> None:
     label_studio, _ = sites
     with pytest.raises(ImageError, match="no file of Label Studio; its files are below /data/"):
@@ -123,10 +142,65 @@ def test_fetch_of_path_of_label_studio_that_has_no_files_is_refused(sites: tuple
     assert label_studio.seen == []
 
 
+# On the host of Label Studio, but not below LABEL_STUDIO_URL, as it is sent or as another server reads it.
+OUTSIDE = (
+    "/data/a.jpg",
+    "/other/data/a.jpg",
+    "/studio",
+    "/studio2/data/a.jpg",
+    "/Studio/data/a.jpg",
+    "/studio/../data/a.jpg",
+    "/studio/../../studio2/data/a.jpg",
+    "//studio/data/a.jpg",
+    "/other/%2e%2e/studio/data/a.jpg",
+    "/studio%2fdata/a.jpg",
+    "/stud%69o/data/a.jpg",
+    "/?/studio/data/a.jpg",
+)
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_fetch_outside_of_label_studio_on_its_host_sends_no_token(sites: tuple[Site, Site], path: str) -> None:
+    label_studio, other = sites
+    host = Site(label_studio.url.removesuffix("/studio"))
+    other.redirect = f"{host.url}{path}"
+    for key in (LEGACY, PERSONAL):
+        with pytest.raises(ImageError, match="not below LABEL_STUDIO_URL, and its scheme, host and port are not"):
+            images(label_studio, key=key).fetch(f"{host.url}{path}", 7)
+        assert label_studio.seen == []
+        fetcher = images(label_studio, host, other, key=key)
+        for address in (f"{host.url}{path}", f"{other.url}/redirect"):
+            with suppress(ImageError):  # some of the paths have no file
+                fetcher.fetch(address, 7)
+        assert {token for _, token in label_studio.seen + other.seen} == {None}
+        assert "refresh" not in str(label_studio.seen)
+        label_studio.seen.clear()
+
+
+def test_fetch_of_redirect_from_label_studio_to_path_outside_of_it_is_refused(sites: tuple[Site, Site]) -> None:
+    label_studio, _ = sites
+    label_studio.redirect = "/other/data/a.jpg"
+    with pytest.raises(ImageError, match=r"/other/data/a\.jpg: not below LABEL_STUDIO_URL"):
+        images(label_studio).fetch("/data/redirect", 7)
+    assert label_studio.seen == [("/studio/data/redirect", f"Token {LEGACY}")]
+
+
+def test_fetch_of_redirect_from_another_server_to_label_studio_sends_the_token_to_label_studio_only(
+    sites: tuple[Site, Site],
+) -> None:
+    label_studio, other = sites
+    other.redirect = f"{label_studio.url}/data/a.jpg"
+    assert images(label_studio, other).fetch(f"{other.url}/redirect", 7) == b"photo"
+    assert other.seen == [("/redirect", None)]
+    assert label_studio.seen == [("/studio/data/a.jpg", f"Token {LEGACY}")]
+
+
 def test_fetch_of_redirect_to_other_origin_is_refused(sites: tuple[Site, Site]) -> None:
     label_studio, other = sites
     label_studio.redirect = f"{other.url}/a.jpg"
-    with pytest.raises(ImageError, match=f"{re.escape(other.url)}/a.jpg: its scheme, host and port are not allowed"):
+    with pytest.raises(
+        ImageError, match=f"{re.escape(other.url)}/a.jpg: not below LABEL_STUDIO_URL, and its scheme, host"
+    ):
         images(label_studio).fetch("/data/redirect", 7)
     assert other.seen == []
 

@@ -52,6 +52,8 @@ def test_settings_of_all_variables_are_those() -> None:
     [
         ("LABEL_STUDIO_URL", "", "LABEL_STUDIO_URL is missing; set it"),
         ("LABEL_STUDIO_API_KEY", " ", "LABEL_STUDIO_API_KEY is missing; set it"),
+        ("LABEL_STUDIO_URL", "http://studio.example//a", "LABEL_STUDIO_URL: 'http://studio.example//a' is not allowed"),
+        ("LABEL_STUDIO_URL", "http://studio.example/a%2fb", "allowed: a plain path"),
         ("LABEL_STUDIO_URL", "localhost:8080", "LABEL_STUDIO_URL: 'localhost:8080' is not allowed; allowed: a URL"),
         ("SEGMENTER_URL", "ftp://a", "SEGMENTER_URL: 'ftp://a' is not allowed; allowed: a URL"),
         ("IMAGE_ORIGINS", "https://a,*", "IMAGE_ORIGINS: '*' is not allowed; allowed: a URL"),

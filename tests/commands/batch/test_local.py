@@ -16,6 +16,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from commands.batch.run import RAY_PHOTOS, Engine
+from tests.support.hostile_names import HOSTILE_NAMES, write_archive
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
 from tests.support.processes import process_group
 from tests.support.service import TIMEOUT, wait_for
@@ -75,6 +76,40 @@ def test_batch_without_ray_reports_lost_photos_and_what_it_leaves_out(tmp_path: 
     # The second run repeats nothing, and still tells that photos were lost.
     run = batch(photos, out, status=1)
     assert run.stdout.startswith("0 done, 4 skipped, 0 broken, 0 left in ")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_batch_of_archive_with_names_that_lead_out_writes_only_below_output(kind: str, tmp_path: Path) -> None:
+    photo = CHELSEA.read_bytes()
+    archive, out = tmp_path / f"in.{kind}", tmp_path / "deep" / "down" / "out"
+    write_archive(archive, {"good.jpg": photo} | {name.partition("\0")[0]: photo for name in HOSTILE_NAMES})
+    run = batch(f"{kind}::file://{archive}", out, status=1)
+    for name in ("../../../three.jpg", "/etc/x.jpg", "a/../../b.jpg", "C:\\x.jpg", "line\nfeed.jpg"):
+        assert f"{name!r} can't be used: the name has " in run.stderr
+    assert "photos or folders have no result" in run.stderr
+    results = {"good.jpg"} | ({"a/f.jpg"} if kind == "tar" else set())
+    assert set(manifest(out)) == results
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in written if not name.startswith("deep/down/out/manifest/")} == {
+        archive.name,
+        *(f"deep/down/out/mask/{name}.mask.png" for name in results),
+    }
+
+
+def test_batch_of_archive_whose_names_all_lead_out_ends_as_with_broken_photos(tmp_path: Path) -> None:
+    write_archive(tmp_path / "in.zip", {"../three.jpg": CHELSEA.read_bytes()})
+    run = batch(f"zip::file://{tmp_path}/in.zip", tmp_path / "out", status=1)
+    assert run.stderr.splitlines()[-1].startswith("Error: 1 photos or folders have no result")
+
+
+def test_batch_to_output_with_link_that_leads_out_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "out").mkdir()
+    shutil.copy(CHELSEA, tmp_path / "photos")
+    (tmp_path / "out" / "mask").symlink_to(tmp_path / "photos")
+    run = batch(tmp_path / "photos", tmp_path / "out", status=2)
+    assert "can't be written: [Errno 40] a link leads out of" in run.stderr
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["chelsea.jpg"]
 
 
 def test_batch_after_interrupt_processes_each_photo_once(tmp_path: Path) -> None:

@@ -2,19 +2,22 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
 
 from commands.batch.storage import Storage
 from commands.photos import LeftOut
 from core.errors import SegmenterError
+from tests.support.hostile_names import HOSTILE_NAMES, write_archive
 from tests.support.paths import CHELSEA
 from tests.support.users import unprivileged
 
 
-def photos(source: Storage, target: Storage) -> list[str]:
+def photos(source: Storage, target: Storage, left_out: LeftOut | None = None) -> list[str]:
     """Return the sorted paths of the photos in `source` that are not in `target`."""
-    return sorted(path for paths in source.photos(target, LeftOut()) for path in paths.to_pylist())
+    return sorted(path for paths in source.photos(target, left_out or LeftOut()) for path in paths.to_pylist())
 
 
 @pytest.fixture
@@ -79,6 +82,72 @@ def test_photos_of_folder_in_zip_archive_are_found_and_read(tmp_path: Path, monk
     assert photos(zipped, Storage(str(tmp_path))) == ["cat.jpg"]
     with zipped.open("cat.jpg") as file:
         assert file.read() == CHELSEA.read_bytes()
+
+
+# The formats of archives end a name at a NUL, and TAR has no empty parts of paths but the first one.
+IN_ARCHIVE = {name.partition("\0")[0]: b"" for name in HOSTILE_NAMES}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_photos_of_archive_with_names_that_lead_out_are_the_others(kind: str, tmp_path: Path) -> None:
+    write_archive(tmp_path / f"in.{kind}", {"good.jpg": b"", "sub/good.jpg": b"", "../notes.txt": b""} | IN_ARCHIVE)
+    left_out = LeftOut()
+    [found] = Storage(f"{kind}::file://{tmp_path}/in.{kind}").photos(Storage(str(tmp_path)), left_out)
+    served = {"good.jpg", "sub/good.jpg"} | ({"a/f.jpg"} if kind == "tar" else set())
+    assert set(found.to_pylist()) == served
+    names = set(IN_ARCHIVE) - {"nul"}
+    if kind == "tar":
+        names = names - {"a//f.jpg", "//host/share/x.jpg"} | {"/host/share/x.jpg"}
+    assert sorted(error.partition(" can't be used: the name has ")[0] for error in left_out.errors) == sorted(
+        map(repr, names)
+    )
+    assert left_out.lines() == ["left out, not photos: ../notes.txt, nul"]
+
+
+class HostileListing(fsspec.AbstractFileSystem):
+    """A file system that lists names which lead out of the folder."""
+
+    protocol = "hostile"
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> Any:
+        """Return each hostile name as a file, and as a folder."""
+        kinds = [("file", name) for name in HOSTILE_NAMES] + [("directory", f"{name}/") for name in ("..", "a/../..")]
+        return [{"name": f"{path}/{name}", "type": kind, "size": 1} for kind, name in [*kinds, ("file", "good.jpg")]]
+
+
+def test_photos_of_listing_with_names_that_lead_out_are_the_others() -> None:
+    fsspec.register_implementation("hostile", HostileListing, clobber=True)
+    left_out = LeftOut()
+    assert photos(Storage("hostile://server/in"), Storage("memory://out"), left_out) == ["good.jpg"]
+    refused = [error.partition(" can't be used: the name has ")[0] for error in left_out.errors]
+    assert sorted(refused) == sorted(map(repr, [*HOSTILE_NAMES, "..", "a/../.."]))
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("url", ["{folder}/out", "memory://bucket/out"])
+def test_paths_that_lead_out_are_neither_read_nor_written(url: str, name: str, tmp_path: Path) -> None:
+    storage = Storage(url.format(folder=tmp_path))
+    for path in (name, f"mask/{name}"):
+        with pytest.raises(SegmenterError, match="can't be used"):
+            storage.open(path)
+        with pytest.raises(SegmenterError, match="can't be used"):
+            storage.write(path, b"content")
+        with pytest.raises(SegmenterError, match="can't be used"), storage.create(path):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_through_link_that_leads_out_raises_an_error_and_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "out" / "mask").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "out" / "mask" / "sub").symlink_to(tmp_path / "other")
+    (tmp_path / "out" / "manifest").symlink_to(tmp_path / "other")
+    target = Storage(str(tmp_path / "out"))
+    with pytest.raises(OSError, match="a link leads out of"):
+        target.write("mask/sub/new/x.png", b"content")
+    assert "a link leads out of" in target.why_not_writable([], "manifest", "mask")
+    assert target.why_not_writable([], "mask") == ""
+    assert list((tmp_path / "other").iterdir()) == []
 
 
 def test_url_of_relative_path_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,18 @@ def test_watch_of_folder_that_is_its_own_target_ignores_its_results(tmp_path: Pa
     assert set(files(tmp_path / "in")) == {"a.jpg.overlay.png", "b.jpg.overlay.png"}
 
 
+def test_watch_reports_photo_whose_result_a_link_would_lead_out_of_the_target(tmp_path: Path) -> None:
+    for name in ("in/day", "in/other", "out", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "out" / "day").symlink_to(tmp_path / "elsewhere")
+    with watched(tmp_path) as watch:
+        shutil.copy(CHELSEA, watch.source / "day" / "a.jpg")
+        watch.wait_for_line("day/a.jpg: [Errno 40] a link leads out of ")
+        watch.put(CHELSEA, "other/a.jpg")
+        assert watch.end() == 0
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 600 kB at tmp_path/out."""
