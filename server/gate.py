@@ -24,10 +24,10 @@ from api.metrics import Metrics
 from api.protocols import Route, route_of
 from config import Settings
 from core.log import log_access, request_ids
+from core.log.trace import trace_of
 from core.model import ModelWrapper
 from server.budget import MemoryBudget
 from server.heads import Heads
-from server.trace import trace_of
 from server.wsgi import PIECE, Body, Environ, check_head, check_length, environ_of
 
 Receive = Callable[[], Awaitable[Environ]]

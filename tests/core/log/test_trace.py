@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from server.trace import trace_of
+from core.log.trace import trace_of
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
