@@ -142,6 +142,12 @@ class Settings:
     debug: bool = setting(BOOLEAN, False, "run Flask's debug server, for development; only with HOST=127.0.0.1")
 
     @property
+    def url(self) -> str:
+        """The address of the service for a browser on this machine."""
+        host = "localhost" if self.host in {"0.0.0.0", "::"} else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    @property
     def max_upload_bytes(self) -> int:
         """The largest request body, in bytes."""
         return self.max_upload_mb * 1_000_000

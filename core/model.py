@@ -58,6 +58,7 @@ class ModelWrapper:
         self.reader = reader
         self._options = options
         self._failing = False
+        self._created_at = time.monotonic()
         self.loading: Future[Engine] = queue.submit(self._load)
 
     @property
@@ -187,6 +188,11 @@ class ModelWrapper:
         del graph
         # Loading takes several times the memory of the loaded model.
         release_memory()
+        options, seconds = self._options, time.monotonic() - self._created_at
+        logger.info(
+            "the model is ready after %.1f s: %s, %s, %d threads, images of %d pixels",
+            *(seconds, self._weights.model_type, options.precision, options.threads, self.image_size),
+        )
         return engine
 
     def _warm_up(self, engine: "Engine") -> None:

@@ -68,6 +68,7 @@ def serve(settings: Settings, create: Callable[[], Flask]) -> None:
         log_level=LogLevels.error,
         log_dictconfig={"incremental": True, "handlers": {}, "loggers": {"_granian": {"propagate": True}}},
     )
+    server.on_startup(lambda: logger.info("listening on %s; open %s", settings.host, settings.url))
     # A forked worker shares the pages of the modules with this process. That works as long as this process does not
     # load TensorFlow, which does not survive a fork.
     multiprocessing.set_start_method("fork")

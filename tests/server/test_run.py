@@ -1,5 +1,6 @@
 """The server with many, slow, silent and disconnected clients, with malformed requests, its start and its end."""
 
+import json
 import os
 import re
 import select
@@ -253,7 +254,17 @@ def test_signal_at_any_moment_of_the_start_ends_service_with_0_and_without_a_lin
         time.sleep(delay)
         service.process.send_signal(number)
         assert service.process.wait(TIMEOUT) == 0
-    assert log.read_text() == ""
+    assert [line for line in log.read_text().splitlines() if "INFO listening on" not in line] == []
+
+
+def test_start_tells_the_address_and_when_the_model_is_ready(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running_service(log=log, IMAGE_SIZE="16", THREADS="3", LOG_FORMAT="json", HOST="0.0.0.0") as service:
+        assert service.stop() == 0
+    messages = [json.loads(line)["message"] for line in log.read_text().splitlines()]
+    assert messages[0] == f"listening on 0.0.0.0; open http://localhost:{service.port}/"
+    ready = r"the model is ready after \d+\.\d s: mobile, float32, 3 threads, images of 16 pixels"
+    assert len([message for message in messages if re.fullmatch(ready, message)]) == 1
 
 
 def test_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
