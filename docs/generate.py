@@ -1,4 +1,4 @@
-"""Write the generated tables of settings into the documents: `python -m docs.generate`, or `make docs`."""
+"""Write the generated tables into the documents: `python -m docs.generate`, or `make docs`."""
 
 import re
 from collections.abc import Collection
@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from config import Settings
+from core.outputs import OUTPUTS
+from core.parameters import PARAMETERS
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "settings.md")
-# The opening mark names the variables of its table, or `all`: <!-- settings: MODEL_TYPE, PORT; a comment -->
-TABLE = re.compile(r"(<!-- settings: ([A-Z0-9_, ]+|all);[^\n]*-->\n).*?(<!-- /settings -->)", re.DOTALL)
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "settings.md", ROOT / "docs" / "api.md")
+# The opening mark has the kind of the table and, for settings, the variables of it, or `all`:
+# <!-- settings: MODEL_TYPE, PORT; a comment -->
+TABLE = re.compile(r"(<!-- (settings|outputs|parameters): ([A-Z0-9_, ]+|all);[^\n]*-->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
 def settings_table(names: Collection[str] = ()) -> str:
@@ -20,22 +23,48 @@ def settings_table(names: Collection[str] = ()) -> str:
     Raises KeyError if there is no setting of that name.
     """
     settings = {field.name.upper(): field for field in fields(Settings)}
-    header = ["| variable | allowed | default | meaning |", "| --- | --- | --- | --- |"]
-    return "\n".join(header + [_row(settings[name]) for name in names or settings])
+    rows = [_row(settings[name]) for name in names or settings]
+    return _table("variable | allowed | default | meaning", rows)
 
 
 def _row(field: Field[Any]) -> str:
     default = "" if field.default is MISSING else field.default
     shown = ", ".join(default) if isinstance(default, tuple) else str(default).lower()
-    return f"| `{field.name.upper()}` | {field.metadata['kind'].allowed} | {shown} | {field.metadata['purpose']} |"
+    return f"`{field.name.upper()}` | {field.metadata['kind'].allowed} | {shown} | {field.metadata['purpose']}"
+
+
+def outputs_table() -> str:
+    """Return a Markdown table of the outputs."""
+    formats = {mimetype: mimetype.rpartition("/")[2].upper() for row in OUTPUTS.values() for mimetype in row.encoders}
+    rows = [
+        f"`{name}` | {' or '.join(formats[mimetype] for mimetype in row.encoders)}: {row.help}"
+        for name, row in OUTPUTS.items()
+    ]
+    return _table("`output` | response", rows)
+
+
+def parameters_table() -> str:
+    """Return a Markdown table of the parameters."""
+    rows = [
+        f"`{name}` | {row.kind.allowed} | {row.default_text} | "
+        f"{f'of `{row.of[0]}={row.of[1]}`: ' if row.of[0] else ''}{row.help}"
+        for name, row in PARAMETERS.items()
+    ]
+    return _table("parameter | values | default | meaning", rows)
+
+
+def _table(header: str, rows: list[str]) -> str:
+    line = " | ".join("---" for _ in header.split(" | "))
+    return "\n".join(f"| {row} |" for row in [header, line, *rows])
 
 
 def generated(document: str) -> str:
-    """Return the Markdown text `document` with every table of settings rewritten. Raises KeyError as settings_table."""
+    """Return the Markdown text `document` with every generated table rewritten. Raises KeyError as settings_table."""
 
     def rewritten(found: re.Match[str]) -> str:
-        names = () if found[2] == "all" else found[2].split(", ")
-        return f"{found[1]}{settings_table(names)}\n{found[3]}"
+        names = () if found[3] == "all" else found[3].split(", ")
+        tables = {"settings": lambda: settings_table(names), "outputs": outputs_table, "parameters": parameters_table}
+        return f"{found[1]}{tables[found[2]]()}\n{found[4]}"
 
     return TABLE.sub(rewritten, document)
 

@@ -17,9 +17,8 @@ from commands.batch.manifest import SCHEMA
 from core.image.formats import FORMATS
 from core.image.helper import BYTES_PER_PIXEL, CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, MEMORY
 from core.image.reader import MAX_LINE, MAX_LINES
-from core.outputs import OUTPUTS
 from docs.generate import DOCUMENTS as GENERATED
-from docs.generate import generated, settings_table
+from docs.generate import TABLE, generated, outputs_table, parameters_table, settings_table
 from segmenter import __version__
 from tests.support.paths import ROOT
 from tests.support.service import ServiceProcess
@@ -67,9 +66,9 @@ def test_readme_has_at_most_150_lines() -> None:
 
 
 @pytest.mark.parametrize("document", GENERATED, ids=title)
-def test_settings_table_matches_the_code(document: Path) -> None:
+def test_generated_tables_match_the_code(document: Path) -> None:
     text = document.read_text()
-    assert "<!-- /settings -->" in text
+    assert TABLE.search(text)
     assert generated(text) == text, "run: make docs"
 
 
@@ -206,18 +205,9 @@ def test_column_table_of_manifest_lists_every_column() -> None:
     assert [row[0] for row in table(ROOT / "docs" / "batch.md", "column")] == [f"`{name}`" for name in SCHEMA.names]
 
 
-@pytest.mark.parametrize("document", [README], ids=title)
-def test_output_table_lists_every_encoder(document: Path) -> None:
-    assert [row[0] for row in table(document, "`output`")] == [f"`{name}`" for name in OUTPUTS]
-
-
-def test_parameter_table_matches_swagger(app: Flask) -> None:
-    post = app.test_client().get("/swagger.json").get_json()["paths"]["/model/predict"]["post"]
-    rows = {row[0]: row[1] for row in table(API, "parameter")}
-    query = [parameter for parameter in post["parameters"] if parameter["in"] == "query"]
-    assert set(rows) == {f"`{parameter['name']}`" for parameter in query}
-    for parameter in query:
-        assert set(parameter.get("enum", [])) <= set(re.findall(r"`(\w+)`", rows[f"`{parameter['name']}`"]))
+def test_tables_of_outputs_and_parameters_are_in_the_documents() -> None:
+    assert outputs_table() in README.read_text()
+    assert parameters_table() in API.read_text()
 
 
 def test_error_table_lists_every_status_of_swagger(app: Flask) -> None:
