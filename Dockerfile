@@ -32,6 +32,11 @@ RUN mkdir /models && PYTHONDONTWRITEBYTECODE=1 MODEL_CACHE=/models /venv/bin/pyt
 
 
 FROM base
+# tini is process 1: it reaps the processes whose parent has ended, and passes signals on to a command, which would not
+# get those that it does not handle if it were process 1 itself.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends tini \
+ && rm -r /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=build /venv /venv
 COPY --from=build /models /models
 COPY --from=build /service /service
@@ -48,8 +53,9 @@ EXPOSE 5000
 HEALTHCHECK --interval=10s --timeout=10s --start-period=600s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '5000') + '/health/ready')"]
 # Without arguments the container serves; its arguments are those of cli.py: `docker run IMAGE predict --help`. `exec`
-# makes Python the process that receives the signals of `docker stop`.
-ENTRYPOINT ["sh", "-c", "[ $# -gt 0 ] && exec python cli.py \"$@\"; exec python app.py", "segmenter"]
+# makes Python the process that receives the signals of `docker stop` from tini. With -s, tini reaps also where the
+# container runtime has an init of its own, as with `docker run --init`.
+ENTRYPOINT ["/usr/bin/tini", "-s", "--", "sh", "-c", "[ $# -gt 0 ] && exec python cli.py \"$@\"; exec python app.py", "segmenter"]
 # These vary with the build: `docker build --build-arg REVISION=$(git rev-parse HEAD)` and so on.
 ARG SOURCE
 ARG REVISION
