@@ -63,7 +63,7 @@ ARG CREATED
 LABEL org.opencontainers.image.title="max-image-segmenter" \
       org.opencontainers.image.description="Semantic-segmentation microservice: a class for every pixel of a photo, by DeepLabV3 over HTTP" \
       org.opencontainers.image.version="1.0.0" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.licenses="Apache-2.0 AND 0BSD AND BSD-2-Clause AND BSD-3-Clause AND BSD-3-Clause-Open-MPI AND CC0-1.0 AND curl AND FTL AND ICU AND IJG AND ISC AND libpng-2.0 AND libtiff AND Minpack AND MIT AND MIT-CMU AND OpenSSL AND PSF-2.0 AND X11 AND Zlib AND Apache-2.0 WITH LLVM-exception AND MPL-2.0 AND LGPL-2.0-or-later AND LGPL-2.1-only AND LGPL-2.1-or-later AND LGPL-3.0-or-later AND GPL-2.0-only AND GPL-2.0-or-later AND GPL-3.0-or-later AND GPL-3.0-or-later WITH GCC-exception-3.1 AND LicenseRef-Debian" \
       org.opencontainers.image.base.name="python:3.11-slim" \
       org.opencontainers.image.source="$SOURCE" \
       org.opencontainers.image.revision="$REVISION" \

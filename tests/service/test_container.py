@@ -21,6 +21,7 @@ from PIL import Image
 
 from segmenter import __version__
 from tests.deploy.test_image import ENTRYPOINT
+from tests.deploy.test_licenses import NOTICE, parts
 from tests.support.model_zoo import Zoo, sha512_of
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.processes import children, command_line, descendants, parent, process_group
@@ -195,6 +196,22 @@ def test_container_with_command_reads_standard_input_and_writes_standard_output(
         run = subprocess.run(command, input=CHELSEA.read_bytes(), capture_output=True, check=False, timeout=TIMEOUT)
     assert run.returncode == 0, run.stderr
     assert Image.open(BytesIO(run.stdout)).format == "PNG"
+
+
+def test_image_has_the_licences_that_notice_names(image: str) -> None:
+    with file_system(TAG) as root:
+        packages = Path(root, "venv/lib/python3.11/site-packages")
+        for text in {text for part in parts() for text in part.texts}:
+            assert (Path(f"{root}{text}") if text.startswith("/") else packages / text).is_file(), text
+        assert Path(root, "service/NOTICE").read_text() == NOTICE
+        listed = subprocess.run(
+            ["chroot", root, "dpkg-query", "--show", "--showformat=${Package}\n"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for package in listed.stdout.split():
+            assert Path(root, "usr/share/doc", package, "copyright").exists(), package
 
 
 def test_container_whose_worker_is_killed_keeps_no_zombies(image: str, tmp_path: Path) -> None:
