@@ -32,6 +32,11 @@ RUN mkdir /models && PYTHONDONTWRITEBYTECODE=1 MODEL_CACHE=/models /venv/bin/pyt
 
 
 FROM base
+# tini is process 1: it reaps the processes whose parent has ended, and passes signals on to a command, which would not
+# get those that it does not handle if it were process 1 itself.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends tini \
+ && rm -r /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=build /venv /venv
 COPY --from=build /models /models
 COPY --from=build /service /service
@@ -48,8 +53,9 @@ EXPOSE 5000
 HEALTHCHECK --interval=10s --timeout=10s --start-period=600s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '5000') + '/health/ready')"]
 # Without arguments the container serves; its arguments are those of cli.py: `docker run IMAGE predict --help`. `exec`
-# makes Python the process that receives the signals of `docker stop`.
-ENTRYPOINT ["sh", "-c", "[ $# -gt 0 ] && exec python cli.py \"$@\"; exec python app.py", "segmenter"]
+# makes Python the process that receives the signals of `docker stop` from tini. With -s, tini reaps also where the
+# container runtime has an init of its own, as with `docker run --init`.
+ENTRYPOINT ["/usr/bin/tini", "-s", "--", "sh", "-c", "[ $# -gt 0 ] && exec python cli.py \"$@\"; exec python app.py", "segmenter"]
 # These vary with the build: `docker build --build-arg REVISION=$(git rev-parse HEAD)` and so on.
 ARG SOURCE
 ARG REVISION
@@ -57,7 +63,7 @@ ARG CREATED
 LABEL org.opencontainers.image.title="max-image-segmenter" \
       org.opencontainers.image.description="Semantic-segmentation microservice: a class for every pixel of a photo, by DeepLabV3 over HTTP" \
       org.opencontainers.image.version="1.0.0" \
-      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.licenses="Apache-2.0 AND 0BSD AND BSD-2-Clause AND BSD-3-Clause AND BSD-3-Clause-Open-MPI AND CC0-1.0 AND curl AND FTL AND ICU AND IJG AND ISC AND libpng-2.0 AND libtiff AND Minpack AND MIT AND MIT-CMU AND OpenSSL AND PSF-2.0 AND X11 AND Zlib AND Apache-2.0 WITH LLVM-exception AND MPL-2.0 AND LGPL-2.0-or-later AND LGPL-2.1-only AND LGPL-2.1-or-later AND LGPL-3.0-or-later AND GPL-2.0-only AND GPL-2.0-or-later AND GPL-3.0-or-later AND GPL-3.0-or-later WITH GCC-exception-3.1 AND LicenseRef-Debian" \
       org.opencontainers.image.base.name="python:3.11-slim" \
       org.opencontainers.image.source="$SOURCE" \
       org.opencontainers.image.revision="$REVISION" \

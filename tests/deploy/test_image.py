@@ -14,6 +14,8 @@ from tests.support.service import TIMEOUT, running_service
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 [ENTRYPOINT] = [json.loads(line) for line in re.findall(r"^ENTRYPOINT (.*)$", DOCKERFILE, re.MULTILINE)]
+# What the init of the image starts; this machine has none at that place.
+INIT, COMMAND = ENTRYPOINT[: ENTRYPOINT.index("--")], ENTRYPOINT[ENTRYPOINT.index("--") + 1 :]
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
@@ -21,11 +23,12 @@ def test_labels_are_those_of_the_project() -> None:
     labels = dict(re.findall(r'org\.opencontainers\.image\.([a-z.]+)="(.*)"', DOCKERFILE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     [base] = re.findall(r"^FROM (\S+) AS base$", DOCKERFILE, re.MULTILINE)
+    # test_licenses.py tests those of the other parts of the image.
+    assert labels.pop("licenses").startswith(project["license"])
     assert labels == {
         "title": project["name"],
         "description": project["description"],
         "version": __version__,
-        "licenses": project["license"],
         "base.name": base.split("@")[0],
         "source": "$SOURCE",
         "revision": "$REVISION",
@@ -40,10 +43,18 @@ def test_only_one_line_names_the_base_image() -> None:
     assert set(others) == {"base"}
 
 
+def test_entrypoint_begins_with_init_that_reaps_wherever_it_runs() -> None:
+    assert INIT == ["/usr/bin/tini", "-s"]
+    final = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert re.search(
+        r"apt-get install --yes --no-install-recommends tini\b.*rm -r /var/lib/apt/lists", final, re.DOTALL
+    )
+
+
 def run_entrypoint(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the image's entry point with `arguments`."""
+    """Run what the image's entry point starts, with `arguments`."""
     return subprocess.run(
-        [*ENTRYPOINT, *arguments],
+        [*COMMAND, *arguments],
         cwd=ROOT,
         env=os.environ | {"PATH": PATH},
         capture_output=True,
@@ -66,7 +77,7 @@ def test_entrypoint_with_unknown_command_ends_with_its_name() -> None:
 
 
 def test_entrypoint_without_arguments_serves_until_sigterm(tmp_path: Path) -> None:
-    with running_service(ENTRYPOINT, log=tmp_path / "log", PATH=PATH, IMAGE_SIZE="65") as service:
+    with running_service(COMMAND, log=tmp_path / "log", PATH=PATH, IMAGE_SIZE="65") as service:
         # The shell has made room for Python, so that the signal reaches the server.
         assert Path(f"/proc/{service.process.pid}/cmdline").read_bytes() == b"python\0app.py\0"
         assert service.stop() == 0

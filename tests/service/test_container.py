@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +21,16 @@ from PIL import Image
 
 from segmenter import __version__
 from tests.deploy.test_image import ENTRYPOINT
+from tests.deploy.test_licenses import NOTICE, parts
 from tests.support.model_zoo import Zoo, sha512_of
 from tests.support.paths import CHELSEA, ROOT
-from tests.support.service import TIMEOUT, ServiceProcess, free_port, running_service
+from tests.support.processes import children, command_line, descendants, parent, process_group
+from tests.support.service import TIMEOUT, ServiceProcess, free_port, running_service, wait_for
 
 # Building the image takes minutes.
 pytestmark = pytest.mark.slow
 
+USER = "54321"
 TAG, FULL_TAG = "segmenter-test:mobile", "segmenter-test:full"
 
 
@@ -162,35 +166,79 @@ def file_system(tag: str) -> Iterator[str]:
         output("rm", name)
 
 
+def hardened(image: str, root: str, script: str, *command: str, **settings: object) -> list[str]:
+    """Return the command that runs `script` with `command`, as process 1, in the image's files at `root`: see the file.
+
+    It has the variables of the image, and those of `settings`.
+    """
+    environment = [*json.loads(inspected(image))["Env"], *(f"{name}={value}" for name, value in settings.items())]
+    program = str(ROOT / "tests" / "support" / "hardened.sh")
+    started = ["unshare", "--mount", "--pid", "--fork", program, root, USER, "env", "-i", *environment]
+    return [*started, "sh", "-c", f'cd /service; {script} exec "$@"', "sh", *ENTRYPOINT, *command]
+
+
 def test_container_with_any_user_read_only_files_and_no_capabilities_answers(image: str, tmp_path: Path) -> None:
-    uid, port, log = "54321", free_port(), tmp_path / "log"
-    environment = [f"PORT={port}", *json.loads(inspected(image))["Env"]]
+    port, log = free_port(), tmp_path / "log"
     with file_system(TAG) as root:
-        command = ["unshare", "--mount", "--pid", "--fork", str(ROOT / "tests" / "support" / "hardened.sh"), root, uid]
-        script = 'id -u; grep CapBnd /proc/self/status; ! touch /tmp/a || exit 1; cd /service; exec "$@"'
-        command += ["env", "-i", *environment, "sh", "-c", script, "sh", *ENTRYPOINT]
-        with running_service(command, log=log, PORT=str(port)) as service:
+        script = "id -u; grep CapBnd /proc/self/status; ! touch /tmp/a || exit 1;"
+        with running_service(hardened(image, root, script, PORT=port), log=log, PORT=str(port)) as service:
             assert (
                 sum(row.count(8) for row in service.predict(CHELSEA.read_bytes()).json()["seg_map"]) > 0.7 * 513 * 341
             )
             noisy = service.predict(CHELSEA.read_bytes(), params={"output": "cutout", "size": "original"})
             assert noisy.status_code == 200
-    assert log.read_text().splitlines()[:2] == [uid, "CapBnd:\t0000000000000000"]
+    assert log.read_text().splitlines()[:2] == [USER, "CapBnd:\t0000000000000000"]
 
 
 def test_container_with_command_reads_standard_input_and_writes_standard_output(image: str) -> None:
     with file_system(TAG) as root:
-        command = [
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-            str(ROOT / "tests" / "support" / "hardened.sh"),
-            root,
-            "54321",
-        ]
-        command += ["env", "-i", *json.loads(inspected(image))["Env"], "sh", "-c", 'cd /service; exec "$@"', "sh"]
-        command += [*ENTRYPOINT, "predict", "-", "-o", "-"]
+        command = hardened(image, root, "", "predict", "-", "-o", "-")
         run = subprocess.run(command, input=CHELSEA.read_bytes(), capture_output=True, check=False, timeout=TIMEOUT)
     assert run.returncode == 0, run.stderr
     assert Image.open(BytesIO(run.stdout)).format == "PNG"
+
+
+def test_image_has_the_licences_that_notice_names(image: str) -> None:
+    with file_system(TAG) as root:
+        packages = Path(root, "venv/lib/python3.11/site-packages")
+        for text in {text for part in parts() for text in part.texts}:
+            assert (Path(f"{root}{text}") if text.startswith("/") else packages / text).is_file(), text
+        assert Path(root, "service/NOTICE").read_text() == NOTICE
+        listed = subprocess.run(
+            ["chroot", root, "dpkg-query", "--show", "--showformat=${Package}\n"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for package in listed.stdout.split():
+            assert Path(root, "usr/share/doc", package, "copyright").exists(), package
+
+
+def test_container_whose_worker_is_killed_keeps_no_zombies(image: str, tmp_path: Path) -> None:
+    port = free_port()
+
+    def helpers() -> list[int]:
+        return [pid for pid in descendants(service.process.pid) if "core.image.helper" in command_line(pid)]
+
+    with file_system(TAG) as root:
+        command = hardened(image, root, "", PORT=port, IMAGE_SIZE=65)
+        with running_service(command, log=tmp_path / "log", PORT=str(port)) as service:
+            orphans = helpers()
+            [worker] = {parent(pid) for pid in orphans}
+            os.kill(worker, signal.SIGKILL)
+            service.wait_until(ready=False)
+            service.wait_until(ready=True)
+            # Their parent was the killed worker. A zombie would stay in /proc for as long as process 1 lives.
+            wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in [worker, *orphans]))
+            assert helpers()
+
+
+def test_sigterm_ends_a_command_of_the_container(image: str) -> None:
+    with file_system(TAG) as root:
+        command = hardened(image, root, "", "predict", "-", "-o", "-")
+        with process_group(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+            # It waits for its standard input.
+            wait_for(lambda: any("cli.py predict" in command_line(pid) for pid in descendants(process.pid)))
+            [init] = children(process.pid)
+            os.kill(init, signal.SIGTERM)
+            assert process.wait(TIMEOUT) != 0

@@ -81,6 +81,11 @@ def children(pid: int) -> list[int]:
     return [child for child, parent in _parents().items() if parent == pid]
 
 
+def parent(pid: int) -> int:
+    """Return the parent of the process `pid`. Raises KeyError if it has ended."""
+    return _parents()[pid]
+
+
 def descendants(pid: int) -> set[int]:
     """Return the children of `pid`, the children of these, and so on."""
     parents = _parents()
