@@ -3,16 +3,13 @@
 import re
 
 import pytest
-from flask import Flask
 from werkzeug.test import Client
 
 import core.errors
 from api.errors import STATUS
-from config import Settings
 from core.errors import ModelError, SegmenterError, Unavailable
 from core.model import ModelWrapper
-from tests.support.application import application, occupied, predict
-from tests.support.http_client import FORM_TYPE
+from tests.support.application import predict
 
 
 @pytest.mark.parametrize("path", ["/nope", "/model/nope", "/swaggerui/nope.js", "/model/predict/"])
@@ -30,29 +27,6 @@ def test_wrong_method_returns_405_with_allowed_methods(client: Client, method: s
     assert response.status_code == 405
     assert allowed in response.headers["Allow"]
     assert re.match(f"{method} is not allowed at {path}; allowed: .*{allowed}", response.get_json()["message"])
-
-
-def test_upload_over_limit_returns_413_with_limit(app: Flask) -> None:
-    limited = application(app.extensions["model"], max_upload_mb=1)
-    response = limited.test_client().post("/model/predict", data=bytes(1_000_001), content_type=FORM_TYPE)
-    assert response.status_code == 413
-    assert "larger than 1 MB, the limit (MAX_UPLOAD_MB)" in response.get_json()["message"]
-
-
-def test_predict_with_loading_model_returns_503_with_retry_after(loading_app: Flask) -> None:
-    response = predict(loading_app.test_client())
-    assert response.status_code == 503
-    assert int(response.headers["Retry-After"]) > 0
-    assert "still loading" in response.get_json()["message"]
-
-
-def test_predict_with_full_queue_returns_503_until_a_place_is_free(client: Client, app: Flask) -> None:
-    with occupied(app.extensions["model"].queue, Settings().queue_size):
-        response = predict(client)
-    assert response.status_code == 503
-    assert int(response.headers["Retry-After"]) > 0
-    assert "QUEUE_SIZE" in response.get_json()["message"]
-    assert predict(client).status_code == 200
 
 
 def errors_of_requests() -> list[type[SegmenterError]]:

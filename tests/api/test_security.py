@@ -23,18 +23,6 @@ def guarded(app: Flask) -> Client:
     return gated(application(app.extensions["model"], **settings), **settings)
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "wrong"}], ids=["without key", "wrong key"])
-def test_request_to_model_without_right_key_returns_401(guarded: Client, headers: dict[str, str]) -> None:
-    response = guarded.get("/model/labels", headers=headers)
-    assert response.status_code == 401
-    assert "X-API-Key" in response.get_json()["message"]
-    assert predict(guarded, headers=headers).status_code == 401
-
-
-def test_request_to_model_with_right_key_returns_200(guarded: Client) -> None:
-    assert guarded.get("/model/labels", headers={"X-API-Key": HEADER}).status_code == 200
-
-
 @pytest.mark.parametrize("path", ["/health/ready", "/health/live", "/metrics", "/demo", "/"])
 def test_request_outside_model_needs_no_key(guarded: Client, path: str) -> None:
     assert guarded.get(path).status_code == 200

@@ -58,6 +58,7 @@ def test_post_without_right_key_returns_401(guarded: Client, path: str, headers:
     assert response.status_code == 401
     assert key_of_error(response.data) == SEGMENTING[path]
     assert response.headers["WWW-Authenticate"].lower().startswith("bearer")
+    assert b"the header X-API-Key is missing or wrong" in response.data
     assert response.headers["Cache-Control"] == "no-store"
 
 
@@ -92,7 +93,9 @@ def test_post_with_full_queue_returns_503_before_its_body(app: Flask, path: str)
 def test_post_with_loading_model_returns_503(loading_gate: Gate, path: str) -> None:
     connection = exchange(loading_gate, scope(path, content_length="1000"), DISCONNECT)
     assert connection.status == 503
+    assert int(connection.headers["Retry-After"]) > 0
     assert key_of_error(connection.body) == SEGMENTING[path]
+    assert b"still loading" in connection.body
 
 
 @pytest.mark.parametrize("path", ["/health/ready", "/v2/health/ready", f"{MODEL}/ready"])
@@ -110,7 +113,7 @@ def test_post_of_too_many_bytes_returns_413(app: Flask, path: str, chunked: bool
     connection = exchange(gate, scope(path, **length), body_part(bytes(1_000_001), more=True), DISCONNECT)
     assert connection.status == 413
     assert key_of_error(connection.body) == SEGMENTING[path]
-    assert b"MAX_UPLOAD_MB" in connection.body
+    assert b"larger than 1 MB, the limit (MAX_UPLOAD_MB)" in connection.body
 
 
 @pytest.mark.parametrize("path", SEGMENTING)
@@ -119,6 +122,7 @@ def test_post_that_does_not_arrive_in_time_returns_408(app: Flask, path: str) ->
     connection = exchange(gate, scope(path, content_length="1000"), body_part(bytes(10), more=True))
     assert connection.status == 408
     assert key_of_error(connection.body) == SEGMENTING[path]
+    assert b"not received within REQUEST_TIMEOUT" in connection.body
 
 
 @pytest.mark.parametrize("path", SEGMENTING)
