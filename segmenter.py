@@ -40,7 +40,10 @@ def create_model(
 
 
 def unlimited(settings: Settings) -> Settings:
-    """Return `settings` for a model without clients: no deadline ends a photo, however slow or busy the machine is."""
+    """Return `settings` for a model without clients: no deadline ends a photo, however slow or busy the machine is.
+
+    Only a decoder that is stuck is ended: see core.image.reader.MAX_SECONDS.
+    """
     return replace(settings, request_timeout=math.inf)
 
 

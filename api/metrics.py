@@ -67,7 +67,7 @@ class Metrics:
             registry=self.registry,
         )
         self._losses = Counter(
-            "segmenter_decoder_losses", "Helper processes that an image ended", ["cause"], registry=self.registry
+            "segmenter_decoder_losses", "Helper processes that were replaced", ["cause"], registry=self.registry
         )
         for cause in get_args(HelperLoss):
             self._losses.labels(cause)
@@ -79,7 +79,7 @@ class Metrics:
         self._stages.labels(stage).observe(seconds)
 
     def count_loss(self, cause: HelperLoss) -> None:
-        """Count a helper process that an image ended, or that had to be ended."""
+        """Count a helper process that ended, or that had to be ended."""
         self._losses.labels(cause).inc()
 
     def count_image(self, width: int, height: int) -> None:

@@ -10,6 +10,7 @@ SegmenterError
     InferenceFailed       the session failed at a valid image
     QueueFull             too many requests are running or waiting
     MemoryFull            too many bytes are held in memory
+    DecoderLost           the process that decoded the image ended, and the image need not be at fault
     DeadlineExceeded      the deadline of the request passed
   ClientGone            the client closed its connection
   ModelError            the model can't be served
@@ -58,6 +59,10 @@ class QueueFull(Unavailable):
 
 class MemoryFull(Unavailable):
     """The uploads and responses in memory leave no room for another one."""
+
+
+class DecoderLost(Unavailable):
+    """The process that decoded the image ended or had to be ended, and the image need not be at fault."""
 
 
 class DeadlineExceeded(Unavailable):

@@ -14,7 +14,7 @@ from commands.files import check_inside, write
 from commands.photos import read_limited, reason_of
 from commands.watch.arrivals import Arrivals, Version
 from commands.watch.journal import Journal
-from core.errors import ImageTooLarge, InferenceFailed, InvalidImage, MemoryFull, UnsupportedImage
+from core.errors import DecoderLost, ImageTooLarge, InferenceFailed, InvalidImage, MemoryFull, UnsupportedImage
 from core.model import ModelWrapper
 from core.output.encode import Encoder
 from core.types import Options
@@ -99,8 +99,8 @@ class Watch:
         began_at = time.monotonic()
         try:
             error, content = self._segmented(path, photo)
-        except OSError as failure:
-            # A deleted file needs no message, and another one is tried again after a restart.
+        except (OSError, DecoderLost, InferenceFailed) as failure:
+            # A deleted file needs no message. Another one need not be at fault, and is tried again after a restart.
             if path.exists():
                 click.echo(f"{photo}: {failure}", err=True)
             return
@@ -114,7 +114,10 @@ class Watch:
             click.echo(f"{photo}: {error}", err=True)
 
     def _segmented(self, path: Path, photo: Path) -> tuple[str | None, bytes]:
-        """Return why the photo can't be segmented, or None, and its result. Raises OSError, ModelNotReady, Stopped."""
+        """Return why the photo can't be segmented, or None, and its result.
+
+        Raises OSError, DecoderLost, InferenceFailed, ModelNotReady or Stopped if the photo need not be at fault.
+        """
         if other := self.journal.same_result(photo):
             return f"its result would overwrite that of {other}; rename one", b""
         while True:
@@ -122,7 +125,7 @@ class Watch:
                 with path.open("rb") as file:
                     data = read_limited(file, self.max_bytes)
                 return None, self.model.segment(data, self.encode, self.options).content
-            except (InvalidImage, UnsupportedImage, ImageTooLarge, InferenceFailed) as error:
+            except (InvalidImage, UnsupportedImage, ImageTooLarge) as error:
                 return str(error), b""
             except MemoryFull as error:
                 self._wait(str(error))

@@ -6,19 +6,23 @@ import os
 import resource
 from collections.abc import Iterable
 
-# The system calls of a process that computes, answers on an open socket, and starts threads (some decoders do).
+# The system calls of a process that computes, answers on an open socket, and starts threads (some decoders do). Not
+# fcntl: with F_SETOWN and F_SETSIG, an open socket sends any signal to any process of the same user.
 ALLOWED_CALLS = """
-    brk clock_gettime clock_nanosleep close exit exit_group fcntl fstat futex getcpu getpid getrandom getrusage gettid
-    gettimeofday lseek madvise membarrier mmap mprotect mremap munmap nanosleep newfstatat poll ppoll pread64 read readv
-    recvfrom recvmsg restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity sched_yield sendmsg
-    sendto set_robust_list setrlimit sigaltstack sysinfo times write writev
+    brk clock_gettime clock_nanosleep close exit exit_group fstat futex getcpu getpid getrandom getrusage gettid
+    gettimeofday lseek membarrier mmap mprotect mremap munmap nanosleep newfstatat poll ppoll pread64 read readv
+    recvfrom recvmsg restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity sched_yield
+    sendmsg sendto set_robust_list sigaltstack sysinfo times write writev
 """
 
 # linux/prctl.h, linux/sched.h, and seccomp.h of libseccomp.
 PR_SET_NO_NEW_PRIVS = 38
 CLONE_THREAD = 0x00010000
 SCMP_ACT_ALLOW, SCMP_ACT_ERRNO = 0x7FFF0000, 0x00050000
-SCMP_CMP_EQ, SCMP_CMP_MASKED_EQ = 4, 7
+SCMP_FLTATR_CTL_TSYNC = 4
+SCMP_CMP_LT, SCMP_CMP_EQ, SCMP_CMP_MASKED_EQ = 2, 4, 7
+# From this value on, the advice of madvise() damages pages of the machine.
+MADV_HWPOISON = 100
 # glibc calls clone() where clone3() does not exist. The flags of clone3() are in memory, where a filter can't see them.
 MISSING_CALL = "clone3"
 
@@ -71,12 +75,13 @@ def _filter_calls(allowed: Iterable[str]) -> None:
     library.seccomp_rule_add_array.argtypes = [
         *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(Condition))
     ]
+    library.seccomp_attr_set.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
     library.seccomp_load.argtypes = library.seccomp_release.argtypes = [ctypes.c_void_p]
 
     def add(action: int, call: str, *conditions: Condition) -> None:
         number = library.seccomp_syscall_resolve_name(call.encode())
         array = (Condition * len(conditions))(*conditions)
-        # Not every processor has every call: setrlimit is missing on some.
+        # Not every processor has every call: poll is missing on some.
         if number >= 0:
             _check(library.seccomp_rule_add_array(rules, action, number, len(conditions), array))
 
@@ -84,11 +89,15 @@ def _filter_calls(allowed: Iterable[str]) -> None:
     try:
         for call in allowed:
             add(SCMP_ACT_ALLOW, call)
-        # Only threads, only the limits of this process, and only signals to itself: abort() sends one.
+        # Only threads, only signals to itself, which abort() sends, and limits are only read: of this process, without
+        # a new value.
         add(SCMP_ACT_ALLOW, "clone", Condition(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD))
-        add(SCMP_ACT_ALLOW, "prlimit64", Condition(0, SCMP_CMP_EQ, 0))
         add(SCMP_ACT_ALLOW, "tgkill", Condition(0, SCMP_CMP_EQ, os.getpid()))
+        add(SCMP_ACT_ALLOW, "prlimit64", Condition(0, SCMP_CMP_EQ, 0), Condition(2, SCMP_CMP_EQ, 0))
+        add(SCMP_ACT_ALLOW, "madvise", Condition(2, SCMP_CMP_LT, MADV_HWPOISON))
         add(SCMP_ACT_ERRNO | errno.ENOSYS, MISSING_CALL)
+        # Threads that run already give the calls up too: what one of them may do, another one can make it do.
+        _check(library.seccomp_attr_set(rules, SCMP_FLTATR_CTL_TSYNC, 1))
         _check(library.seccomp_load(rules))
     finally:
         library.seccomp_release(rules)

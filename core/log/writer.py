@@ -53,8 +53,9 @@ class Writer:
                 self._size += len(line)
             self._changed.notify_all()
             if not self._thread:
-                self._thread = Thread(target=self._run, name="log", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._run, name="log", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def flush(self, seconds: float) -> None:
         """Wait until the stream has taken all lines, for `seconds` at most."""

@@ -14,9 +14,10 @@ from PIL import Image
 
 from cli import cli
 from commands.batch.manifest import SCHEMA
+from core.image.decoder_process import MAX_LINE, MAX_LINES, MAX_THREADS
+from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL
 from core.image.formats import FORMATS
-from core.image.helper import BYTES_PER_PIXEL, CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, MEMORY
-from core.image.reader import MAX_LINE, MAX_LINES
+from core.image.helper import BYTES_PER_PIXEL, MEMORY
 from docs.generate import DOCUMENTS as GENERATED
 from docs.generate import TABLE, generated, outputs_table, parameters_table, settings_table
 from segmenter import __version__
@@ -227,6 +228,7 @@ def test_limits_table_matches_the_code() -> None:
         f"{CPU_SECONDS} s, and {CPU_SECONDS_PER_MEGAPIXEL} s per megapixel in the header",
         "half of `REQUEST_TIMEOUT`",
         f"{MEMORY / 1e6:.0f} MB, and {BYTES_PER_PIXEL} bytes per pixel of `MAX_IMAGE_MEGAPIXELS`",
+        str(MAX_THREADS),
         f"{MAX_LINES} of {MAX_LINE} characters",
     ]
 

@@ -14,6 +14,15 @@ from commands.batch.job import Job
 from commands.batch.storage import Storage
 from commands.batch.worker import TRANSIENT_ERROR, Worker
 from config import Settings
+from core.errors import (
+    DecoderLost,
+    ImageTooLarge,
+    InferenceFailed,
+    InvalidImage,
+    MemoryFull,
+    SegmenterError,
+    UnsupportedImage,
+)
 from core.labels import LABELS
 from core.types import Options
 from tests.support.paths import CHELSEA, ROOT
@@ -106,6 +115,29 @@ def test_worker_returns_transient_error_if_result_can_not_be_written(
     [row] = process(worker, "chelsea.jpg")
     assert (row["mask"], row["error"]) == (None, None)
     assert row[TRANSIENT_ERROR]
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        (InvalidImage, "error"),
+        (UnsupportedImage, "error"),
+        (ImageTooLarge, "error"),
+        (DecoderLost, TRANSIENT_ERROR),
+        (InferenceFailed, TRANSIENT_ERROR),
+        (MemoryFull, TRANSIENT_ERROR),
+    ],
+)
+def test_worker_returns_error_only_if_the_photo_is_at_fault(
+    kind: type[SegmenterError], column: str, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def segment(*_: Any) -> None:
+        raise kind("the reason")
+
+    monkeypatch.setattr(worker._model, "segment", segment)
+    [row] = process(worker, "chelsea.jpg")
+    assert {name for name in ("error", TRANSIENT_ERROR) if row[name]} == {column}
+    assert row[column].endswith("the reason")
 
 
 def test_worker_with_output_none_returns_classes_and_writes_no_file(

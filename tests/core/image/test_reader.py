@@ -1,7 +1,9 @@
 """Images that are read in helper processes: the pixels, and what a lost helper costs."""
 
+import math
 import os
 import signal
+import struct
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,16 +13,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import ImageTooLarge, InvalidImage, MemoryFull, ModelError
-from core.image import reader as reader_module
+from core.checkpoint import checked
+from core.errors import DecoderLost, ImageTooLarge, InvalidImage, MemoryFull, ModelError
+from core.image import child
 from core.image.decode import read_image
 from core.image.helper import IDLE
-from core.image.reader import ImageReader
+from core.image.reader import MAX_SECONDS, ImageReader
 from core.image.resize import resized
 from tests.support.bombs import log_bomb, scan_bomb
 from tests.support.images import encode
 from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.processes import memory_megabytes
+from tests.support.service import wait_for
 
 CAT = CHELSEA.read_bytes()
 NEVER = 600.0
@@ -41,18 +45,25 @@ def reader(losses: list[str]) -> ImageReader:
     return reader
 
 
-def end_idle(reader: ImageReader) -> None:
-    """Kill the only helper of `reader`, and wait for its end."""
+def end_idle(reader: ImageReader, losses: list[str]) -> None:
+    """Kill the only helper of `reader`, and wait until the reader knows."""
     [helper] = reader.helpers
     os.kill(helper.pid, signal.SIGKILL)
-    while helper.is_alive():
-        time.sleep(0.01)
+    wait_for(lambda: bool(losses))
 
 
 def size_of(reader: ImageReader, data: bytes) -> tuple[int, int]:
     """Return the size of the photo in `data`, read by `reader`."""
     with reader.read(data) as picture:
         return picture.size
+
+
+def size_or_none(reader: ImageReader) -> tuple[int, int] | None:
+    """Return the size of the cat; None if the helper is lost."""
+    try:
+        return size_of(reader, CAT)
+    except DecoderLost:
+        return None
 
 
 def test_read_returns_pixels_of_decoder_and_resize(reader: ImageReader) -> None:
@@ -98,27 +109,57 @@ def test_read_raises_the_errors_of_the_decoder(reader: ImageReader, losses: list
     assert losses == []
 
 
+def test_read_of_turned_photo_returns_it_upright(reader: ImageReader) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    data = encode(Image.new("RGB", (400, 300), "red"), "JPEG", exif=exif)
+    for keep_photo in (False, True):
+        with reader.read(data, keep_photo=keep_photo) as picture:
+            assert (picture.size, picture.image.shape) == ((300, 400), (65, 48, 3))
+
+
+def test_read_raises_image_too_large_for_large_page_behind_a_reduced_one(
+    reader: ImageReader, losses: list[str]
+) -> None:
+    pages = [Image.new("L", (10, 5)), Image.new("L", (1001, 1000))]
+    data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:], tiffinfo={254: 1})
+    is_reduced, is_not = (struct.pack("<HHII", 254, 4, 1, value) for value in (1, 0))
+    last = data.rindex(is_reduced)
+    with pytest.raises(ImageTooLarge, match="MAX_IMAGE_MEGAPIXELS"):
+        size_of(reader, data[:last] + is_not + data[last + len(is_not) :])
+    assert losses == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
-def test_read_whose_helper_is_killed_raises_and_next_is_read(
+def test_read_whose_helper_is_killed_raises_decoder_lost_and_next_is_read(
     reader: ImageReader, losses: list[str], number: signal.Signals
 ) -> None:
     [helper] = reader.helpers
-    os.kill(helper.pid, signal.SIGSTOP)
-    with ThreadPoolExecutor(1) as client:
-        answer = client.submit(size_of, reader, CAT)
-        time.sleep(0.1)
-        os.kill(helper.pid, number)
-        os.kill(helper.pid, signal.SIGCONT)
-        with pytest.raises(InvalidImage, match=f"ended with {number.name}"):
-            answer.result()
+    pid = helper.pid
+    os.kill(pid, signal.SIGSTOP)
+
+    def kill() -> None:
+        os.kill(pid, number)
+        os.kill(pid, signal.SIGCONT)
+
+    # The reader calls kill() while it waits for the answer.
+    with checked(kill), pytest.raises(DecoderLost, match=f"ended with {number.name} at this image; try again later"):
+        size_of(reader, CAT)
     assert size_of(reader, CAT) == (451, 300)
     assert losses == ["crash"]
 
 
 def test_read_after_an_idle_helper_was_killed_returns_image(reader: ImageReader, losses: list[str]) -> None:
-    end_idle(reader)
+    end_idle(reader, losses)
     assert size_of(reader, CAT) == (451, 300)
     assert losses == ["crash"]
+
+
+def test_wait_until_ready_during_reads_returns(reader: ImageReader) -> None:
+    with ThreadPoolExecutor(4) as clients:
+        sizes = [clients.submit(size_of, reader, CAT) for _ in range(20)]
+        reader.wait_until_ready()
+    assert {size.result() for size in sizes} == {(451, 300)}
 
 
 def test_read_of_file_that_takes_minutes_ends_at_the_cpu_limit(reader: ImageReader, losses: list[str]) -> None:
@@ -133,9 +174,13 @@ def test_read_whose_helper_hangs_ends_at_the_timeout(losses: list[str]) -> None:
     reader.wait_until_ready()
     [helper] = reader.helpers
     os.kill(helper.pid, signal.SIGSTOP)
-    with pytest.raises(InvalidImage, match=r"not decoded within 0\.5 seconds"):
+    with pytest.raises(DecoderLost, match=r"not decoded within 0\.5 seconds; try again later"):
         size_of(reader, CAT)
     assert losses == ["timeout"]
+
+
+def test_reader_without_deadline_has_a_limit_for_a_helper_that_is_stuck() -> None:
+    assert ImageReader(65, 10**6, math.inf).timeout == MAX_SECONDS
 
 
 def test_lost_helper_costs_the_other_none_of_its_images(losses: list[str]) -> None:
@@ -166,7 +211,8 @@ def test_reader_without_references_leaves_no_process() -> None:
     reader = ImageReader(65, 10**6, NEVER, 2)
     pids = [helper.pid for helper in reader.helpers]
     del reader
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    # A look at the idle helpers may hold it for a moment.
+    wait_for(lambda: not [pid for pid in pids if Path(f"/proc/{pid}").exists()])
 
 
 def test_idle_helper_returns_the_memory_of_a_large_photo() -> None:
@@ -180,20 +226,33 @@ def test_idle_helper_returns_the_memory_of_a_large_photo() -> None:
 
 
 def test_read_when_no_process_can_be_started_raises_memory_full(
-    reader: ImageReader, monkeypatch: pytest.MonkeyPatch
+    reader: ImageReader, losses: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/missing")
-    end_idle(reader)
+    end_idle(reader, losses)
     for _ in range(2):
         with pytest.raises(MemoryFull, match="can't be decoded now"):
             size_of(reader, CAT)
     monkeypatch.undo()
     assert size_of(reader, CAT) == (451, 300)
+    assert losses == ["crash"]
+
+
+def test_read_when_no_helper_starts_raises_decoder_lost_without_its_output(
+    reader: ImageReader, losses: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(child, "ROOT", tmp_path)
+        end_idle(reader, losses)
+        for _ in range(2):
+            with pytest.raises(DecoderLost, match=r"^the image decoder does not start; try again later"):
+                size_of(reader, CAT)
+    wait_for(lambda: size_or_none(reader) == (451, 300))
 
 
 def test_wait_until_ready_when_helper_does_not_start_raises_model_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "ROOT", tmp_path)
+    monkeypatch.setattr(child, "ROOT", tmp_path)
     with pytest.raises(ModelError, match=r"does not start: .*No module named"):
         ImageReader(65, 10**6, NEVER).wait_until_ready()

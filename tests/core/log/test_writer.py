@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -50,6 +51,22 @@ def test_put_writes_lines_in_order(pipe: tuple[int, int]) -> None:
         writer.put(line(number))
     assert read_until(pipe[0], line(99)) == b"".join(map(line, range(100)))
     assert writer.dropped == 0
+
+
+def test_put_after_the_system_had_no_thread_writes_all_lines(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(pipe[1], report)
+
+    def fail(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            writer.put(line(0))
+    writer.put(line(1))
+    assert read_until(pipe[0], line(1)) == line(0) + line(1)
 
 
 @pytest.mark.parametrize("blocking", [True, False])

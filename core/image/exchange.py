@@ -1,0 +1,72 @@
+"""The rules for one job of a helper process: which messages may follow it, and how much CPU time it may take."""
+
+from core.image.messages import Answer, Failure, Notice, PixelSize, WrongMessage, read_message
+from core.image.resize import fitted
+from core.types import HelperLoss
+
+# CPU time in seconds for an image, in addition to that for each megapixel: a small multiple of what the slowest format
+# takes on a slow machine.
+CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL = 3, 0.4
+WRONG = "the decoder gave a wrong answer"
+
+
+class HelperLost(Exception):
+    """A helper process ended, or has to be ended.
+
+    `str(error)` can be shown to a client; `details` are for the log.
+    """
+
+    def __init__(self, loss: HelperLoss, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.loss = loss
+        self.details = details
+
+
+class Exchange:
+    """The messages about the job with the id `job`, for a photo of at most `max_pixels` and a model of `long_side`.
+
+    `cpu_seconds` is the CPU time that the job may take.
+    """
+
+    def __init__(self, job: str, long_side: int, max_pixels: int) -> None:
+        self.cpu_seconds = float(CPU_SECONDS)
+        self._job = job
+        self._long_side = long_side
+        self._max_pixels = max_pixels
+        self._header: PixelSize | None = None
+
+    def accept(self, data: bytes) -> Answer | Failure | None:
+        """Return the answer in the message `data`; None for a notice, which raises `cpu_seconds`.
+
+        Raises HelperLost for a message against the rules.
+        """
+        try:
+            message = read_message(data)
+            if message.job != self._job:
+                raise WrongMessage("a message belongs to another job")
+            if isinstance(message, Notice):
+                self._extend(message.size)
+                return None
+            if isinstance(message, Answer):
+                self._check(message)
+        except WrongMessage as error:
+            raise HelperLost("answer", WRONG, str(error)) from None
+        return message
+
+    def _extend(self, header: PixelSize) -> None:
+        """Allow the CPU time for a photo of the size `header`. Raises WrongMessage."""
+        pixels = header[0] * header[1]
+        if self._header or pixels > self._max_pixels:
+            raise WrongMessage("a second notice" if self._header else "a notice of more pixels than are allowed")
+        self._header = header
+        self.cpu_seconds += CPU_SECONDS_PER_MEGAPIXEL * pixels / 1e6
+
+    def _check(self, answer: Answer) -> None:
+        """Raise WrongMessage unless `answer` describes the photo of the notice, and the image that follows from it.
+
+        Both then are in the shared memory, which has room for `max_pixels` and for a square of `long_side`.
+        """
+        if self._header not in (answer.photo, answer.photo[::-1]):  # a photo may have been turned
+            raise WrongMessage("the photo has another size than its header")
+        if answer.image != fitted(answer.photo, self._long_side):
+            raise WrongMessage("the image has another size than the model's")

@@ -1,0 +1,116 @@
+"""The messages between the process that serves and a helper process, in JSON.
+
+A file that a helper decoded may have taken it over. So read_message() takes what a helper sends as foreign input.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+
+# Sizes of a message in bytes and of a text from a helper in characters, each of which takes up to four bytes.
+MAX_MESSAGE, MAX_TEXT = 4096, 500
+DONE = b"done"
+ERRORS = {error.__name__: error for error in (InvalidImage, UnsupportedImage, ImageTooLarge)}
+
+PixelSize: TypeAlias = tuple[int, int]
+
+
+class WrongMessage(Exception):
+    """A helper sent what is no message of a helper; `str(error)` tells why, in words of this package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """To a helper, with a file: the file's size in bytes, and whether the photo is wanted besides the model's image.
+
+    `job`, an unpredictable text, comes back in each message about the job.
+    """
+
+    job: str
+    size: int
+    keep_photo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """From a helper that is about to decode: the width and height in the file's header."""
+
+    job: str
+    size: PixelSize
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """From a helper that has decoded: width and height of the model's image, and of the upright photo as sent.
+
+    The pixels are in the shared memory: those of the image, and behind them those of the photo if it was wanted.
+    """
+
+    job: str
+    image: PixelSize
+    photo: PixelSize
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """From a helper that can't decode a file: the name of an exception in ERRORS, and its message."""
+
+    job: str
+    error: str
+    message: str
+
+
+def encoded(message: Job | Notice | Answer | Failure) -> bytes:
+    """Return `message` as it is sent."""
+    return json.dumps(asdict(message), ensure_ascii=False).encode()
+
+
+def read_message(data: bytes) -> Notice | Answer | Failure:
+    """Return the message of a helper in `data`. Raises WrongMessage unless it has exactly the members of one kind."""
+    try:
+        members = json.loads(data.decode(), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise WrongMessage("a message is not JSON") from None
+    if type(members) is dict:
+        match sorted(members):
+            case ["job", "size"]:
+                return Notice(_text(members["job"]), _size(members["size"]))
+            case ["image", "job", "photo"]:
+                return Answer(_text(members["job"]), _size(members["image"]), _size(members["photo"]))
+            case ["error", "job", "message"]:
+                if (error := _text(members["error"])) not in ERRORS:
+                    raise WrongMessage("an error has an unknown name")
+                return Failure(_text(members["job"]), error, cleaned(_text(members["message"]), MAX_TEXT))
+    raise WrongMessage("a message has other members than a notice, an answer or a failure")
+
+
+def cleaned(text: str, limit: int) -> str:
+    """Return at most `limit` characters of `text`, with a mark in place of those that are not printable.
+
+    A terminal obeys control characters, a reader is misled by marks of direction, and surrogates can't be encoded.
+    """
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:limit])
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object with the members `pairs`. Raises ValueError if a name occurs twice."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member occurs twice")
+    return members
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise WrongMessage("a text is not a text")
+    return value
+
+
+def _size(value: Any) -> PixelSize:
+    # Without subclasses: bool is one of int.
+    if type(value) is not list or [type(side) for side in value] != [int, int] or min(value) < 1:
+        raise WrongMessage("a size is not a width and a height of at least 1 pixel")
+    width, height = value
+    return width, height
