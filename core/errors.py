@@ -14,6 +14,9 @@ SegmenterError
     DeadlineExceeded      the deadline of the request passed
   ClientGone            the client closed its connection
   ModelError            the model can't be served
+    UnknownStructure      the optimizer does not know the structure of the graph (core.graph.optimize)
+    NotQuantizable        the integer kernels do not compute the structure of the network (core.graph.quantize.layers)
+    DownloadInterrupted   the archive of a graph was not downloaded whole (core.weights.download)
 """
 
 

@@ -112,7 +112,7 @@ class ModelWrapper:
 
         Raises InvalidRequest if `options` or `encode` need logits, and the graph hides them; InvalidImage,
         UnsupportedImage or ImageTooLarge if the image is at fault (see core.image.decode); ModelNotReady, QueueFull,
-        MemoryFull, DeadlineExceeded or InferenceFailed if the service is, and ClientGone.
+        MemoryFull, DecoderLost, DeadlineExceeded or InferenceFailed if the service is, and ClientGone.
         """
         self.check()
         if not self.loading.result().has_logits:
