@@ -150,6 +150,7 @@ def _load(image: Image.Image, data: bytes, draft: tuple[int, int] | None) -> Ima
     """Return `image`, the opened file `data`, with its pixels: a JPEG at `draft` pixels or more."""
     if draft:
         image.draft(None, draft)
+    _forget_xmp(image)  # by which Pillow would turn a TIFF while it loads
     try:
         image.load()
     except OSError:
@@ -165,10 +166,15 @@ def _load(image: Image.Image, data: bytes, draft: tuple[int, int] | None) -> Ima
     return image
 
 
+def _forget_xmp(image: Image.Image) -> None:
+    """Remove the XMP of `image`, in which Pillow would look for an orientation if EXIF has none."""
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(name, None)
+
+
 def _turn(image: Image.Image) -> None:
     """Turn `image` upright as its EXIF orientation tells."""
-    for name in ("xmp", "XML:com.adobe.xmp"):
-        image.info.pop(name, None)  # where Pillow would look for an orientation if EXIF has none
+    _forget_xmp(image)  # of a PNG, it can be behind the pixels
     with suppress(Exception):
         # A damaged EXIF block does not make the pixels unreadable.
         ImageOps.exif_transpose(image, in_place=True)

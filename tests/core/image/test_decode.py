@@ -238,7 +238,8 @@ def test_decode_with_orientation_in_xmp_alone_does_not_turn(format_: str) -> Non
         data = encode(halves(), "TIFF", tiffinfo={700: xmp})
     else:
         data = encode(halves(), format_, xmp=xmp)
-    assert read_image(data, LIMIT).size == (40, 20)
+    photo = read_image(data, LIMIT)
+    assert photo.image.size == photo.size == (40, 20)
 
 
 @pytest.mark.parametrize("format_", ["DDS", "ICNS", "ICO", "JPEG2000"])
