@@ -1,22 +1,18 @@
-"""The Helm chart has the same objects as the kustomizations, and its schema knows its values and settings."""
+"""The Helm chart has the same objects as the kustomizations, from its folder and from a package."""
 
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from unittest.mock import ANY
 
 import helm_python
 import pytest
 import yaml
 
-from config import Settings
 from segmenter import __version__
-from tests.support.chart import CHART, KUSTOMIZATIONS, leaves, render_chart, values_of_chart, with_value
+from tests.support.chart import ALL, CHART, KUSTOMIZATIONS, by_name, object_of, pod_of, render_chart
 from tests.support.manifests import FOLDERS, KSERVE, KUBERNETES, VERSIONS, Manifest, rendered, validate
-
-ALL = {part: {"enabled": True} for part in ("monitoring", "gateway", "keda")}
 
 
 def as_in_chart(manifest: Manifest, release: str) -> Manifest:
@@ -34,13 +30,6 @@ def as_in_chart(manifest: Manifest, release: str) -> Manifest:
     return changed
 
 
-def by_name(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """Return objects by their kind and name, which must differ."""
-    named = {f"{manifest['kind']} {manifest['metadata']['name']}": manifest for manifest in manifests}
-    assert len(named) == len(manifests)
-    return named
-
-
 @pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
 def test_chart_equals_kustomization(folder: str) -> None:
     release = "segmenter-full" if folder == "overlays/full" else "segmenter"
@@ -53,8 +42,8 @@ def test_template_has_the_kind_of_the_file_of_its_name_in_kubernetes() -> None:
     del there["kustomization.yaml"]
     here = {file.name: kinds_in(file) for file in CHART.glob("templates/*.yaml")}
     assert there.items() <= here.items()
-    # kustomize generates these two.
-    assert set(here) - set(there) == {"settings.yaml", "dashboard.yaml"}
+    # kustomize generates the first two, and has no account.
+    assert set(here) - set(there) == {"settings.yaml", "dashboard.yaml", "serviceaccount.yaml"}
     assert {len(kinds) for kinds in here.values()} == {1}
 
 
@@ -69,6 +58,13 @@ def test_chart_with_all_parts_is_valid_for_kubernetes(version: str) -> None:
     assert {"Deployment", "Ingress", "HTTPRoute", "ScaledObject", "ServiceMonitor"} <= {m["kind"] for m in manifests}
     for manifest in manifests:
         validate(manifest, version)
+
+
+def test_objects_have_the_same_labels_and_the_namespace_of_the_release() -> None:
+    manifests = render_chart(ALL)
+    labels = object_of("Deployment")["metadata"]["labels"]
+    assert all(labels.items() <= m["metadata"]["labels"].items() for m in manifests)
+    assert {m["metadata"]["namespace"] for m in manifests} == {"segmenter"}
 
 
 def test_chart_passes_strict_lint() -> None:
@@ -115,10 +111,10 @@ def selectors(manifests: list[Manifest]) -> Iterator[dict[str, str]]:
 
 
 def test_request_timeout_sets_the_timeouts_around_it() -> None:
-    specs = {m["kind"]: m for m in render_chart({"settings": {"REQUEST_TIMEOUT": 59.5, "MAX_UPLOAD_MB": 100}} | ALL)}
-    assert specs["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 10 + 2 * 60 + 5
-    assert specs["HTTPRoute"]["spec"]["rules"][0]["timeouts"] == {"request": "70s"}
-    assert specs["Ingress"]["metadata"]["annotations"] == {
+    values = {"settings": {"REQUEST_TIMEOUT": 59.5, "MAX_UPLOAD_MB": 100}} | ALL
+    assert pod_of(values)["terminationGracePeriodSeconds"] == 10 + 2 * 60 + 5
+    assert object_of("HTTPRoute", values)["spec"]["rules"][0]["timeouts"] == {"request": "70s"}
+    assert object_of("Ingress", values)["metadata"]["annotations"] == {
         "nginx.ingress.kubernetes.io/proxy-body-size": "100m",
         "nginx.ingress.kubernetes.io/proxy-read-timeout": "70",
         "nginx.org/client-max-body-size": "100m",
@@ -127,64 +123,8 @@ def test_request_timeout_sets_the_timeouts_around_it() -> None:
 
 
 def test_changed_setting_changes_the_pods() -> None:
-    [before, after] = [
-        manifest["spec"]["template"]["metadata"]["annotations"]
-        for values in ({}, {"settings": {"IMAGE_SIZE": 333}})
-        for manifest in render_chart(values)
-        if manifest["kind"] == "Deployment"
-    ]
-    assert before != after
-
-
-def test_user_can_be_left_to_openshift() -> None:
-    [deployment] = [m for m in render_chart({"runAsUser": None, "runAsGroup": None}) if m["kind"] == "Deployment"]
-    context = deployment["spec"]["template"]["spec"]["securityContext"]
-    assert (context["runAsNonRoot"], context["runAsUser"], context["runAsGroup"]) == (True, None, None)
-
-
-@pytest.mark.parametrize(("path", "value"), list(leaves(values_of_chart())), ids=str)
-def test_each_value_of_chart_changes_an_object(path: tuple[str, ...], value: Any) -> None:
-    # All parts are enabled, except KEDA for the CPU target, which it ignores.
-    values = with_value(ALL, ("keda", "enabled"), value=path != ("autoscaling", "cpu"))
-    if isinstance(value, bool):
-        changed = with_value(values, path, value=False)
-    elif isinstance(value, int):
-        changed = with_value(values, path, value + 1)
-    else:
-        changed = with_value(values, path, {"2": "3", "3000M": "5000M"}.get(value, f"{value}other"))
-    assert render_chart(changed) != render_chart(values)
-
-
-@pytest.mark.parametrize(
-    ("values", "name"),
-    [
-        ({"imgae": {}}, "imgae"),
-        ({"settings": {"IMAGE_SIZES": 333}}, "IMAGE_SIZES"),
-        ({"settings": {"API_KEY": "secret"}}, "API_KEY"),
-        ({"settings": {"REQUEST_TIMEOUT": "60s"}}, "REQUEST_TIMEOUT"),
-        ({"settings": {"MAX_UPLOAD_MB": None}}, "MAX_UPLOAD_MB"),
-        ({"resources": {"cpu": "500m"}}, "cpu"),
-        ({"resources": {"memory": 3000}}, "memory"),
-        ({"runAsUser": 0}, "runAsUser"),
-        ({"autoscaling": {"minReplicas": 0}}, "minReplicas"),
-        ({"keda": {"serverAddress": "prometheus:9090"}}, "serverAddress"),
-        ({"ingress": {"enabled": "yes"}}, "enabled"),
-    ],
-)
-def test_wrong_value_is_rejected_with_its_name(values: dict[str, Any], name: str) -> None:
-    with pytest.raises(helm_python.HelmValuesError, match=name):
-        render_chart(values)
-
-
-def test_settings_of_schema_are_settings_of_service() -> None:
-    schema = json.loads((CHART / "values.schema.json").read_text())
-    names = schema["properties"]["settings"]["propertyNames"]["enum"]
-    # The chart sets the port, and the key from a Secret; the debug server is not for clusters.
-    own = {"HOST", "PORT", "API_KEY", "API_KEY_FILE", "DEBUG"}
-    assert set(names) == {name.upper() for name in Settings.__dataclass_fields__} - own
-
-
-def test_readme_names_every_kustomization_and_the_version() -> None:
-    readme = (CHART / "README.md").read_text()
-    assert re.findall(r"^\| `((?:base|overlays/)\S*)` \|", readme, re.MULTILINE) == [*sorted(KUSTOMIZATIONS), KSERVE]
-    assert f"image.tag={__version__}-full" in readme
+    default, changed = (
+        object_of("Deployment", {"settings": {"IMAGE_SIZE": size}})["spec"]["template"] for size in (513, 333)
+    )
+    assert default == object_of("Deployment")["spec"]["template"]
+    assert default != changed
