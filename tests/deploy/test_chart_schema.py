@@ -18,6 +18,7 @@ SETTINGS = SCHEMA["properties"]["settings"]["propertyNames"]["enum"]
     ("values", "name"),
     [
         ({"imgae": {}}, "imgae"),
+        ({"enabled": "yes"}, "enabled"),
         ({"image": {"repository": "segmenter:1.0.0"}}, "image/repository"),
         ({"image": {"repository": f"segmenter@{DIGEST}"}}, "image/repository"),
         ({"image": {"tag": DIGEST}}, "image/tag"),
@@ -70,8 +71,8 @@ def test_null_removes_a_value_or_is_rejected_with_its_name(path: str) -> None:
 
 
 def test_values_of_schema_are_in_values_file() -> None:
-    # Helm sets it.
-    of_helm = {"global"}
+    # Helm sets the first, and reads the second.
+    of_helm = {"global", "enabled"}
     known = paths_of(SCHEMA) - {"settings"}
     assert known - of_helm == {path for path, _ in leaves(values_of_chart()) if not path.startswith("settings.")}
 
