@@ -55,3 +55,13 @@ limits:
 {{- define "segmenter.proxyTimeout" -}}
 {{- add 10 (ceil .Values.settings.REQUEST_TIMEOUT) }}
 {{- end }}
+
+{{- /* JSON Schema can't compare two values. */ -}}
+{{- define "segmenter.checkReplicas" -}}
+{{- with .Values.autoscaling }}
+{{- if gt (int .minReplicas) (int .maxReplicas) }}
+{{- $message := "autoscaling.minReplicas=%v is over autoscaling.maxReplicas=%v: set maxReplicas to %[1]v or more" }}
+{{- printf $message .minReplicas .maxReplicas | fail }}
+{{- end }}
+{{- end }}
+{{- end }}
