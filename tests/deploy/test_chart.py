@@ -1,50 +1,55 @@
-"""The Helm chart has the same objects as the kustomizations, and its schema knows its values and settings."""
+"""The Helm chart has the same objects as the kustomizations, from its folder and from a package."""
 
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from unittest.mock import ANY
 
 import helm_python
 import pytest
 import yaml
 
-from config import Settings
 from segmenter import __version__
-from tests.support.chart import CHART, KUSTOMIZATIONS, leaves, render_chart, values_of_chart, with_value
-from tests.support.manifests import FOLDERS, KSERVE, VERSIONS, Manifest, rendered, validate
-
-# The labels in which the two differ on purpose: the chart's instance is its release.
-OWN_LABELS = {"app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "helm.sh/chart"}
-ALL = {part: {"enabled": True} for part in ("monitoring", "gateway", "keda")}
+from tests.support.chart import ALL, CHART, KUSTOMIZATIONS, by_name, object_of, pod_of, render_chart
+from tests.support.manifests import FOLDERS, KSERVE, KUBERNETES, VERSIONS, Manifest, rendered, validate
 
 
-def comparable(value: Any) -> Any:
-    """Return a part of a manifest without OWN_LABELS, and without that which makes a change of settings a new name."""
-    if isinstance(value, dict):
-        left = {name: comparable(part) for name, part in value.items() if name not in OWN_LABELS}
-        return {name: part for name, part in left.items() if name != "checksum/settings" and part != {}}
-    if isinstance(value, list):
-        return [comparable(part) for part in value]
-    if isinstance(value, str):
-        return re.sub(r"^segmenter-(full-settings|settings(-full)?-[a-z0-9]{10})$", "segmenter-settings", value)
-    return value
-
-
-def by_name(manifests: list[Manifest]) -> dict[str, Any]:
-    """Return comparable manifests by their kind and name."""
-    return {f"{m['kind']} {m['metadata']['name']}": m for m in map(comparable, manifests)}
+def as_in_chart(manifest: Manifest, release: str) -> Manifest:
+    """Return an object of a kustomization with the differences that the chart has on purpose, and no others."""
+    text = re.sub(r'("app.kubernetes.io/instance": )"(mobile|full)"', rf'\1"{release}"', json.dumps(manifest))
+    text = text.replace('"app.kubernetes.io/managed-by": "kustomize"', '"app.kubernetes.io/managed-by": "Helm"')
+    # A change of the settings changes the name of the ConfigMap here, and an annotation of the pods there.
+    text = re.sub(r'"segmenter-settings(-full)?-[a-z0-9]{10}"', f'"{release}-settings"', text)
+    changed: Manifest = json.loads(text)
+    changed["metadata"]["labels"]["helm.sh/chart"] = f"segmenter-{__version__}"
+    if changed["kind"] == "Deployment":
+        changed["spec"]["template"]["metadata"]["annotations"] = {"checksum/settings": ANY}
+    if changed["kind"] == "ServiceMonitor":
+        changed["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"] = release
+    return changed
 
 
 @pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
 def test_chart_equals_kustomization(folder: str) -> None:
-    name = "segmenter-full" if folder == "overlays/full" else "segmenter"
-    assert by_name(render_chart(KUSTOMIZATIONS[folder], name)) == by_name(rendered(folder))
+    release = "segmenter-full" if folder == "overlays/full" else "segmenter"
+    expected = [as_in_chart(manifest, release) for manifest in rendered(folder)]
+    assert by_name(render_chart(KUSTOMIZATIONS[folder], release)) == by_name(expected)
 
 
-def test_comparison_finds_a_changed_value() -> None:
-    assert by_name(render_chart({"autoscaling": {"cpu": 71}})) != by_name(rendered("base"))
+def test_template_has_the_kind_of_the_file_of_its_name_in_kubernetes() -> None:
+    there = {file.name: kinds_in(file) for folder in KUSTOMIZATIONS for file in (KUBERNETES / folder).glob("*.yaml")}
+    del there["kustomization.yaml"]
+    here = {file.name: kinds_in(file) for file in CHART.glob("templates/*.yaml")}
+    assert there.items() <= here.items()
+    # kustomize generates the first two, and has no account.
+    assert set(here) - set(there) == {"settings.yaml", "dashboard.yaml", "serviceaccount.yaml"}
+    assert {len(kinds) for kinds in here.values()} == {1}
+
+
+def kinds_in(file: Path) -> list[str]:
+    """Return the kinds of the objects in a file or template."""
+    return re.findall("^kind: (.*)$", file.read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -53,6 +58,13 @@ def test_chart_with_all_parts_is_valid_for_kubernetes(version: str) -> None:
     assert {"Deployment", "Ingress", "HTTPRoute", "ScaledObject", "ServiceMonitor"} <= {m["kind"] for m in manifests}
     for manifest in manifests:
         validate(manifest, version)
+
+
+def test_objects_have_the_same_labels_and_the_namespace_of_the_release() -> None:
+    manifests = render_chart(ALL)
+    labels = object_of("Deployment")["metadata"]["labels"]
+    assert all(labels.items() <= m["metadata"]["labels"].items() for m in manifests)
+    assert {m["metadata"]["namespace"] for m in manifests} == {"segmenter"}
 
 
 def test_chart_passes_strict_lint() -> None:
@@ -65,6 +77,11 @@ def test_packaged_chart_renders_the_same(tmp_path: Path) -> None:
     archive = helm_python.package(CHART, destination=tmp_path)
     assert Path(archive).name == f"segmenter-{__version__}.tgz"
     assert render_chart(ALL, chart=Path(archive)) == render_chart(ALL)
+
+
+def test_chart_has_no_link_except_to_the_dashboard() -> None:
+    # Compose and kustomize read the dashboard from its own folder, and `helm package` copies it.
+    assert [file.name for file in CHART.rglob("*") if file.is_symlink()] == ["dashboard.json"]
 
 
 def test_versions_of_chart_are_version_of_service() -> None:
@@ -94,10 +111,10 @@ def selectors(manifests: list[Manifest]) -> Iterator[dict[str, str]]:
 
 
 def test_request_timeout_sets_the_timeouts_around_it() -> None:
-    specs = {m["kind"]: m for m in render_chart({"settings": {"REQUEST_TIMEOUT": 59.5, "MAX_UPLOAD_MB": 100}} | ALL)}
-    assert specs["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 10 + 2 * 60 + 5
-    assert specs["HTTPRoute"]["spec"]["rules"][0]["timeouts"] == {"request": "70s"}
-    assert specs["Ingress"]["metadata"]["annotations"] == {
+    values = {"settings": {"REQUEST_TIMEOUT": 59.5, "MAX_UPLOAD_MB": 100}} | ALL
+    assert pod_of(values)["terminationGracePeriodSeconds"] == 10 + 2 * 60 + 5
+    assert object_of("HTTPRoute", values)["spec"]["rules"][0]["timeouts"] == {"request": "70s"}
+    assert object_of("Ingress", values)["metadata"]["annotations"] == {
         "nginx.ingress.kubernetes.io/proxy-body-size": "100m",
         "nginx.ingress.kubernetes.io/proxy-read-timeout": "70",
         "nginx.org/client-max-body-size": "100m",
@@ -106,64 +123,8 @@ def test_request_timeout_sets_the_timeouts_around_it() -> None:
 
 
 def test_changed_setting_changes_the_pods() -> None:
-    [before, after] = [
-        manifest["spec"]["template"]["metadata"]["annotations"]
-        for values in ({}, {"settings": {"IMAGE_SIZE": 333}})
-        for manifest in render_chart(values)
-        if manifest["kind"] == "Deployment"
-    ]
-    assert before != after
-
-
-def test_user_can_be_left_to_openshift() -> None:
-    [deployment] = [m for m in render_chart({"runAsUser": None, "runAsGroup": None}) if m["kind"] == "Deployment"]
-    context = deployment["spec"]["template"]["spec"]["securityContext"]
-    assert (context["runAsNonRoot"], context["runAsUser"], context["runAsGroup"]) == (True, None, None)
-
-
-@pytest.mark.parametrize(("path", "value"), list(leaves(values_of_chart())), ids=str)
-def test_each_value_of_chart_changes_an_object(path: tuple[str, ...], value: Any) -> None:
-    # All parts are enabled, except KEDA for the CPU target, which it ignores.
-    values = with_value(ALL, ("keda", "enabled"), value=path != ("autoscaling", "cpu"))
-    if isinstance(value, bool):
-        changed = with_value(values, path, value=False)
-    elif isinstance(value, int):
-        changed = with_value(values, path, value + 1)
-    else:
-        changed = with_value(values, path, {"2": "3", "3000M": "5000M"}.get(value, f"{value}other"))
-    assert render_chart(changed) != render_chart(values)
-
-
-@pytest.mark.parametrize(
-    ("values", "name"),
-    [
-        ({"imgae": {}}, "imgae"),
-        ({"settings": {"IMAGE_SIZES": 333}}, "IMAGE_SIZES"),
-        ({"settings": {"API_KEY": "secret"}}, "API_KEY"),
-        ({"settings": {"REQUEST_TIMEOUT": "60s"}}, "REQUEST_TIMEOUT"),
-        ({"settings": {"MAX_UPLOAD_MB": None}}, "MAX_UPLOAD_MB"),
-        ({"resources": {"cpu": "500m"}}, "cpu"),
-        ({"resources": {"memory": 3000}}, "memory"),
-        ({"runAsUser": 0}, "runAsUser"),
-        ({"autoscaling": {"minReplicas": 0}}, "minReplicas"),
-        ({"keda": {"serverAddress": "prometheus:9090"}}, "serverAddress"),
-        ({"ingress": {"enabled": "yes"}}, "enabled"),
-    ],
-)
-def test_wrong_value_is_rejected_with_its_name(values: dict[str, Any], name: str) -> None:
-    with pytest.raises(helm_python.HelmValuesError, match=name):
-        render_chart(values)
-
-
-def test_settings_of_schema_are_settings_of_service() -> None:
-    schema = json.loads((CHART / "values.schema.json").read_text())
-    names = schema["properties"]["settings"]["propertyNames"]["enum"]
-    # The chart sets the port, and the key from a Secret; the debug server is not for clusters.
-    own = {"HOST", "PORT", "API_KEY", "API_KEY_FILE", "DEBUG"}
-    assert set(names) == {name.upper() for name in Settings.__dataclass_fields__} - own
-
-
-def test_readme_names_every_kustomization_and_the_version() -> None:
-    readme = (CHART / "README.md").read_text()
-    assert re.findall(r"^\| `((?:base|overlays/)\S*)` \|", readme, re.MULTILINE) == [*sorted(KUSTOMIZATIONS), KSERVE]
-    assert f"image.tag={__version__}-full" in readme
+    default, changed = (
+        object_of("Deployment", {"settings": {"IMAGE_SIZE": size}})["spec"]["template"] for size in (513, 333)
+    )
+    assert default == object_of("Deployment")["spec"]["template"]
+    assert default != changed
