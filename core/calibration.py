@@ -30,8 +30,8 @@ Progress: TypeAlias = Callable[[list[Layer]], Iterable[Layer]]
 
 # A range covers all values of this share of the photos. Clipped values cost more labels than larger steps do.
 QUANTILE = 0.98
-# Photos that the biases are corrected on. The values of a layer for all of them are in memory: up to 20 MB for a photo
-# of 513 pixels.
+# Number of photos used for bias correction. The values of a layer for all of them are in memory: up to 20 MB for a
+# photo of 513 pixels.
 CORRECTED_PHOTOS = 72
 # A bias moves only the values that the activation does not clip. Where these are a smaller share than this, the
 # correction is too small, rather than one that few values decide.

@@ -25,8 +25,8 @@ def _is_large(ring: list[list[float]], pixels: int) -> bool:
 def single_ring(rings: Rings) -> Points:
     """Return `rings` as one ring with the same area: float64 [points, 2], without the first point at the end.
 
-    A slit of no width leads to each hole and back. Holes run in the other direction than the outer ring, so the area
-    is the same by the even-odd rule and by the non-zero rule.
+    A zero-width bridge (keyhole) leads to each hole and back. Holes run in the other direction than the outer ring, so
+    the area is the same by the even-odd rule and by the non-zero rule.
     """
     ring = np.array(rings[0][:-1])
     direction = np.sign(signed_area(ring))

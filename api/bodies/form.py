@@ -27,7 +27,7 @@ def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Upload | Non
     """Return the names of the fields in a form, and its photo and parameters, or None if it has no photo.
 
     Other fields are not stored. File names are not used, and may be in any encoding or missing. Raises InvalidRequest
-    if the form is damaged or too long, has several photos, or a parameter that is no short text.
+    if the form is damaged or too long, has several photos, or a parameter longer than MAX_VALUE or not UTF-8.
     """
     names: list[str] = []
     contents: list[tuple[str, BytesIO]] = []

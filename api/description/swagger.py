@@ -9,7 +9,7 @@ from core.output.encode import JSON
 
 Document = dict[str, Any]
 
-# Flask-RESTX sorts the paths; people come for this one.
+# Flask-RESTX sorts the paths; the main endpoint is shown first.
 FIRST = "/model/predict"
 KEYS = {
     "key": {

@@ -25,7 +25,7 @@ from core.image.sandbox import restrict
 
 # Descriptors: three standard ones, the socket, the shared memory, and an upload.
 FILES = 6
-# Seconds after DONE in which the memory of the last image is kept for the next: getting it anew takes a millisecond per
+# Seconds after DONE in which the memory of the last image is kept for the next: allocating it again takes 1 ms per
 # megabyte.
 IDLE = 2.0
 # Memory in bytes for an image, in addition to BYTES_PER_PIXEL for each of the pixels allowed: several copies of four

@@ -1,4 +1,4 @@
-"""Restricts the process that decodes, so that bytes which take over a decoder find nothing to do harm with."""
+"""Restricts the process that decodes, so that an exploited decoder can do no harm."""
 
 import ctypes
 import errno
@@ -39,7 +39,7 @@ class Condition(ctypes.Structure):
 
 
 def restrict(memory: int, files: int) -> str:
-    """Give up what decoding does not need, for good; return what this system does not let the process give up.
+    """Drop privileges permanently; return the name of one that could not be dropped.
 
     Left are: `memory` bytes in addition to those in use, `files` open files, no writing to files, no core dumps, no new
     privileges, and no system calls but ALLOWED_CALLS: no files, network, programs, processes or signals to others.

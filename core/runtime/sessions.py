@@ -26,8 +26,8 @@ class Sessions:
         self._threads = threads
         self._wide = open_session(threads)
         self._narrow = open_session(1) if narrow and threads > 1 else None
-        # TensorFlow caches oneDNN's convolutions in each thread, and takes one that was made for several CPU threads
-        # for one that was made for one: they need threads of their own. These start at the first call.
+        # TensorFlow caches oneDNN's convolutions in each thread, and reuses one that was compiled for several threads
+        # in a single-threaded session: each session needs threads of its own. These start at the first call.
         self._narrow_threads = ThreadPoolExecutor(threads, thread_name_prefix="narrow")
         self._running = 0
         self._lock = Lock()

@@ -94,7 +94,7 @@ def mask(region: Region) -> list[LabeledShapeRequest]:
 
 
 def polygons(region: Region) -> list[LabeledShapeRequest]:
-    """Return `region` as polygons; CVAT's polygons have no holes, so a slit leads to each hole."""
+    """Return `region` as polygons; CVAT's polygons have no holes, so a zero-width bridge (keyhole) leads to each."""
     return [cvataa.polygon(region.class_id, ring.ravel().tolist(), **score(region)) for ring in outlines(region)]
 
 

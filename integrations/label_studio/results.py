@@ -42,7 +42,7 @@ def brushes(region: Region) -> list[dict[str, Any]]:
 
 
 def polygons(region: Region) -> list[dict[str, Any]]:
-    """Return the polygons of `region`, in percent of width and height; a slit leads to each hole."""
+    """Return the polygons of `region`, in percent of width and height; a zero-width bridge leads to each hole."""
     height, width = region.size
     percent = 100 / np.array([width, height])
     return [{"points": (ring * percent).clip(0, 100).tolist(), "closed": True} for ring in outlines(region)]

@@ -1,4 +1,4 @@
-"""What photos tell about the values of a network's layers, and the file beside the graph that keeps it."""
+"""Activation ranges measured on photos, and the JSON file next to the graph that stores them."""
 
 import json
 from collections.abc import Mapping

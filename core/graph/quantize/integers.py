@@ -81,7 +81,7 @@ def choose_integers(network: Network, layers: list[Layer], calibration: Calibrat
 
 
 def with_integer_inputs(network: Network, integers: Integers) -> Network:
-    """Return `network`, with its graph unchanged, described as that of `integers`: canvas and features are uint8."""
+    """Return a copy of `network` whose canvas and features are declared uint8; its graph_def stays float."""
     layers = [layer.layer for layer in integers.layers]
     # find_layers() has checked that the features have an activation; only the logits have no encoding.
     [features] = [layer.output for layer in integers.layers if layer.layer.name == network.features and layer.output]

@@ -83,8 +83,8 @@ class _Writer:
         """Add the kernel of one layer; return its result, quint8, or for a layer without an encoding qint32."""
         layer, output = integers.layer, integers.output
         name, source, graph = layer.name, self.values[layer.source], self.graph
-        # Sums of products without a requantization are wanted as they are, in units of 1; with different ranges of the
-        # channels, the kernel would scale them.
+        # Without requantization, the raw int32 sums are needed: with the same step, 1, for all channels the kernel does
+        # not scale them.
         weight_steps = np.ones(layer.channels) if output is None else integers.products / integers.input.step
         kernel = graph.add_constant(f"{name}/kernel", integers.kernel, tf.qint8)
         # The kernels take symmetric ranges, of which they use max(|min|, |max|): one constant serves as both ends.
