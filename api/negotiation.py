@@ -5,12 +5,10 @@ from dataclasses import replace
 
 from flask import Response, request
 
-from api.parameters import Parameters
 from core.checkpoint import checkpoint
 from core.output.encode import JSON, PNG, Encoded, Encoder
 from core.output.segmentation import Segmentation
 from core.outputs import OUTPUTS
-from core.parameters import encoder
 
 # Label maps are so regular that level 1 makes them a hundred times smaller; higher levels only cost time.
 GZIP_LEVEL, GZIP_FORMAT = 1, 16 + zlib.MAX_WBITS
@@ -23,15 +21,13 @@ def default_output() -> str:
     return "mask" if accept.quality(PNG) > 0 and not accept.quality(JSON) else "map"
 
 
-def encoder_for(output: str, parameters: Parameters) -> Encoder:
-    """Return the encoder of `output` for the media type that the current request prefers, with its parameters.
+def accepted(output: str) -> list[str]:
+    """Return the media types of `output` that the current request accepts, best first; the default one if it has none.
 
-    Of equally good media types, and if none is accepted, the first one of the output counts. Raises InvalidRequest if
-    a parameter is not allowed, even one of another output.
+    Of equally good media types, the first one of the output comes first.
     """
-    accept = request.accept_mimetypes
-    mimetype = max(OUTPUTS[output].encoders, key=accept.quality)
-    return encoder(output, parameters.own(), mimetype)
+    accept, known = request.accept_mimetypes, list(OUTPUTS[output].encoders)
+    return sorted(filter(accept.quality, known), key=accept.quality, reverse=True) or known[:1]
 
 
 def compressing(encode: Encoder) -> Encoder:

@@ -36,14 +36,18 @@ class Parameters:
             raise InvalidRequest(f"{name}: it is given {len(given)} times; give one value")
         return parsed(name, given[0], known.kind) if given else known.default
 
-    def options(self, labels: Sequence[str]) -> Options:
-        """Return how the image is segmented; `labels` are the classes of the model. Raises InvalidRequest."""
+    def options(self, labels: Sequence[str], *mimetypes: str) -> Options:
+        """Return how the image is segmented; `labels` are the classes of the model. Raises InvalidRequest.
+
+        `mimetypes` are the accepted media types of the result. The size of a cropped one is not known before.
+        """
         names = [name for text in self._values.get("classes", ()) if text for name in text.split(",")]
         return Options(
             size=self.value("size"),
             edges=self.value("edges"),
             classes=class_ids(names, labels),
             min_score=self.value("min_score"),
+            mimetype=mimetypes[0] if len(mimetypes) == 1 and not self.value("crop") else "",
         )
 
     def own(self) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from flask_restx import Resource
 from api.bodies import read_upload
 from api.context import current_model, namespace, segmented
 from api.description.schemas import IMAGE, PARAMETERS, RESULT, error, error_responses, segmentation
-from api.negotiation import default_output, encoder_for, respond
+from api.negotiation import accepted, default_output, respond
 from api.parameters import Parameters
 from core.outputs import MIMETYPES
+from core.parameters import encoder
 
 
 @namespace.route("/predict")
@@ -26,6 +27,7 @@ class Predict(Resource):
         """
         upload = read_upload()
         parameters = Parameters(request.args.to_dict(flat=False), upload.values)
-        encode = encoder_for(parameters.value("output") or default_output(), parameters)
-        options = parameters.options(current_model().labels)
-        return respond(segmented(upload.photo, encode, options))
+        output = parameters.value("output") or default_output()
+        mimetypes = accepted(output)
+        options = parameters.options(current_model().labels, *mimetypes)
+        return respond(segmented(upload.photo, encoder(output, parameters.own(), *mimetypes), options))

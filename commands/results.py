@@ -32,8 +32,8 @@ def encoder(output: str, details: Mapping[str, Any], file: str = "") -> Encoder 
     """
     if output not in OUTPUTS:
         return None
-    ending = os.path.splitext(file)[1].lower().removeprefix(".")
-    return parameters.encoder(output, details, OUTPUTS[output].suffixes.get(ending, ""))
+    mimetype = OUTPUTS[output].suffixes.get(os.path.splitext(file)[1].lower().removeprefix("."))
+    return parameters.encoder(output, details, *([mimetype] if mimetype else []))
 
 
 class Destinations:

@@ -16,7 +16,7 @@ from core.heap import release_memory
 from core.image.reader import ImageReader, Picture
 from core.image.resize import fitted
 from core.output.confidence import hidden_logits
-from core.output.encode import Encoded, Encoder
+from core.output.encode import Encoded, Encoder, check_sides
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Options, Prediction, Stage, UInt8Array
@@ -110,7 +110,8 @@ class ModelWrapper:
         encodes the image, so that no more photos than workers are in memory at a time. It stops at its next
         checkpoint() when `is_connected` returns False or the deadline has passed.
 
-        Raises InvalidRequest if `options` or `encode` need logits, and the graph hides them; InvalidImage,
+        Raises InvalidRequest if `options` or `encode` need logits, and the graph hides them, or if a file of the wanted
+        type can't hold the result; InvalidImage,
         UnsupportedImage or ImageTooLarge if the image is at fault (see core.image.decode); ModelNotReady, QueueFull,
         MemoryFull, DecoderLost, DeadlineExceeded or InferenceFailed if the service is, and ClientGone.
         """
@@ -125,6 +126,8 @@ class ModelWrapper:
         with ExitStack() as opened:
             with self._timed("decode"):
                 picture = opened.enter_context(self.reader.read(data, keep_photo=options.size == "original"))
+            if options.size == "original":
+                check_sides(picture.size, options.mimetype)
             checkpoint()
             with self._timed("inference"):
                 prediction = self._predict(picture.image)

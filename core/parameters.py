@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any, get_args
 
 from core.kinds import Background, Choice, Flag, Kind, Names, Number
-from core.output.encode import Encoder
+from core.output.encode import Encoded, Encoder, largest_side
 from core.output.polygons import MAX_TOLERANCE
 from core.output.render import BACKGROUNDS
+from core.output.segmentation import Segmentation
 from core.outputs import OUTPUTS
 from core.types import Alpha, Edges, Shapes, Size
 
@@ -94,8 +95,20 @@ def own_parameters(output: str) -> list[str]:
     return own
 
 
-def encoder(output: str, values: Mapping[str, Any] = NONE, mimetype: str = "") -> Encoder:
-    """Return the encoder of `output` for a media type, by default its first one, with its parameters in `values`."""
+def encoder(output: str, values: Mapping[str, Any] = NONE, *mimetypes: str) -> Encoder:
+    """Return the encoder of `output` with its parameters in `values`.
+
+    It makes the first one of `mimetypes` that can hold the picture. Without any, it makes the first one of the output.
+    """
     encoders = OUTPUTS[output].encoders
     own = {name: values.get(name, PARAMETERS[name].default) for name in own_parameters(output)}
-    return partial(encoders[mimetype or next(iter(encoders))], **own)
+    wanted = mimetypes or tuple(encoders)[:1]
+    if len(wanted) == 1 or not largest_side(wanted[0]):
+        return partial(encoders[wanted[0]], **own)
+
+    def encode(segmentation: Segmentation) -> Encoded:
+        side = max(segmentation.seg_map.shape)
+        fitting = (mimetype for mimetype in wanted if side <= (largest_side(mimetype) or side))
+        return encoders[next(fitting, wanted[0])](segmentation, **own)
+
+    return encode

@@ -48,13 +48,15 @@ class Options:
     The label map has the `size` of the resized image ("model") or of the upright photo ("original"). With `edges`
     "photo", the default at the original size, the labels follow the edges of the photo. Only the class ids `classes`
     are kept, if there are any, and of these the ones whose score is at least `min_score`, 0 to 1; the rest becomes
-    background.
+    background. With a `mimetype`, the result must be such a file: a photo that is too long for it is rejected before
+    the inference.
     """
 
     size: Size = "model"
     edges: Edges | None = None
     classes: Collection[int] = ()
     min_score: float = 0.0
+    mimetype: str = ""
 
 
 @dataclass(frozen=True, slots=True)

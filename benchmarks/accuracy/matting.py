@@ -22,7 +22,7 @@ from config import Settings
 from core.evaluation import VOID, read_voc
 from core.image.decode import read_image
 from core.image.resize import resized
-from core.output.matting import foreground, soft_alpha
+from core.output.matting import Foreground, soft_alpha
 from core.output.segmentation import enlarged
 from core.types import Array, Edges, Prediction, UInt8Array
 from segmenter import create_model
@@ -113,7 +113,8 @@ def main() -> None:
 
 def save(path: Path, photo: UInt8Array, alphas: list[UInt8Array]) -> None:
     """Save `photo` cut out by each of `alphas`, side by side: the last with the peer's foreground colours."""
-    colours = [foreground(photo, alpha) / 255.0 for alpha in alphas[:-1]]
+    whole = slice(0, photo.shape[0]), slice(0, photo.shape[1])
+    colours = [Foreground(photo, alpha).colours(whole) / 255.0 for alpha in alphas[:-1]]
     colours.append(estimate_foreground_ml(photo / 255.0, alphas[-1] / 255.0))
     pieces = []
     for colour, alpha in zip(colours, alphas, strict=True):

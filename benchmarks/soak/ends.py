@@ -18,7 +18,7 @@ from tests.support.service import ServiceProcess, running_service
 STOP, MEASURED = 1.0, 2.0
 # CPU seconds in that time that are those of the service at rest.
 RESTING = 0.2
-REQUEST_TIMEOUT, DISCONNECT_AFTER = 4, 2.5
+REQUEST_TIMEOUT, DISCONNECT_AFTER = 3, 2.0
 PATHS = (
     "/model/predict?size=original",
     "/model/predict?size=original&output=overlay",

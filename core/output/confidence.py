@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InvalidRequest
+from core.output.resample import enlarged
 from core.output.upsample import interpolated
 from core.types import Array, Prediction, UInt8Array
 
@@ -47,6 +48,7 @@ def confidence(prediction: Prediction, size: tuple[int, int]) -> UInt8Array:
         probabilities(prediction.logits), prediction.stride, prediction.seg_map.shape, (height, width)
     )
     largest = Image.fromarray(likely.max(axis=-1))
-    enlarged = np.asarray(largest.resize(size, Image.Resampling.BILINEAR))
-    grey: UInt8Array = np.rint(255 * enlarged).clip(0, 255).astype(np.uint8)
+    grey = np.empty((size[1], size[0]), np.uint8)
+    for tile, part in enlarged(largest, size):
+        grey[tile] = np.rint(255 * np.asarray(part)).clip(0, 255)
     return grey

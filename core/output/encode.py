@@ -8,14 +8,23 @@ from typing import Any, TypeAlias
 import orjson
 from PIL import Image
 
+from core.checkpoint import checkpoint
+from core.errors import InvalidRequest
 from core.output import render
 from core.output.confidence import confidence
-from core.output.polygons import polygons
-from core.output.run_length import areas
+from core.output.objects import instances, objects
 from core.output.segmentation import Segmentation, image_box, image_size
 from core.types import Alpha, Shapes, UInt8Array
 
 JSON, PNG, JPEG, WEBP = "application/json", "image/png", "image/jpeg", "image/webp"
+# The most pixels of a side: of libjpeg (JPEG_MAX_DIMENSION; the format itself has 65,535), and of WebP.
+LARGEST_SIDES = {JPEG: 65_500, WEBP: 16_383}
+# Options of Image.save(). Higher levels of PNG take several times as long and save a tenth of the size.
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    PNG: {"format": "PNG", "compress_level": 1},
+    JPEG: {"format": "JPEG", "quality": 90},
+    WEBP: {"format": "WEBP", "quality": 90, "method": 2},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,68 +56,34 @@ def encode_map(segmentation: Segmentation) -> Encoded:
 def encode_objects(segmentation: Segmentation, *, shapes: Shapes, tolerance: float) -> Encoded:
     """Return a JSON object with `status`, `image_size` and `objects`: each class present, largest area first.
 
-    With the `shapes` "polygons", each object has these too, simplified by at most `tolerance` pixels; see
-    core.output.polygons.
+    With the `shapes` "polygons", each object has these too, simplified by at most `tolerance` pixels. Raises
+    InvalidRequest, as core.output.polygons.
     """
-    width, height = image_size(segmentation.seg_map)
-    scores = segmentation.scores
-    objects = []
-    for area in areas(segmentation.seg_map):
-        found = {
-            "id": area.class_id,
-            "label": segmentation.labels[area.class_id],
-            "score": scores.get(area.class_id),
-            "pixels": area.pixels,
-            "fraction": area.pixels / (width * height),
-            "bbox": area.bbox,
-            "rle": {"size": [height, width], "counts": area.counts.decode()},
-        }
-        if shapes == "polygons":
-            found["polygons"] = polygons(segmentation.seg_map, area.class_id, area.bbox, tolerance)
-        objects.append(found)
-    return _json(segmentation, objects=objects)
+    return _json(segmentation, objects=objects(segmentation, tolerance if shapes == "polygons" else None))
 
 
 def encode_coco(segmentation: Segmentation) -> Encoded:
     """Return a JSON object in COCO's format of instances, with one image and an annotation for each class present."""
-    width, height = image_size(segmentation.seg_map)
-    scores = segmentation.scores
-    annotations = [
-        {
-            "id": number,
-            "image_id": 1,
-            "category_id": area.class_id,
-            "segmentation": {"size": [height, width], "counts": area.counts.decode()},
-            "area": area.pixels,
-            "bbox": area.bbox,
-            "iscrowd": 0,
-            "score": scores.get(area.class_id),
-        }
-        for number, area in enumerate(areas(segmentation.seg_map), 1)
-    ]
-    body = {
-        "images": [{"id": 1, "width": width, "height": height, "file_name": "image"}],
-        "annotations": annotations,
-        "categories": [{"id": id_, "name": name} for id_, name in enumerate(segmentation.labels) if id_],
-    }
-    return Encoded(orjson.dumps(body), JSON, segmentation.seg_map)
+    return Encoded(orjson.dumps(instances(segmentation)), JSON, segmentation.seg_map)
 
 
 def encode_mask(segmentation: Segmentation) -> Encoded:
     """Return a PNG whose pixel values are the class ids, with PASCAL VOC's palette."""
-    return _png(segmentation, render.mask(segmentation.seg_map))
+    return _picture(segmentation, render.mask(segmentation.seg_map))
 
 
 def encode_overlay(segmentation: Segmentation) -> Encoded:
     """Return a PNG of the photo, blended with the colours of the classes."""
-    return _png(segmentation, render.overlay(segmentation.photo, segmentation.seg_map))
+    return _picture(segmentation, render.overlay(segmentation.photo, segmentation.seg_map))
 
 
 def encode_overlay_jpeg(segmentation: Segmentation) -> Encoded:
-    """Return a JPEG of the photo, blended with the colours of the classes: smaller and faster to encode than a PNG."""
-    file = io.BytesIO()
-    render.overlay(segmentation.photo, segmentation.seg_map).save(file, "JPEG", quality=90)
-    return Encoded(file.getvalue(), JPEG, segmentation.seg_map)
+    """Return a JPEG of the photo, blended with the colours of the classes: smaller and faster to encode than a PNG.
+
+    Raises InvalidRequest if the photo is too long for a JPEG.
+    """
+    check_sides(image_size(segmentation.seg_map), JPEG)
+    return _picture(segmentation, render.overlay(segmentation.photo, segmentation.seg_map), JPEG)
 
 
 def encode_cutout(
@@ -119,31 +94,64 @@ def encode_cutout(
     crop: bool,
     mimetype: str = PNG,
 ) -> Encoded:
-    """Return a PNG, or a WebP, of the photo without its background; see core.output.render.cutout()."""
+    """Return a PNG, or a WebP, of the photo without its background; see core.output.render.cutout().
+
+    Raises InvalidRequest if the picture is too long for a WebP.
+    """
+    width, height = image_size(segmentation.seg_map)
+    left, top, right, bottom = (crop and image_box(segmentation.seg_map)) or (0, 0, width, height)
+    check_sides((right - left, bottom - top), mimetype)
     image = render.cutout(segmentation.photo, segmentation.seg_map, alpha, background)
-    if crop and (box := image_box(segmentation.seg_map)):
-        image = image.crop(box)
-    if mimetype == PNG:
-        return _png(segmentation, image)
-    file = io.BytesIO()
-    image.save(file, "WEBP", quality=90, method=2)
-    return Encoded(file.getvalue(), WEBP, segmentation.seg_map)
+    if (right - left, bottom - top) != image.size:
+        image = image.crop((left, top, right, bottom))
+    return _picture(segmentation, image, mimetype)
 
 
 def encode_confidence(segmentation: Segmentation) -> Encoded:
     """Return a grey PNG of 255 times the largest probability at each pixel."""
     size = image_size(segmentation.seg_map)
-    return _png(segmentation, Image.fromarray(confidence(segmentation.prediction, size)))
+    return _picture(segmentation, Image.fromarray(confidence(segmentation.prediction, size)))
+
+
+def largest_side(mimetype: str) -> int | None:
+    """Return the most pixels that a side of a picture of type `mimetype` can have; None if there is no limit."""
+    return LARGEST_SIDES.get(mimetype)
+
+
+def check_sides(size: tuple[int, int], mimetype: str) -> None:
+    """Raise InvalidRequest if a picture of `size`, width and height, is too long for a file of type `mimetype`."""
+    most = largest_side(mimetype)
+    if most and max(size) > most:
+        raise InvalidRequest(
+            f"the picture has {max(size):,} pixels at its long side, and {mimetype} at most {most:,}; "
+            f"ask for {PNG}, or send a smaller image"
+        )
+
+
+class Sink(io.BytesIO):
+    """A file in memory. Its writer stops at the next piece when nobody waits for the file."""
+
+    def write(self, data: Any, /) -> int:
+        checkpoint()
+        return super().write(data)
+
+
+def picture_file(image: Image.Image, mimetype: str = PNG) -> bytes:
+    """Return `image` as a file of type `mimetype`, a key of SAVE_OPTIONS.
+
+    The encoders of PNG and JPEG stop within milliseconds when nobody waits for the file; that of WebP can't be stopped.
+    """
+    file = Sink()
+    image.save(file, **SAVE_OPTIONS[mimetype])
+    return file.getvalue()
 
 
 def _json(segmentation: Segmentation, **content: Any) -> Encoded:
     body = {"status": "ok", "image_size": image_size(segmentation.seg_map)} | content
-    # orjson reads the array's memory, without a list of Python integers in between.
+    # orjson reads the array's memory, without a list of Python integers in between. It can't be stopped, but takes less
+    # than 10 nanoseconds a pixel.
     return Encoded(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), JSON, segmentation.seg_map)
 
 
-def _png(segmentation: Segmentation, image: Image.Image) -> Encoded:
-    file = io.BytesIO()
-    # Higher levels take several times as long and save a tenth of the size.
-    image.save(file, "PNG", compress_level=1)
-    return Encoded(file.getvalue(), PNG, segmentation.seg_map)
+def _picture(segmentation: Segmentation, image: Image.Image, mimetype: str = PNG) -> Encoded:
+    return Encoded(picture_file(image, mimetype), mimetype, segmentation.seg_map)

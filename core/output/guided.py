@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
+from core.output.tiles import PIXELS, blocks, pieces
 from core.types import Array, UInt8Array
 
 # The variance, of colours from 0 to 1, below which the guide counts as flat.
@@ -17,16 +17,8 @@ EPSILON = 1e-4
 CERTAIN = 0.95
 # The entries of a symmetric matrix of three rows.
 UPPER_TRIANGLE = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-# Rows of the photo that are evaluated at a time: few, so that they stay in the processor's cache.
+# Rows of the photo that are evaluated at a time, at least: few, so that they stay in the processor's cache.
 STRIP_ROWS = 16
-
-
-def reduced(image: UInt8Array, long_side: int) -> UInt8Array:
-    """Return `image`, uint8 [height, width, 3], box-filtered to a long side of at most `long_side` pixels."""
-    height, width = image.shape[:2]
-    scale = min(1.0, long_side / max(height, width))
-    size = max(2, round(width * scale)), max(2, round(height * scale))
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +121,26 @@ class Strip:
 def strips(models: LinearModels, photo: UInt8Array) -> Iterator[Strip]:
     """Yield the parts of `photo`, uint8 [height, width, 3], at which no class is certain."""
     height, width = models.is_mixed.shape
-    above, below, down = neighbours(height, photo.shape[0])
-    left, right, across = neighbours(width, photo.shape[1])
-    first_row = np.searchsorted(above, np.arange(height + 1))
     group = max(1, -(-STRIP_ROWS * height // photo.shape[0]))
-    for start in range(0, height, group):
-        stop = min(start + group, height)
-        rows = slice(int(first_row[start]), int(first_row[stop]))
-        columns = np.flatnonzero(np.asarray(models.is_mixed[start:stop].any(axis=0))[left])
-        if rows.start == rows.stop or not columns.size:
-            continue
-        guide_rows = models.coefficients[:, :, start : stop + 1]
-        horizontal = guide_rows[..., left[columns]]
-        horizontal += (guide_rows[..., right[columns]] - horizontal) * across[columns]
-        weights = np.zeros((rows.stop - rows.start, guide_rows.shape[2]), np.float32)
-        row = np.arange(len(weights))
-        weights[row, above[rows] - start] = 1 - down[rows]
-        weights[row, below[rows] - start] += down[rows]
-        yield Strip(rows, columns, horizontal, weights, _smooth_colours(photo, rows, columns))
+    for block in blocks(*photo.shape[:2]):
+        above, below, down = neighbours(height, photo.shape[0], block[0])
+        left, right, across = neighbours(width, photo.shape[1], block[1])
+        first_row = np.searchsorted(above, np.arange(height + 1)).tolist()
+        for start in range(0, height, group):
+            stop = min(start + group, height)
+            columns = np.flatnonzero(np.asarray(models.is_mixed[start:stop].any(axis=0))[left])
+            if first_row[start] == first_row[stop] or not columns.size:
+                continue
+            guide_rows = models.coefficients[:, :, start : stop + 1]
+            horizontal = guide_rows[..., left[columns]]
+            horizontal += (guide_rows[..., right[columns]] - horizontal) * across[columns]
+            for rows in pieces(first_row[start], first_row[stop], PIXELS // columns.size):
+                weights = np.zeros((rows.stop - rows.start, guide_rows.shape[2]), np.float32)
+                row = np.arange(len(weights))
+                weights[row, above[rows] - start] = 1 - down[rows]
+                weights[row, below[rows] - start] += down[rows]
+                place = slice(block[0].start + rows.start, block[0].start + rows.stop), block[1].start + columns
+                yield Strip(*place, horizontal, weights, _smooth_colours(photo, *place))
 
 
 def _smooth_colours(photo: UInt8Array, rows: slice, columns: Array) -> Array:
@@ -173,8 +167,8 @@ def _smooth_colours(photo: UInt8Array, rows: slice, columns: Array) -> Array:
     return colours
 
 
-def neighbours(size: int, target: int) -> tuple[Array, Array, Array]:
-    """Return the indices of the guide's pixels before and after each of `target` pixels, and the fraction."""
-    places = np.clip((np.arange(target) + 0.5) * (size / target) - 0.5, 0, size - 1)
+def neighbours(size: int, target: int, part: slice) -> tuple[Array, Array, Array]:
+    """Return the indices of the guide's pixels before and after each of `part` of `target` pixels, and the fraction."""
+    places = np.clip((np.arange(part.start, part.stop) + 0.5) * (size / target) - 0.5, 0, size - 1)
     before = np.minimum(places.astype(np.intp), max(size - 2, 0))
     return before, np.minimum(before + 1, size - 1), (places - before).astype(np.float32)

@@ -1,14 +1,13 @@
 """A picture for each class in a label map, in the form of Hugging Face's task image segmentation."""
 
 import base64
-import io
 
 import numpy as np
 import orjson
 from PIL import Image
 
 from core.output.confidence import confidence
-from core.output.encode import JSON, Encoded
+from core.output.encode import JSON, Encoded, Sink, picture_file
 from core.output.segmentation import Segmentation, image_size
 
 
@@ -21,13 +20,15 @@ def encode_class_masks(segmentation: Segmentation, *, threshold: float = 0.0) ->
     """
     seg_map, scores = segmentation.seg_map, segmentation.scores
     unsure = confidence(segmentation.prediction, image_size(seg_map)) < 255 * threshold if threshold else None
-    found = []
-    for class_ in np.unique(seg_map).tolist():
+    file = Sink()
+    for class_ in np.flatnonzero(Image.fromarray(seg_map).histogram()).tolist():
         mask = seg_map == class_
         if unsure is not None:
             mask &= ~unsure
-        file = io.BytesIO()
-        Image.fromarray(mask * np.uint8(255)).save(file, "PNG", compress_level=1)
-        content = base64.b64encode(file.getvalue()).decode()
-        found.append({"score": scores.get(class_), "label": segmentation.labels[class_], "mask": content})
-    return Encoded(orjson.dumps(found), JSON, seg_map)
+        content = base64.b64encode(picture_file(Image.fromarray(mask * np.uint8(255)))).decode()
+        found = {"score": scores.get(class_), "label": segmentation.labels[class_], "mask": content}
+        # One after the other: the masks of many classes can be larger than the photo.
+        file.write(b"," if file.tell() else b"[")
+        file.write(orjson.dumps(found))
+    file.write(b"]")
+    return Encoded(file.getvalue(), JSON, seg_map)

@@ -1,9 +1,13 @@
 """Soft cut-outs: an alpha channel that follows the photo, and the colours of the foreground alone."""
 
+from functools import cached_property
+
 import numpy as np
 from PIL import Image
 
-from core.output.guided import linear_models, neighbours, reduced, strips
+from core.output.guided import linear_models, neighbours, strips
+from core.output.resample import reduced
+from core.output.tiles import Tile
 from core.types import Array, UInt8Array
 
 # The long side of the guide of the alpha channel, and the radius of its windows, in pixels: alpha changes over a
@@ -38,26 +42,40 @@ def soft_alpha(seg_map: UInt8Array, photo: UInt8Array) -> UInt8Array:
     return alpha
 
 
-def foreground(photo: UInt8Array, alpha: UInt8Array) -> UInt8Array:
-    """Return `photo`, uint8 [height, width, 3], with the colours of the foreground alone where `alpha` is soft.
+class Foreground:
+    """The colours of the foreground of `photo`, uint8 [height, width, 3], which differ where `alpha` is soft.
 
     A pixel is a blend of foreground and background. Both are estimated by means over a neighbourhood, weighted by
     alpha, and the rest of the pixel's colour is given to the foreground (M. Forte: Approximate Fast Foreground Colour
     Estimation, 2021).
     """
-    rows, columns = np.nonzero((alpha > 0) & (alpha < 255))
-    if not rows.size:
-        return photo
-    small = reduced(photo, COLOUR_SIDE).astype(np.float32)
-    height, width = small.shape[:2]
-    weight = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.BOX)).astype(np.float32) / 255
-    row, column = neighbours(height, photo.shape[0])[0][rows], neighbours(width, photo.shape[1])[0][columns]
-    inner, outer = (_weighted_mean(small, part**PURITY)[row, column] for part in (weight, 1 - weight))
-    share = alpha[rows, columns, np.newaxis].astype(np.float32) / 255
-    result: UInt8Array = photo.copy()
-    rest = photo[rows, columns] - share * inner - (1 - share) * outer
-    result[rows, columns] = np.clip(np.rint(inner + share * rest), 0, 255)
-    return result
+
+    def __init__(self, photo: UInt8Array, alpha: UInt8Array) -> None:
+        self._photo, self._alpha = photo, alpha
+
+    @cached_property
+    def _means(self) -> tuple[Array, Array]:
+        """The means of the foreground and of the background, float32 [height, width, 3], at a smaller size."""
+        small = reduced(self._photo, COLOUR_SIDE).astype(np.float32)
+        size = small.shape[1], small.shape[0]
+        weight = np.asarray(Image.fromarray(self._alpha).resize(size, Image.Resampling.BOX)).astype(np.float32) / 255
+        return _weighted_mean(small, weight**PURITY), _weighted_mean(small, (1 - weight) ** PURITY)
+
+    def colours(self, tile: Tile) -> UInt8Array:
+        """Return the colours at the rows and columns `tile`, uint8 [rows, columns, 3]."""
+        photo, alpha = self._photo[tile], self._alpha[tile]
+        rows, columns = np.nonzero((alpha > 0) & (alpha < 255))
+        if not rows.size:
+            return photo
+        height, width = self._means[0].shape[:2]
+        row = neighbours(height, len(self._photo), tile[0])[0][rows]
+        column = neighbours(width, self._photo.shape[1], tile[1])[0][columns]
+        inner, outer = (mean[row, column] for mean in self._means)
+        share = alpha[rows, columns, np.newaxis].astype(np.float32) / 255
+        rest = photo[rows, columns] - share * inner - (1 - share) * outer
+        result = photo.copy()
+        result[rows, columns] = np.clip(np.rint(inner + share * rest), 0, 255)
+        return result
 
 
 def _weighted_mean(colours: Array, weight: Array) -> Array:

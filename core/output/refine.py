@@ -7,8 +7,11 @@ histogram of this photo, and the guided filter makes the probabilities follow th
 import numpy as np
 from PIL import Image
 
+from core.checkpoint import checkpoint
 from core.output.confidence import probabilities
-from core.output.guided import LinearModels, Strip, linear_models, neighbours, reduced, strips
+from core.output.guided import LinearModels, Strip, linear_models, neighbours, strips
+from core.output.resample import reduced
+from core.output.tiles import blocks
 from core.output.upsample import interpolated, upsampled_labels
 from core.types import Array, Prediction, UInt8Array
 
@@ -75,8 +78,12 @@ def _smoothed(histograms: Array, axis: int) -> Array:
 
 def _evaluated(models: LinearModels, likely: Array, classes: UInt8Array, photo: UInt8Array) -> UInt8Array:
     """Return the best of `classes` at each pixel of `photo`, uint8 [height, width]."""
-    above, left = (neighbours(*sides)[0] for sides in zip(models.is_mixed.shape, photo.shape, strict=False))
-    labels: UInt8Array = classes[likely.argmax(axis=0)][above].take(left, axis=1)
+    labels = np.empty(photo.shape[:2], np.uint8)
+    nearby = classes[likely.argmax(axis=0)]
+    for block in blocks(*photo.shape[:2]):
+        above = neighbours(nearby.shape[0], photo.shape[0], block[0])[0]
+        left = neighbours(nearby.shape[1], photo.shape[1], block[1])[0]
+        nearby[above].take(left, axis=1, out=labels[block], mode="clip")
     for strip in strips(models, photo):
         labels[strip.rows.start : strip.rows.stop, strip.columns] = _best(strip, classes)
     return labels
@@ -87,6 +94,7 @@ def _best(strip: Strip, classes: UInt8Array) -> UInt8Array:
     last, best = np.ones(strip.shape, np.float32), np.full(strip.shape, -np.inf, np.float32)
     labels = np.full(strip.shape, classes[0])
     for class_, model in zip(classes, strip.models, strict=False):
+        checkpoint()
         probability = strip.probability(model)
         last -= probability
         labels[probability > best] = class_
@@ -109,5 +117,6 @@ def _with_small_classes(
     if lost and prediction.logits is not None:
         unrefined = upsampled_labels(prediction.logits, prediction.stride, image.shape[:2], labels.shape)
         for class_ in lost:
+            checkpoint()
             labels[unrefined == class_] = class_
     return labels

@@ -5,8 +5,9 @@ import re
 import numpy as np
 from PIL import Image, ImageFilter
 
-from core.output.guided import reduced
-from core.output.matting import foreground, soft_alpha
+from core.output.matting import Foreground, soft_alpha
+from core.output.resample import enlarged, reduced
+from core.output.tiles import tiles
 from core.types import Alpha, UInt8Array
 
 # Opacity of the class colours in an overlay, 0 to 1.
@@ -15,7 +16,6 @@ OPACITY = 0.5
 BACKGROUNDS = ("transparent", "blur", "white")
 COLOUR_CODE = re.compile(r"#[0-9a-fA-F]{6}")
 BLUR_SIDE = 400  # the long side of the photo that is blurred, in pixels
-PIECE = 100_000  # pixels
 
 
 def palette() -> UInt8Array:
@@ -47,13 +47,11 @@ def overlay(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
     Background pixels keep the colour of the photo.
     """
     image = Image.fromarray(photo)
-    # In pieces that stay in the processor's cache: new memory for whole images takes longer than their pixels.
-    rows = max(1, PIECE // image.width)
-    for top in range(0, image.height, rows):
-        labels = seg_map[top : top + rows]
-        piece = image.crop((0, top, image.width, top + len(labels)))
+    for rows, columns in tiles(*seg_map.shape):
+        labels = seg_map[rows, columns]
+        piece = image.crop((columns.start, rows.start, columns.stop, rows.stop))
         coloured = Image.blend(piece, mask(labels).convert("RGB"), OPACITY)
-        image.paste(coloured, (0, top), _alpha(labels))
+        image.paste(coloured, (columns.start, rows.start), _alpha(labels))
     return image
 
 
@@ -67,22 +65,28 @@ def cutout(
     objects lie on the blurred photo ("blur") or on the colour.
     """
     opacity = soft_alpha(seg_map, photo) if alpha == "soft" else np.asarray(_alpha(seg_map))
-    image, mask_ = Image.fromarray(foreground(photo, opacity)), Image.fromarray(opacity)
-    if background == "transparent":
-        image.putalpha(mask_)
-        return image
-    behind = _blurred(photo) if background == "blur" else Image.new("RGB", image.size, background)
-    behind.paste(image, mask=mask_)
-    return behind
+    is_transparent = background == "transparent"
+    if background == "blur":
+        image = _blurred(photo)
+    else:
+        image = Image.new("RGB", (photo.shape[1], photo.shape[0]), None if is_transparent else background)
+    foreground = Foreground(photo, opacity)
+    for tile in tiles(*opacity.shape):
+        rows, columns = tile
+        shape = None if is_transparent else Image.fromarray(opacity[tile])
+        image.paste(Image.fromarray(foreground.colours(tile)), (columns.start, rows.start), shape)
+    if is_transparent:
+        image.putalpha(Image.fromarray(opacity))
+    return image
 
 
 def _blurred(photo: UInt8Array) -> Image.Image:
     """Return `photo`, blurred by a Gaussian of a fortieth of its long side."""
-    height, width = photo.shape[:2]
     small = Image.fromarray(reduced(photo, BLUR_SIDE))
-    return small.filter(ImageFilter.GaussianBlur(max(small.size) / 40)).resize(
-        (width, height), Image.Resampling.BILINEAR
-    )
+    blurred = Image.new("RGB", (photo.shape[1], photo.shape[0]))
+    for (rows, columns), part in enlarged(small.filter(ImageFilter.GaussianBlur(max(small.size) / 40)), blurred.size):
+        blurred.paste(part, (columns.start, rows.start))
+    return blurred
 
 
 def _alpha(seg_map: UInt8Array) -> Image.Image:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from core.output.tiles import PIXELS, blocks, pieces
 from core.types import Array, UInt8Array
 
 
@@ -16,34 +17,41 @@ def upsampled_labels(logits: Array, stride: int, size: tuple[int, int], target: 
     cell. Only the pixels of the other cells, which are few, are interpolated, one row of cells at a time.
     """
     labels = logits.argmax(axis=-1).astype(np.uint8)
-    row, row_fraction = _positions(size[0], target[0], stride, logits.shape[0])
-    column, column_fraction = _positions(size[1], target[1], stride, logits.shape[1])
-    result: UInt8Array = labels[row].take(column, axis=1)
     next_row, next_column = (np.minimum(np.arange(count) + 1, count - 1) for count in labels.shape)
     below = labels[next_row]
     mixed = (labels != below) | (labels != labels[:, next_column]) | (labels != below[:, next_column])
-    for cell_row in np.flatnonzero(mixed.any(axis=1)):
-        rows = np.flatnonzero(row == cell_row)
-        columns = np.flatnonzero(mixed[cell_row][column])
-        if not rows.size or not columns.size:
-            continue
-        corners = logits[[cell_row, next_row[cell_row]]]
-        classes = _candidate_classes(corners, next_column, mixed[cell_row])
-        top, bottom = corners[0][:, classes].T, corners[1][:, classes].T
-        # [classes, rows, columns of logits], then [classes, rows, columns of pixels]
-        vertical = top[:, np.newaxis] + (bottom - top)[:, np.newaxis] * row_fraction[rows][:, np.newaxis]
-        left = vertical[..., column[columns]]
-        interpolated = left + (vertical[..., next_column[column[columns]]] - left) * column_fraction[columns]
-        result[np.ix_(rows, columns)] = classes[interpolated.argmax(axis=0)]
+    result = np.empty(target, np.uint8)
+    for block in blocks(*target):
+        (row, down), (column, across) = (
+            _positions(size[axis], target[axis], stride, labels.shape[axis], block[axis]) for axis in (0, 1)
+        )
+        part = result[block]
+        labels[row].take(column, axis=1, out=part, mode="clip")
+        for cell_row in np.flatnonzero(mixed.any(axis=1)):
+            rows = np.flatnonzero(row == cell_row)
+            columns = np.flatnonzero(mixed[cell_row][column])
+            if not rows.size or not columns.size:
+                continue
+            corners = logits[[cell_row, next_row[cell_row]]]
+            classes = _candidate_classes(corners, next_column, mixed[cell_row])
+            top, bottom = corners[0][:, classes].T, corners[1][:, classes].T
+            # [classes, rows, columns of logits], then [classes, rows, columns of pixels]
+            vertical = top[:, np.newaxis] + (bottom - top)[:, np.newaxis] * down[rows][:, np.newaxis]
+            for some in pieces(0, columns.size, PIXELS // rows.size):
+                left = vertical[..., column[columns[some]]]
+                right = vertical[..., next_column[column[columns[some]]]]
+                interpolated = left + (right - left) * across[columns[some]]
+                part[np.ix_(rows, columns[some])] = classes[interpolated.argmax(axis=0)]
     return result
 
 
-def _positions(size: int, target: int, stride: int, logits: int) -> tuple[Array, Array]:
-    """Return the index of the logit before each of `target` pixels along one axis, and the fraction towards the next.
+def _positions(size: int, target: int, stride: int, logits: int, part: slice) -> tuple[Array, Array]:
+    """Return the index of the logit before each pixel of one axis, and the fraction towards the next logit.
 
-    `size` is the length of the axis in the model's input, in pixels, and `logits` the number of logits along the axis.
+    The pixels are `part` of `target` pixels. `size` is the length of the axis in the model's input, in pixels, and
+    `logits` the number of logits along the axis.
     """
-    centres = (np.arange(target) + 0.5) * (size / target) - 0.5
+    centres = (np.arange(part.start, part.stop) + 0.5) * (size / target) - 0.5
     positions = np.clip(centres, 0, size - 1) / stride
     index = np.minimum(positions.astype(np.intp), logits - 1)
     return index, (positions - index).astype(np.float32)
@@ -75,7 +83,7 @@ def interpolated(values: Array, stride: int, size: tuple[int, int], target: tupl
 
 def _weights(size: int, target: int, stride: int, count: int) -> Array:
     """Return the weights, float32 [target, count], of bilinear interpolation along one axis; see _positions()."""
-    index, fraction = _positions(size, target, stride, count)
+    index, fraction = _positions(size, target, stride, count, slice(0, target))
     weights = np.zeros((target, count), np.float32)
     rows = np.arange(target)
     weights[rows, index] = 1 - fraction

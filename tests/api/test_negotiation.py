@@ -4,12 +4,14 @@ import gzip
 
 import pytest
 from flask import Flask
+from PIL import Image
 from werkzeug.test import Client
 
-from api.negotiation import encoder_for
-from api.parameters import Parameters
-from core.output.encode import encode_mask, encode_overlay, encode_overlay_jpeg
+from api.negotiation import accepted
+from core.output.encode import JPEG, PNG, WEBP
 from tests.support.application import opened, predict
+from tests.support.http_client import upload
+from tests.support.images import encode
 
 
 @pytest.mark.parametrize(
@@ -44,11 +46,36 @@ def test_predict_without_output_returns_mask_only_if_json_is_not_accepted(
         ("image/jpeg;q=0.9, image/png", False),
     ],
 )
-def test_encoder_for_overlay_is_jpeg_only_if_it_is_preferred(accept: str, is_jpeg: bool) -> None:
+def test_accepted_types_of_overlay_begin_with_jpeg_only_if_it_is_preferred(accept: str, is_jpeg: bool) -> None:
     with Flask("negotiation").test_request_context(headers={"Accept": accept}):
-        expected = encode_overlay_jpeg if is_jpeg else encode_overlay
-        assert encoder_for("overlay", Parameters()).func is expected  # type: ignore[attr-defined]
-        assert encoder_for("mask", Parameters()).func is encode_mask  # type: ignore[attr-defined]
+        assert accepted("overlay")[0] == (JPEG if is_jpeg else PNG)
+        assert accepted("mask") == [PNG]
+
+
+# Panoramas that a PNG can hold, by the output and the type that can't.
+PANORAMAS = {"cutout": (WEBP, 16_384), "overlay": (JPEG, 65_501)}
+
+
+@pytest.mark.parametrize("output", PANORAMAS)
+@pytest.mark.parametrize("is_tall", [False, True])
+def test_panorama_that_a_type_can_not_hold_is_a_png_or_refused_before_the_inference(
+    client: Client, app: Flask, monkeypatch: pytest.MonkeyPatch, output: str, is_tall: bool
+) -> None:
+    mimetype, side = PANORAMAS[output]
+    photo = encode(Image.new("RGB", (2, side) if is_tall else (side, 2), "red"))
+    query = f"/model/predict?output={output}&size=original"
+    both = client.post(query, **upload(photo), headers={"Accept": f"{mimetype}, image/*;q=0.5"})
+    assert (both.status_code, both.mimetype) == (200, PNG)
+    monkeypatch.setattr(app.extensions["model"].loading.result(), "predict", None)  # an inference would fail
+    alone = client.post(query, **upload(photo), headers={"Accept": mimetype})
+    assert alone.status_code == 400
+    assert f"has {side:,} pixels at its long side, and {mimetype} at most {side - 1:,}; ask for image/png" in alone.text
+
+
+def test_picture_of_the_longest_side_is_what_is_accepted(client: Client) -> None:
+    photo = encode(Image.new("RGB", (16_383, 2), "red"))
+    query = "/model/predict?output=cutout&size=original"
+    assert client.post(query, **upload(photo), headers={"Accept": "image/webp"}).mimetype == WEBP
 
 
 def test_predict_with_gzip_accepted_compresses_json(client: Client) -> None:

@@ -120,7 +120,7 @@ def test_encode_cutout_with_background_and_crop(segmentation: Segmentation, back
 
 
 def test_encode_cutout_as_webp(segmentation: Segmentation) -> None:
-    image = opened(encoder("cutout", mimetype="image/webp")(segmentation))
+    image = opened(encoder("cutout", {}, "image/webp")(segmentation))
     assert (image.format, image.mode) == ("WEBP", "RGBA")
 
 

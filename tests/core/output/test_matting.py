@@ -3,8 +3,14 @@
 import numpy as np
 from PIL import Image, ImageFilter
 
-from core.output.matting import foreground, soft_alpha
+from core.output.matting import Foreground, soft_alpha
+from core.types import UInt8Array
 from tests.core.output.test_refine import scene
+
+
+def colours(photo: UInt8Array, alpha: UInt8Array) -> UInt8Array:
+    """Return the colours of the foreground of the whole `photo`."""
+    return Foreground(photo, alpha).colours((slice(0, photo.shape[0]), slice(0, photo.shape[1])))
 
 
 def test_soft_alpha_is_opaque_inside_and_transparent_outside() -> None:
@@ -37,7 +43,7 @@ def test_foreground_removes_the_background_colour_from_the_rim() -> None:
     red, green = np.array([200.0, 30, 30]), np.array([30.0, 180, 40])
     photo = np.rint(share * red + (1 - share) * green).astype(np.uint8)
     rim = (alpha > 60) & (alpha < 255)
-    before, after = (np.abs(image[rim] - red).mean() for image in (photo.astype(float), foreground(photo, alpha)))
+    before, after = (np.abs(image[rim] - red).mean() for image in (photo.astype(float), colours(photo, alpha)))
     assert after < 0.35 * before
 
 
@@ -45,7 +51,7 @@ def test_foreground_leaves_other_pixels_and_the_photo_unchanged() -> None:
     photo, truth = scene()
     alpha = np.asarray(Image.fromarray((truth != 0) * np.uint8(255)).filter(ImageFilter.GaussianBlur(2)))
     before = photo.copy()
-    result = foreground(photo, alpha)
+    result = colours(photo, alpha)
     hard = (alpha == 0) | (alpha == 255)
     assert np.array_equal(result[hard], photo[hard])
     assert np.array_equal(photo, before)

@@ -7,7 +7,6 @@ import shapely
 from PIL import Image, ImageDraw
 
 from core.output.polygons import polygons
-from core.output.run_length import areas
 from core.types import UInt8Array
 
 RANDOM = np.random.default_rng(5)
@@ -15,9 +14,8 @@ RANDOM = np.random.default_rng(5)
 
 def shapes(seg_map: UInt8Array, tolerance: float) -> list[shapely.Polygon]:
     """Return the polygons of the only class in `seg_map`."""
-    [area] = areas(seg_map)
-    found = polygons(seg_map, area.class_id, area.bbox, tolerance)
-    assert all(ring[0] == ring[-1] for rings in found for ring in rings)
+    [found] = polygons(seg_map, tolerance).values()
+    assert all((ring[0] == ring[-1]).all() for rings in found for ring in rings)
     return [shapely.Polygon(rings[0], rings[1:]) for rings in found]
 
 
