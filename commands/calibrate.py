@@ -10,8 +10,8 @@ from typing import TypeVar
 import click
 import numpy as np
 
-from commands.photos import LeftOut, photos_in
-from commands.usage import MODEL_SETTINGS, epilog
+from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.photos import LeftOut, photos_in
 from config import ConfigError, Settings
 from core.errors import ModelError, SegmenterError
 from core.image.decode import read_image

@@ -10,8 +10,8 @@ import click
 import numpy as np
 from PIL import Image
 
-from commands.progress import Progress
-from commands.usage import MODEL_SETTINGS, epilog
+from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.progress import Progress
 from config import ConfigError, Settings
 from core.errors import SegmenterError
 from core.evaluation import Accuracy, read_voc

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from commands.usage import epilog
+from commands.shared.help import epilog
 from config import ConfigError, Settings
 from core.errors import ModelError, SegmenterError
 from core.weights.download import download_graph, install_graph

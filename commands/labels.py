@@ -2,7 +2,7 @@
 
 import click
 
-from commands.usage import epilog
+from commands.shared.help import epilog
 from config import ConfigError, Settings
 from core.errors import ModelError
 from segmenter import find_weights

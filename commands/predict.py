@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from commands.files import write
-from commands.options import Wanted, result_options
-from commands.progress import Progress
-from commands.results import Destinations, encoder
-from commands.sources import Sources
-from commands.usage import MODEL_SETTINGS, Refused, epilog
+from commands.shared.errors import Refused
+from commands.shared.files import write
+from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.options import Wanted, result_options
+from commands.shared.progress import Progress
+from commands.shared.results import Destinations, encoder
+from commands.shared.sources import Sources
 from config import ConfigError, Settings
 from core.errors import InvalidRequest, SegmenterError
 from segmenter import create_model, find_weights, unlimited

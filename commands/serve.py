@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from commands.usage import epilog
+from commands.shared.help import epilog
 
 APP = Path(__file__).parent.parent / "app.py"
 

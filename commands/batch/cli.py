@@ -5,8 +5,9 @@ import sys
 import click
 
 from commands.batch.job import Job
-from commands.options import Wanted, result_options
-from commands.usage import MODEL_SETTINGS, Refused, epilog, failures_of
+from commands.shared.errors import Refused, failures_of
+from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.options import Wanted, result_options
 from config import Settings
 from segmenter import find_weights
 

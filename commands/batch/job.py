@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from commands.identity import identity
+from commands.shared.run_identity import identity
 from config import Settings
 from core.types import Options
 from segmenter import unlimited

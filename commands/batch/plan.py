@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from commands.batch.manifest import Manifest
 from commands.batch.storage import Storage
-from commands.photos import LeftOut
+from commands.shared.photos import LeftOut
 
 
 @dataclass(frozen=True, slots=True)

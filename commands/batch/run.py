@@ -17,9 +17,9 @@ from commands.batch.manifest import FOLDER, Manifest
 from commands.batch.plan import Plan, plan
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome, Summary
-from commands.files import duplicates
-from commands.progress import Progress
-from commands.usage import Refused
+from commands.shared.errors import Refused
+from commands.shared.files import duplicates
+from commands.shared.progress import Progress
 from core.runtime.cpu import usable_cores
 from core.weights.registry import Weights
 

@@ -13,8 +13,8 @@ from commands.batch.job import Job
 from commands.batch.manifest import SCHEMA, Manifest
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome
-from commands.photos import read_limited
-from commands.results import encoder
+from commands.shared.photos import read_limited
+from commands.shared.results import encoder
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from core.output.encode import Encoded
 from core.outputs import file_suffix

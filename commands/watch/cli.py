@@ -6,11 +6,12 @@ from threading import Event
 
 import click
 
-from commands.files import why_not_writable
-from commands.identity import identity
-from commands.options import Wanted, result_options
-from commands.results import encoder
-from commands.usage import MODEL_SETTINGS, Refused, epilog, failures_of
+from commands.shared.errors import Refused, failures_of
+from commands.shared.files import why_not_writable
+from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.options import Wanted, result_options
+from commands.shared.results import encoder
+from commands.shared.run_identity import identity
 from config import Settings
 from core.model import ModelWrapper
 from core.outputs import file_suffix

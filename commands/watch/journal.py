@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from commands.files import ignores_case, path_key
-from commands.identity import check_identity
+from commands.shared.files import ignores_case, path_key
+from commands.shared.run_identity import check_identity
 from commands.watch.arrivals import Version
 from core.errors import SegmenterError
 

@@ -10,8 +10,8 @@ from threading import Event
 import click
 import watchfiles
 
-from commands.files import check_inside, write
-from commands.photos import read_limited, reason_of
+from commands.shared.files import check_inside, write
+from commands.shared.photos import read_limited, reason_of
 from commands.watch.arrivals import Arrivals, Version
 from commands.watch.journal import Journal
 from core.errors import ImageTooLarge, InferenceFailed, InvalidImage, MemoryFull, UnsupportedImage

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from commands.batch.storage import Storage
-from commands.photos import LeftOut
+from commands.shared.photos import LeftOut
 from core.errors import SegmenterError
 from tests.support.hostile_names import HOSTILE_NAMES, write_archive
 from tests.support.paths import CHELSEA

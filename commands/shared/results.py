@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from commands.files import check_inside, ignores_case, is_special, path_key, why_not_writable
-from commands.sources import Photo
+from commands.shared.files import check_inside, ignores_case, is_special, path_key, why_not_writable
+from commands.shared.sources import Photo
 from core import parameters
 from core.output.encode import Encoder
 from core.outputs import OUTPUTS, file_suffix

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.photos import LeftOut, photos_in, why_left_out
+from commands.shared.photos import LeftOut, photos_in, why_left_out
 from tests.support.users import unprivileged
 
 

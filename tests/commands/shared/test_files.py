@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.files import check_inside, check_path, complete, duplicates, ignores_case, why_not_writable, write
+from commands.shared.files import check_inside, check_path, complete, duplicates, ignores_case, why_not_writable, write
 from core.errors import SegmenterError
 from tests.support.hostile_names import HOSTILE_NAMES
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from commands import results
-from commands.results import Destinations
-from commands.sources import Sources
+from commands.shared import results
+from commands.shared.results import Destinations
+from commands.shared.sources import Sources
 
 
 @pytest.fixture(autouse=True)

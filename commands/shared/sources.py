@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.photos import LeftOut, photos_in
+from commands.shared.photos import LeftOut, photos_in
 
 STANDARD_INPUT = "-"
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from commands.usage import Refused
+from commands.shared.errors import Refused
 from core.kinds import Choice, Flag, Kind, Number
 from core.labels import class_ids
 from core.parameters import PARAMETERS, own_parameters
