@@ -70,7 +70,7 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
         raise Refused(f"OUTPUT is missing{hint}")
     with failures_of("batch", REQUIREMENTS):
         # PyArrow and fsspec may be missing: the other commands do not need them.
-        from commands.batch.run import Engine, run  # noqa: PLC0415
+        from commands.batch.run import Placement, run  # noqa: PLC0415
 
         settings = Settings.from_environment()
         weights = find_weights(settings)
@@ -83,7 +83,7 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
             threads=settings.threads,
             settings=settings,
         )
-        summary = run(job, weights, Engine(ray, workers, threads))
+        summary = run(job, weights, Placement(ray, workers, threads))
     print(summary)
     for message in summary.errors:
         click.echo(message, err=True)

@@ -30,10 +30,10 @@ RAY_PHOTOS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """Where a job runs: `ray` is the address of a cluster, "local" for one on this machine, "" for the choice of run().
+class Placement:
+    """Where a job runs: `ray` is the address of a Ray cluster, "local" for one on this machine, "" if run() decides.
 
-    `workers` is the number of Ray's workers, `threads` of the CPU threads of each; None for the choice of run().
+    `workers` is the number of Ray's workers, `threads` the number of CPU threads of each; None if run() decides.
     """
 
     ray: str
@@ -49,7 +49,7 @@ class Engine:
         return pays and find_spec("ray") is not None
 
 
-def run(job: Job, weights: Weights, engine: Engine) -> Summary:
+def run(job: Job, weights: Weights, placement: Placement) -> Summary:
     """Process the photos of `job` that have no row in the manifest.
 
     Raises Refused if its folders can't be used, SegmenterError for a manifest of another job, a missing model or
@@ -57,7 +57,7 @@ def run(job: Job, weights: Weights, engine: Engine) -> Summary:
     """
     made: list[Path] = []
     try:
-        return _run(job, weights, engine, made)
+        return _run(job, weights, placement, made)
     finally:
         # A run that wrote nothing leaves no folder behind.
         for folder in reversed(made):
@@ -65,7 +65,7 @@ def run(job: Job, weights: Weights, engine: Engine) -> Summary:
                 folder.rmdir()
 
 
-def _run(job: Job, weights: Weights, engine: Engine, made: list[Path]) -> Summary:
+def _run(job: Job, weights: Weights, placement: Placement, made: list[Path]) -> Summary:
     source, target = Storage(job.source), Storage(job.target)
     problems = [f"INPUT={job.source!r} is not a folder; for single photos use predict"] * (not source.is_folder())
     if problem := target.why_not_writable(made, FOLDER, job.output):
@@ -78,9 +78,9 @@ def _run(job: Job, weights: Weights, engine: Engine, made: list[Path]) -> Summar
         summary = Summary(todo.skipped + len(todo.photos), todo.skipped, todo.broken, len(todo.left_out.errors))
         _report(todo, summary, job, target)
         if len(todo.photos):
-            uses_ray = engine.uses_ray(len(todo.photos))
-            threads = engine.threads or (min(RAY_THREADS, usable_cores()) if uses_ray else job.settings.threads)
-            outcomes = _outcomes(replace(job, threads=threads), todo, manifest, engine if uses_ray else None)
+            uses_ray = placement.uses_ray(len(todo.photos))
+            threads = placement.threads or (min(RAY_THREADS, usable_cores()) if uses_ray else job.settings.threads)
+            outcomes = _outcomes(replace(job, threads=threads), todo, manifest, placement if uses_ray else None)
             _follow(outcomes, summary, len(todo.photos), at_once=uses_ray)
     if job.output == "coco" and not summary.interrupted:
         coco.write(manifest, target, weights.labels)
@@ -99,16 +99,16 @@ def _report(todo: Plan, summary: Summary, job: Job, target: Storage) -> None:
             raise Refused(*(f"the results of {one} and {two} would be one file; rename one" for one, two in pairs))
 
 
-def _outcomes(job: Job, todo: Plan, manifest: Manifest, engine: Engine | None) -> Iterator[Outcome]:
-    """Process the photos of `todo` with Ray, or without an engine in this process."""
-    if not engine:
+def _outcomes(job: Job, todo: Plan, manifest: Manifest, placement: Placement | None) -> Iterator[Outcome]:
+    """Process the photos of `todo` on Ray as `placement` says; without one, in this process."""
+    if not placement:
         return local.run(job, todo.photos, manifest)
     click.echo("starting Ray, which takes a while", err=True)
     # Importing Ray takes seconds, and it may be missing: small jobs do not need it.
     from commands.batch import driver  # noqa: PLC0415
 
-    address = None if engine.ray == "local" else engine.ray or None
-    return driver.run(job, todo.photos, manifest, address, engine.workers)
+    address = None if placement.ray == "local" else placement.ray or None
+    return driver.run(job, todo.photos, manifest, address, placement.workers)
 
 
 def _follow(outcomes: Iterator[Outcome], summary: Summary, number: int, *, at_once: bool) -> None:

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from commands.batch.run import RAY_PHOTOS, Engine
 from tests.support.hostile_names import HOSTILE_NAMES, write_archive
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
 from tests.support.processes import process_group
@@ -172,20 +171,3 @@ def test_batch_with_ray_that_is_not_installed_names_the_requirements(tmp_path: P
     assert run.stderr.splitlines()[-1] == (
         "Error: batch needs ray, which is not installed; get it with: pip install -r commands/batch/requirements.txt"
     )
-
-
-@pytest.mark.parametrize(
-    ("engine", "photos", "cores", "uses_ray"),
-    [
-        (Engine("", None, None), RAY_PHOTOS - 1, 64, False),
-        (Engine("", None, None), RAY_PHOTOS, 64, True),
-        (Engine("", None, None), 10**6, 2, False),
-        (Engine("local", None, None), 1, 2, True),
-        (Engine("", 2, None), 1, 2, True),
-    ],
-)
-def test_engine_uses_ray_for_many_photos_on_many_cores_or_if_asked(
-    engine: Engine, photos: int, cores: int, uses_ray: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("commands.batch.run.usable_cores", lambda: cores)
-    assert engine.uses_ray(photos) == uses_ray
