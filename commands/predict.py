@@ -59,8 +59,8 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
             options = wanted.options(weights.labels)
         except InvalidRequest as error:
             problems.append(str(error))
-        if sources.photos:
-            destinations = Destinations(sources.photos, wanted.output, destination)
+        if sources.found:
+            destinations = Destinations(sources.found, wanted.output, destination)
             problems += destinations.problems
         if problems:
             raise Refused(*problems)
@@ -75,9 +75,9 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
     with Progress(len(destinations.files)) as progress:
         for line in unread:
             progress.say(line)
-        for photo, file in destinations.files.items():
+        for source, file in destinations.files.items():
             try:
-                content = model.segment(photo.read(), encode, options).content
+                content = model.segment(source.read(), encode, options).content
                 if file:
                     write(file, content)
                 else:
@@ -85,7 +85,7 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
                     sys.stdout.buffer.flush()
             except (SegmenterError, OSError) as error:
                 failed += 1
-                progress.say(f"{photo}: {error}")
+                progress.say(f"{source}: {error}")
             progress.add()
     lost = [f"{failed} of {len(destinations.files)} photos could not be segmented"] * bool(failed)
     lost += [f"{len(unread)} folders could not be read"] * bool(unread)

@@ -11,10 +11,10 @@ STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A photo at `path`, None for standard input, and possible `names` of its result, without ending, short ones first.
+class Source:
+    """A photo that is given to a command, at `path`, None for standard input.
 
-    The names are relative to the folder of the results.
+    `names` are possible names of its result, without ending, relative to the folder of the results, short ones first.
     """
 
     path: Path | None
@@ -29,16 +29,16 @@ class Photo:
 
 
 class Sources:
-    """The `photos` of the arguments of a command, the files of folders that are `left_out`, and the `problems`."""
+    """The sources `found` in the arguments of a command, the files that are `left_out`, and the `problems`."""
 
     def __init__(self, arguments: tuple[str, ...], results: Path | None) -> None:
         """Find the photos; those in the subfolder `results` are results of earlier runs."""
         self.problems: list[str] = []
         self.left_out = LeftOut()
-        self._found: dict[str, Photo] = {}
+        self._sources: dict[str, Source] = {}
         for argument in dict.fromkeys(arguments):
             if argument == STANDARD_INPUT:
-                self._found[argument] = Photo(None, (Path("stdin"),))
+                self._sources[argument] = Source(None, (Path("stdin"),))
             elif os.path.isdir(argument):
                 folder = Path(argument)
                 for path in photos_in(folder, self.left_out, without=results):
@@ -47,16 +47,16 @@ class Sources:
                 self._add(Path(argument), Path(), Path(argument).resolve().parent.name)
             else:
                 self.problems.append(f"{argument} does not exist; give photos, folders, or - for standard input")
-        if not self._found and not self.problems:
+        if not self._sources and not self.problems:
             self.problems = [*self.left_out.errors, f"there are no photos in {', '.join(arguments)}"]
             self.problems += self.left_out.lines()
 
     @property
-    def photos(self) -> list[Photo]:
+    def found(self) -> list[Source]:
         """The photos, in the order of the arguments, each once."""
-        return list(self._found.values())
+        return list(self._sources.values())
 
     def _add(self, path: Path, below: Path, origin: str) -> None:
         """Add the photo at `path`, whose result belongs in the folder `below`, and was found in a folder `origin`."""
         names = below / path.stem, below / path.name, Path(origin) / below / path.name
-        self._found.setdefault(os.path.abspath(path), Photo(path, names))
+        self._sources.setdefault(os.path.abspath(path), Source(path, names))

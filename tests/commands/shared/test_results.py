@@ -23,15 +23,15 @@ def touch(*names: str) -> None:
 def written(*arguments: str, output: str = "mask", to: str = "out") -> dict[str, str]:
     """Return the path of the result of each photo of `arguments`, which have no problem."""
     sources = Sources(arguments, None)
-    found = Destinations(sources.photos, output, to)
+    found = Destinations(sources.found, output, to)
     assert [*sources.problems, *found.problems] == []
-    return {str(photo): str(file or "-") for photo, file in found.files.items()}
+    return {str(source): str(file or "-") for source, file in found.files.items()}
 
 
 def problems(*arguments: str, output: str = "mask", to: str = "out") -> list[str]:
     """Return the problems of `arguments`; no folder may be left behind."""
     before = sorted(Path().rglob("*"))
-    found = Destinations(Sources(arguments, None).photos, output, to).problems
+    found = Destinations(Sources(arguments, None).found, output, to).problems
     assert sorted(Path().rglob("*")) == before
     return found
 
