@@ -11,7 +11,8 @@ import click
 import numpy as np
 
 from commands.shared.help import MODEL_SETTINGS, epilog
-from commands.shared.photos import LeftOut, photos_in
+from commands.shared.photos import LeftOut
+from commands.shared.sources import photos_in
 from config import ConfigError, Settings
 from core.errors import ModelError, SegmenterError
 from core.image.decode import read_image

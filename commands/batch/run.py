@@ -18,7 +18,7 @@ from commands.batch.plan import Plan, plan
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome, Summary
 from commands.shared.errors import Refused
-from commands.shared.files import duplicates
+from commands.shared.names import duplicates
 from commands.shared.progress import Progress
 from core.runtime.cpu import usable_cores
 from core.weights.registry import Weights

@@ -10,7 +10,8 @@ from fsspec.archive import AbstractArchiveFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from commands.shared.files import check_inside, check_path, complete, ignores_case, why_not_writable
+from commands.shared.files import check_inside, complete, why_not_writable
+from commands.shared.names import check_path, ignores_case
 from commands.shared.photos import LeftOut, reason_of, why_left_out
 from core.errors import SegmenterError
 

@@ -1,9 +1,8 @@
-"""Finds the photos in folders, and tells which files it leaves out."""
+"""Which files are photos, and why the others are left out."""
 
-import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -78,29 +77,6 @@ class LeftOut:
             more = self._number[reason] - len(names)
             found.append(f"left out, {reason}: {', '.join(names)}{f' and {more} more' if more else ''}")
         return found
-
-
-def photos_in(folder: Path, left_out: LeftOut, without: Path | None = None) -> Iterator[Path]:
-    """Yield the photos in `folder` and its subfolders, without those in the folder `without`, in order."""
-    for path in files_in(folder, left_out, without):
-        if reason := reason_of(path):
-            left_out.add(path, reason)
-        else:
-            yield path
-
-
-def files_in(folder: Path, left_out: LeftOut, without: Path | None = None) -> Iterator[Path]:
-    """Yield all files in `folder` and its subfolders, without those in the folder `without`, in order."""
-    for parent, folders, files in os.walk(folder, onerror=lambda error: left_out.add_error(error.filename, error)):
-        for name in sorted(folders):
-            path = Path(parent, name)
-            if path.is_symlink():
-                left_out.add(path, LINKS)
-                folders.remove(name)
-            elif without and path.absolute() == without.absolute():
-                folders.remove(name)
-        folders.sort()
-        yield from (Path(parent, name) for name in sorted(files))
 
 
 def reason_of(path: Path) -> str:

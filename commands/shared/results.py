@@ -9,7 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from commands.shared.files import check_inside, ignores_case, is_special, path_key, why_not_writable
+from commands.shared.files import check_inside, is_special, why_not_writable
+from commands.shared.names import ignores_case, path_key
 from commands.shared.sources import Source
 from core import parameters
 from core.output.encode import Encoder

@@ -2,10 +2,11 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.shared.photos import LeftOut, photos_in
+from commands.shared.photos import LINKS, LeftOut, reason_of
 
 STANDARD_INPUT = "-"
 
@@ -60,3 +61,26 @@ class Sources:
         """Add the photo at `path`, whose result belongs in the folder `below`, and was found in a folder `origin`."""
         names = below / path.stem, below / path.name, Path(origin) / below / path.name
         self._sources.setdefault(os.path.abspath(path), Source(path, names))
+
+
+def photos_in(folder: Path, left_out: LeftOut, without: Path | None = None) -> Iterator[Path]:
+    """Yield the photos in `folder` and its subfolders, without those in the folder `without`, in order."""
+    for path in files_in(folder, left_out, without):
+        if reason := reason_of(path):
+            left_out.add(path, reason)
+        else:
+            yield path
+
+
+def files_in(folder: Path, left_out: LeftOut, without: Path | None = None) -> Iterator[Path]:
+    """Yield all files in `folder` and its subfolders, without those in the folder `without`, in order."""
+    for parent, folders, files in os.walk(folder, onerror=lambda error: left_out.add_error(error.filename, error)):
+        for name in sorted(folders):
+            path = Path(parent, name)
+            if path.is_symlink():
+                left_out.add(path, LINKS)
+                folders.remove(name)
+            elif without and path.absolute() == without.absolute():
+                folders.remove(name)
+        folders.sort()
+        yield from (Path(parent, name) for name in sorted(files))

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.shared.photos import LeftOut, files_in
+from commands.shared.photos import LeftOut
+from commands.shared.sources import files_in
 
 
 @dataclass(frozen=True, slots=True)

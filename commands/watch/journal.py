@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from commands.shared.files import ignores_case, path_key
+from commands.shared.names import ignores_case, path_key
 from commands.shared.run_identity import check_identity
 from commands.watch.arrivals import Version
 from core.errors import SegmenterError

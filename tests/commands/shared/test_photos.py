@@ -1,12 +1,8 @@
-"""Which files of a folder are photos, and what is said about the others."""
-
-import os
-from pathlib import Path
+"""Which files are photos, and the lines about the others."""
 
 import pytest
 
-from commands.shared.photos import LeftOut, photos_in, why_left_out
-from tests.support.users import unprivileged
+from commands.shared.photos import LeftOut, why_left_out
 
 
 @pytest.mark.parametrize(
@@ -33,32 +29,6 @@ from tests.support.users import unprivileged
 )
 def test_file_is_a_photo_by_its_ending_or_its_first_bytes(name: str, head: bytes, reason: str) -> None:
     assert why_left_out(name, lambda: head) == reason
-
-
-def test_photos_of_folder_leave_out_links_pipes_and_results(tmp_path: Path) -> None:
-    for name in ("b.jpg", "sub/a.jpg", "out/c.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    os.mkfifo(tmp_path / "pipe.jpg")
-    (tmp_path / "loop").symlink_to(tmp_path)
-    (tmp_path / "lost.jpg").symlink_to(tmp_path / "missing")
-    left_out = LeftOut()
-    found = [path.relative_to(tmp_path) for path in photos_in(tmp_path, left_out, tmp_path / "out")]
-    # A link that leads nowhere is a photo that is lost, and will be reported.
-    assert list(map(str, found)) == ["b.jpg", "lost.jpg", "sub/a.jpg"]
-    assert left_out.lines() == [
-        f"left out, links to folders: {tmp_path}/loop",
-        f"left out, neither files nor folders: {tmp_path}/pipe.jpg",
-    ]
-
-
-def test_unreadable_subfolder_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0)
-    (tmp_path / "a.jpg").touch()
-    left_out = LeftOut()
-    with unprivileged(tmp_path):
-        assert list(photos_in(tmp_path, left_out)) == [tmp_path / "a.jpg"]
-    assert left_out.errors == [f"{tmp_path}/closed: Permission denied; the photos in it are left out"]
 
 
 def test_left_out_files_of_one_reason_are_counted() -> None:
