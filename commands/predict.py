@@ -38,14 +38,13 @@ from segmenter import create_model, find_weights, unlimited
 def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
     """Segment each PHOTO: a file, a folder with subfolders, or - for standard input (stdin.overlay.png).
 
-    Writes what the service would return: a file with the PHOTO's name and .map.json, .objects.json, .coco.json,
-    .mask.png, .overlay.png, .cutout.png or .confidence.png. Photos of equal names keep their endings, or the folder's
-    name. A photo that can't be segmented is reported, and the others are segmented. In a folder, photos are known by
-    their endings or first bytes; the other files are listed.
+    Writes what the service would return: the result of a.jpg is a.jpg.overlay.png, or what --output asks for. The
+    subfolders of a folder are kept below that of -o. A photo that can't be segmented is reported, and the others are
+    segmented. In a folder, photos are known by their endings or first bytes; the other files are listed.
 
     \b
     Examples:
-      python cli.py predict photo.jpg                              photo.overlay.png
+      python cli.py predict photo.jpg                              photo.jpg.overlay.png
       python cli.py predict photo.jpg --output objects -o -        the classes in it, as JSON
       python cli.py predict holiday/ --output cutout --classes person -o people/
       curl -s https://example.com/photo.jpg | python cli.py predict - -o photo.png

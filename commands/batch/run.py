@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 from threading import Event
 from typing import Any
 
@@ -18,7 +18,7 @@ from commands.batch.plan import Plan, plan
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome, Summary
 from commands.shared.errors import Refused
-from commands.shared.names import duplicates
+from commands.shared.names import equal_results
 from commands.shared.progress import Progress
 from core.runtime.cpu import usable_cores
 from core.weights.registry import Weights
@@ -68,7 +68,7 @@ def run(job: Job, weights: Weights, placement: Placement) -> Summary:
 def _run(job: Job, weights: Weights, placement: Placement, made: list[Path]) -> Summary:
     source, target = Storage(job.source), Storage(job.target)
     problems = [f"INPUT={job.source!r} is not a folder; for single photos use predict"] * (not source.is_folder())
-    if problem := target.why_not_writable(made, FOLDER, job.output):
+    if problem := target.why_not_writable(made, FOLDER):
         problems.append(f"OUTPUT={job.target!r} can't be written: {problem}")
     if problems:
         raise Refused(*problems)
@@ -94,9 +94,9 @@ def _report(todo: Plan, summary: Summary, job: Job, target: Storage) -> None:
     if not summary.photos and not summary.lost:
         raise Refused(f"there are no photos in {job.source}")
     if target.ignores_case():
-        pairs = list(duplicates(todo.photos["path"].to_pylist()))
-        if pairs:
-            raise Refused(*(f"the results of {one} and {two} would be one file; rename one" for one, two in pairs))
+        names = ((path, PurePath(path)) for path in todo.photos["path"].to_pylist())
+        if problem := equal_results(names, fold=True):
+            raise Refused(problem)
 
 
 def _outcomes(job: Job, todo: Plan, manifest: Manifest, placement: Placement | None) -> Iterator[Outcome]:

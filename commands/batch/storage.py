@@ -46,8 +46,8 @@ class Storage:
         """Return whether the file system is known to ignore the case of names."""
         return self._local and ignores_case(Path(self._root))
 
-    def why_not_writable(self, made: list[Path], *folders: str) -> str:
-        """Create the folder, if it is on this machine; return why it, or one of its `folders`, can't be written.
+    def why_not_writable(self, made: list[Path], subfolder: str) -> str:
+        """Create the folder, if it is on this machine; return why it or its `subfolder` can't be written.
 
         Add new folders to `made`.
         """
@@ -55,8 +55,7 @@ class Storage:
             return ""
         root = Path(self._root)
         try:
-            for folder in folders:
-                check_inside(root / folder, root)
+            check_inside(root / subfolder, root)
         except OSError as error:
             return str(error)
         return why_not_writable(root, made)

@@ -13,11 +13,11 @@ from commands.batch.job import Job
 from commands.batch.manifest import SCHEMA, Manifest
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome
+from commands.shared.names import result_name
 from commands.shared.photos import read_limited
 from commands.shared.results import encoder
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from core.output.encode import Encoded
-from core.outputs import file_suffix
 from segmenter import create_model
 
 # The column of a transient error, such as a failed network: the manifest gets no row, and the next run tries again.
@@ -57,7 +57,7 @@ class Worker:
             if job.output == "coco":
                 annotations = coco.without_ids(encoded.content)
             elif encoded.content:
-                mask = f"{job.output}/{path}.{file_suffix(job.output)}"
+                mask = result_name(path, job.output)
                 self.target.write(mask, encoded.content)
         except (InvalidImage, UnsupportedImage, ImageTooLarge) as error:
             return {"path": path, "error": str(error)}

@@ -1,14 +1,25 @@
-"""The names of photos and results: which are safe, and which are one file on some file systems."""
+"""The names of results, and of photos: which are safe, and which results would be one file."""
 
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePath
 
 from core.errors import SegmenterError
+from core.outputs import OUTPUTS, file_suffix
 
+# The names of results, with each ending that a result can have; see result_name().
+RESULTS = re.compile("|".join(rf".+\.{name}\.({'|'.join(row.suffixes)})" for name, row in OUTPUTS.items()))
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def result_name(photo: PurePath | str, output: str) -> str:
+    """Return the path of the `output` of a photo, below the folder of the results: day/a.jpg.mask.png of day/a.jpg.
+
+    `photo` is its path below the folder that is given to the command, or its name alone if the photo itself is given.
+    """
+    return f"{photo}.{file_suffix(output)}"
 
 
 def check_path(path: str) -> None:
@@ -27,7 +38,7 @@ def check_path(path: str) -> None:
     raise SegmenterError(f"{path!r} can't be used: the name has {reason}; rename it")
 
 
-def path_key(path: Path, *, fold: bool) -> str:
+def path_key(path: PurePath, *, fold: bool) -> str:
     """Return a text that is equal for equal paths, with `fold` for a file system that ignores case and composition."""
     return unicodedata.normalize("NFC", str(path)).casefold() if fold else str(path)
 
@@ -42,10 +53,24 @@ def ignores_case(folder: Path) -> bool:
         return False  # it can't be written, which is reported elsewhere
 
 
-def duplicates(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield pairs of `paths` that are one on a file system that ignores the case of names."""
-    seen: dict[str, str] = {}
-    for path in paths:
-        first = seen.setdefault(path_key(Path(path), fold=True), path)
-        if first != path:
-            yield first, path
+def equal_results(photos: Iterable[tuple[object, PurePath]], *, fold: bool) -> str:
+    """Return a line that names two photos whose results would be one file; "" if there are none.
+
+    `photos` are pairs of a photo and its path as result_name() takes it. `fold` is that of path_key().
+    """
+    seen: dict[str, object] = {}
+    equal = []
+    for photo, path in photos:
+        key = path_key(path, fold=fold)
+        if key in seen:
+            equal.append((seen[key], photo))
+        else:
+            seen[key] = photo
+    if not equal:
+        return ""
+    first, second = equal[0]
+    pairs = f" (1 of {len(equal)} pairs)" if len(equal) > 1 else ""
+    return (
+        f"the results of {first} and {second} would be one file{pairs}; rename one, or write their results to "
+        "different folders"
+    )

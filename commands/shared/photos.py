@@ -1,6 +1,5 @@
 """Which files are photos, and why the others are left out."""
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -9,17 +8,15 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from commands.shared.names import RESULTS
 from core.errors import ImageTooLarge
 from core.image.formats import FORMATS
 from core.image.signature import HEAD, is_photo
-from core.outputs import OUTPUTS
 
 # Photos that are not served, so that they get the message of the service.
 UNSERVED = (".heic", ".heif", ".hif", ".jxl", ".jp2")
 # Programs that receive a file give it such a name until it is whole.
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp")
-# The pictures that the commands write.
-RESULTS = re.compile("|".join(rf".*\.{name}\.({'|'.join(row.suffixes)})" for name, row in OUTPUTS.items()))
 # A reason why files are left out: a link may lead to a folder that contains it.
 LINKS = "links to folders"
 # Names of left out files that are printed for each reason.

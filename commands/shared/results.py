@@ -1,8 +1,7 @@
-"""The encoders and the names of results: no two photos have one path, and none is a photo."""
+"""The encoders and the files of results: their paths are unique and never overwrite a photo."""
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 from PIL import Image
 
 from commands.shared.files import check_inside, is_special, why_not_writable
-from commands.shared.names import ignores_case, path_key
+from commands.shared.names import equal_results, ignores_case, result_name
 from commands.shared.sources import Source
 from core import parameters
 from core.output.encode import Encoder
-from core.outputs import OUTPUTS, file_suffix
+from core.outputs import OUTPUTS
 
 STANDARD_OUTPUT = "-"
 # An ending that looks like that of a file; results_v1.2 is a folder.
@@ -82,31 +81,15 @@ class Destinations:
         self.files = dict.fromkeys(sources, file)
 
     def _set_folder(self, sources: list[Source], folder: Path) -> None:
-        """Give each photo the shortest name that no other has, and report those that have none."""
-        ending = f".{file_suffix(self._output)}"
-        fold = ignores_case(folder)
-        level = dict.fromkeys(sources, 0)
-        while True:
-            groups: dict[str, list[Source]] = defaultdict(list)
-            for source in sources:
-                groups[path_key(source.names[level[source]], fold=fold)].append(source)
-            equal = [group for group in groups.values() if len(group) > 1]
-            longer = [source for group in equal for source in group if level[source] + 1 < len(source.names)]
-            if not longer:
-                break
-            for source in longer:
-                level[source] += 1
-        self.files = {source: folder / f"{source.names[level[source]]}{ending}" for source in sources}
+        self.files = {source: folder / result_name(source.name, self._output) for source in sources}
         for parent in sorted({file.parent for file in self.files.values() if file}):
             try:
                 check_inside(parent, folder)
             except OSError as error:
                 self.problems.append(f"-o: {error.filename}: {error.strerror}")
-        for first, second, *_ in equal:
-            self.problems.append(
-                f"the results of {first} and {second} would both be {self.files[first]}; rename one, or segment them "
-                "separately, each with its own -o"
-            )
+        names = ((source, source.name) for source in sources)
+        if problem := equal_results(names, fold=ignores_case(folder)):
+            self.problems.append(problem)
 
     def _check_photos(self) -> None:
         """Report results that would overwrite a photo."""

@@ -13,13 +13,13 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A photo that is given to a command, at `path`, None for standard input.
+    """A photo that is given to a command: the file at `path`, or standard input if that is None.
 
-    `names` are possible names of its result, without ending, relative to the folder of the results, short ones first.
+    `name` is its path below the folder that is given, or its name alone; see result_name().
     """
 
     path: Path | None
-    names: tuple[Path, ...]
+    name: Path
 
     def read(self) -> bytes:
         """Return its bytes. Raises OSError."""
@@ -39,13 +39,13 @@ class Sources:
         self._sources: dict[str, Source] = {}
         for argument in dict.fromkeys(arguments):
             if argument == STANDARD_INPUT:
-                self._sources[argument] = Source(None, (Path("stdin"),))
+                self._sources[argument] = Source(None, Path("stdin"))
             elif os.path.isdir(argument):
                 folder = Path(argument)
                 for path in photos_in(folder, self.left_out, without=results):
-                    self._add(path, path.parent.relative_to(folder), folder.resolve().name)
+                    self._add(path, path.relative_to(folder))
             elif os.path.exists(argument):
-                self._add(Path(argument), Path(), Path(argument).resolve().parent.name)
+                self._add(Path(argument), Path(Path(argument).name))
             else:
                 self.problems.append(f"{argument} does not exist; give photos, folders, or - for standard input")
         if not self._sources and not self.problems:
@@ -57,10 +57,8 @@ class Sources:
         """The photos, in the order of the arguments, each once."""
         return list(self._sources.values())
 
-    def _add(self, path: Path, below: Path, origin: str) -> None:
-        """Add the photo at `path`, whose result belongs in the folder `below`, and was found in a folder `origin`."""
-        names = below / path.stem, below / path.name, Path(origin) / below / path.name
-        self._sources.setdefault(os.path.abspath(path), Source(path, names))
+    def _add(self, path: Path, name: Path) -> None:
+        self._sources.setdefault(os.path.abspath(path), Source(path, name))
 
 
 def photos_in(folder: Path, left_out: LeftOut, without: Path | None = None) -> Iterator[Path]:

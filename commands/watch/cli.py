@@ -14,7 +14,6 @@ from commands.shared.results import encoder
 from commands.shared.run_identity import identity
 from config import Settings
 from core.model import ModelWrapper
-from core.outputs import file_suffix
 from segmenter import create_model, find_weights, unlimited
 
 REQUIREMENTS = "commands/watch/requirements.txt"
@@ -69,10 +68,19 @@ def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
             model = create_model(settings, weights)
             if _is_loaded(model, stop):
                 arrivals = Arrivals(source, None if source.is_relative_to(target) else target, settle)
-                suffix, encode = file_suffix(wanted.output), encoder(wanted.output, wanted.details)
+                encode = encoder(wanted.output, wanted.details)
                 click.echo(f"watching {source}")
                 Watch(
-                    source, target, suffix, model, encode, options, settings.max_upload_bytes, journal, arrivals, stop
+                    source=source,
+                    target=target,
+                    output=wanted.output,
+                    model=model,
+                    encode=encode,
+                    options=options,
+                    max_bytes=settings.max_upload_bytes,
+                    journal=journal,
+                    arrivals=arrivals,
+                    stop=stop,
                 ).run()
         click.echo("ended")
 

@@ -11,6 +11,7 @@ import click
 import watchfiles
 
 from commands.shared.files import check_inside, write
+from commands.shared.names import result_name
 from commands.shared.photos import read_limited, reason_of
 from commands.watch.arrivals import Arrivals, Version
 from commands.watch.journal import Journal
@@ -35,11 +36,11 @@ class Stopped(Exception):
 
 @dataclass
 class Watch:
-    """Results of the photos in `source`, made by `model`, in the folder `target`: one with `suffix` for each photo."""
+    """Segments the photos in `source` with `model`, and writes the `output` of each to the folder `target`."""
 
     source: Path
     target: Path
-    suffix: str
+    output: str
     model: ModelWrapper
     encode: Encoder | None
     options: Options
@@ -104,7 +105,7 @@ class Watch:
             if path.exists():
                 click.echo(f"{photo}: {failure}", err=True)
             return
-        file = self.target / f"{photo}.{self.suffix}"
+        file = self.target / result_name(photo, self.output)
         if error is None:
             error = self._patiently(lambda: self._write(file, content))
         self._patiently(lambda: self.journal.add(photo, version, error))

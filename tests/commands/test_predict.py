@@ -64,7 +64,7 @@ def test_predict_to_jpg_file_writes_overlay_as_jpeg_of_original_size(predict: Pr
 def test_predict_without_destination_writes_to_current_folder(predict: Predict, tmp_path: Path) -> None:
     result = predict(CHELSEA, "--output", "map")
     assert (result.exit_code, result.output) == (0, "")
-    assert [path.name for path in tmp_path.iterdir()] == ["chelsea.map.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["chelsea.jpg.map.json"]
 
 
 def test_predict_of_folder_with_damaged_file_segments_the_others(predict: Predict, tmp_path: Path) -> None:
@@ -79,10 +79,10 @@ def test_predict_of_folder_with_damaged_file_segments_the_others(predict: Predic
     assert f"{photos}/broken.png: the image is" in result.stderr
     assert "Error: 1 of 3 photos could not be segmented" in result.stderr
     assert sorted(path.relative_to(out) for path in out.rglob("*.*")) == [
-        Path("astronaut.cutout.png"),
-        Path("more/cat.cutout.png"),
+        Path("astronaut.jpg.cutout.png"),
+        Path("more/cat.JPG.cutout.png"),
     ]
-    with Image.open(out / "astronaut.cutout.png") as person:
+    with Image.open(out / "astronaut.jpg.cutout.png") as person:
         assert (person.mode, person.size) == ("RGBA", (512, 512))
 
 
@@ -138,7 +138,11 @@ def test_predict_reports_what_it_leaves_out_and_fails_only_for_photos(predict: P
         f"left out, results of earlier runs: {photos}/b.overlay.png",
         f"left out, not photos: {photos}/notes.txt",
     ]
-    assert sorted(os.listdir(b"out")) == [b"a.overlay.png", b"gr\xfcn.overlay.png", b"without_ending.overlay.png"]
+    assert sorted(os.listdir(b"out")) == [
+        b"a.jfif.overlay.png",
+        b"gr\xfcn.jpg.overlay.png",
+        b"without_ending.overlay.png",
+    ]
     (photos / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     result = predict(photos, "-o", "out/")
     assert result.exit_code == 1

@@ -12,7 +12,8 @@ from PIL import Image
 from api.negotiation import encoder_for
 from api.parameters import Parameters
 from cli import cli
-from commands.shared.photos import RESULTS, photo_endings
+from commands.shared.names import RESULTS
+from commands.shared.photos import photo_endings
 from commands.shared.results import encoder as encoder_of_file
 from commands.shared.results import endings
 from core.output.encode import Encoded

@@ -70,7 +70,7 @@ def test_batch_without_ray_reports_lost_photos_and_what_it_leaves_out(tmp_path: 
         "a.png.mask.png",
         "without_ending.mask.png",
     ]
-    with Image.open(out / "mask" / "a.jpg.mask.png") as mask:
+    with Image.open(out / "a.jpg.mask.png") as mask:
         assert mask.size == (451, 300)
     # The second run repeats nothing, and still tells that photos were lost.
     run = batch(photos, out, status=1)
@@ -91,7 +91,7 @@ def test_batch_of_archive_with_names_that_lead_out_writes_only_below_output(kind
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert {name for name in written if not name.startswith("deep/down/out/manifest/")} == {
         archive.name,
-        *(f"deep/down/out/mask/{name}.mask.png" for name in results),
+        *(f"deep/down/out/{name}.mask.png" for name in results),
     }
 
 
@@ -105,7 +105,7 @@ def test_batch_to_output_with_link_that_leads_out_is_refused(tmp_path: Path) -> 
     (tmp_path / "photos").mkdir()
     (tmp_path / "out").mkdir()
     shutil.copy(CHELSEA, tmp_path / "photos")
-    (tmp_path / "out" / "mask").symlink_to(tmp_path / "photos")
+    (tmp_path / "out" / "manifest").symlink_to(tmp_path / "photos")
     run = batch(tmp_path / "photos", tmp_path / "out", status=2)
     assert "can't be written: [Errno 40] a link leads out of" in run.stderr
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["chelsea.jpg"]
@@ -128,11 +128,11 @@ def test_batch_after_interrupt_processes_each_photo_once(tmp_path: Path) -> None
     first = manifest(out)
     assert 0 < len(first) < len(names)
     assert output.startswith(f"{len(first)} done, 0 skipped, 0 broken, {len(names) - len(first)} left in ")
-    written = {name: (out / "mask" / f"{name}.mask.png").stat().st_mtime_ns for name in first}
+    written = {name: (out / f"{name}.mask.png").stat().st_mtime_ns for name in first}
     run = batch(photos, out, "--size", "model")
     assert run.stdout.startswith(f"{len(names) - len(first)} done, {len(first)} skipped, 0 broken, 0 left in ")
     assert set(manifest(out)) == names
-    assert all((out / "mask" / f"{name}.mask.png").stat().st_mtime_ns == written[name] for name in first)
+    assert all((out / f"{name}.mask.png").stat().st_mtime_ns == written[name] for name in first)
 
 
 def test_batch_to_coco_has_one_file_with_stable_ids(tmp_path: Path) -> None:

@@ -112,13 +112,13 @@ def test_batch_processes_each_photo_once_and_later_runs_only_new_ones(
             read_image((photos / name).read_bytes(), 10**9, 65)
         assert rows[name] == dict.fromkeys(rows[name]) | {"path": name, "error": str(caught.value)}
     cat = rows["more/cat.JPG"]
-    assert (cat["size"], cat["mask"], cat["error"]) == ([65, 43], "mask/more/cat.JPG.mask.png", None)
+    assert (cat["size"], cat["mask"], cat["error"]) == ([65, 43], "more/cat.JPG.mask.png", None)
     with Image.open(out / cat["mask"]) as mask:
         assert cat["areas"][cat["objects"].index("cat")] == np.count_nonzero(np.asarray(mask) == 8)
     written = files(out)
     assert len(written) == 3
 
-    # The masks are in a subfolder of the photos' folder, and are not taken for photos.
+    # The folder of the masks is in that of the photos; the masks are not taken for photos.
     assert batch(photos, out).startswith("0 done, 4 skipped, 0 broken, 0 left in ")
     assert files(out) == written
 
@@ -127,7 +127,7 @@ def test_batch_processes_each_photo_once_and_later_runs_only_new_ones(
     assert manifest(out).keys() - rows.keys() == {"new.tif"}
     assert files(out).items() > written.items()
     encoded = small_model.segment(CHELSEA.read_bytes(), encode_mask)
-    assert (out / "mask" / "new.tif.mask.png").read_bytes() == encoded.content
+    assert (out / "new.tif.mask.png").read_bytes() == encoded.content
 
 
 class Archive:
@@ -148,7 +148,7 @@ class Archive:
 
     def masks(self) -> set[str]:
         """Return the names of the photos that have a mask."""
-        return {path.name.removesuffix(".mask.png") for path in (self.out / "mask").glob("*.png")}
+        return {path.name.removesuffix(".mask.png") for path in self.out.glob("*.png")}
 
     @contextmanager
     def blocked_run(self, environment: dict[str, str]) -> Iterator[tuple["subprocess.Popen[str]", int]]:
@@ -162,7 +162,7 @@ class Archive:
         blocking, *others = left[4 * TASK_SIZE : 5 * TASK_SIZE]
         # An interrupted run may have left masks of photos that have no row.
         for name in others:
-            (self.out / "mask" / f"{name}.mask.png").unlink(missing_ok=True)
+            (self.out / f"{name}.mask.png").unlink(missing_ok=True)
         arguments = [self.photos, self.out, "--size", "model", "--workers", 1]
         with started(*arguments, cwd=ROOT, environment=environment, command=BATCH_IN_SMALL_TASKS) as process:
             assert process.stderr
@@ -224,7 +224,7 @@ def test_batch_after_interrupt_kill_and_lost_worker_processes_each_photo_once(
     assert set(rows) == set(archive.names)
     assert [name for name, row in rows.items() if row["error"]] == [archive.broken]
     expected = {archive.out / row["mask"] for row in rows.values() if row["mask"]}
-    assert set(files(archive.out / "mask")) == expected
+    assert {path for path in files(archive.out) if path.suffix != ".parquet"} == expected
     assert len({path.read_bytes() for path in expected}) == 1
 
 
@@ -240,4 +240,4 @@ def test_batch_in_one_process_goes_on_where_ray_was_interrupted_and_back(
             counts.append(finish(process).partition(" in ")[0])
     assert counts == [f"1 done, {number} skipped, 0 broken, 0 left" for number in range(3)]
     assert set(manifest(out)) == {"0.jpg", "1.jpg", "2.jpg"}
-    assert len({path.read_bytes() for path in (out / "mask").iterdir()}) == 1
+    assert len({path.read_bytes() for path in out.glob("*.png")}) == 1
