@@ -10,10 +10,11 @@ from typing import TypeVar
 import click
 import numpy as np
 
+from commands.shared.errors import failures_of
 from commands.shared.help import MODEL_SETTINGS, epilog
 from commands.shared.photos import LeftOut
 from commands.shared.sources import photos_in
-from config import ConfigError, Settings
+from config import Settings
 from core.errors import ModelError, SegmenterError
 from core.image.decode import read_image
 from core.image.resize import resized
@@ -54,7 +55,7 @@ def calibrate(folder: Path) -> None:
     Example:
       MODEL_PATH=my_graph.pb python cli.py calibrate photos/
     """
-    try:
+    with failures_of("calibrate"):
         settings = Settings.from_environment()
         weights = find_weights(settings)
         left_out = LeftOut()
@@ -67,8 +68,6 @@ def calibrate(folder: Path) -> None:
         used = [path for number, path in enumerate(paths) if number % HELD_OUT]
         photos = [_read(path, settings, SIZE) for path in _progress(used, "decode photos")]
         _calibrate(weights, photos, held_out, settings)
-    except (ConfigError, SegmenterError, OSError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _read(path: Path, settings: Settings, size: Fraction) -> UInt8Array:

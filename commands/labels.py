@@ -2,9 +2,9 @@
 
 import click
 
+from commands.shared.errors import failures_of
 from commands.shared.help import epilog
-from config import ConfigError, Settings
-from core.errors import ModelError
+from config import Settings
 from segmenter import find_weights
 
 
@@ -21,9 +21,7 @@ def labels() -> None:
 
     Example: python cli.py labels
     """
-    try:
+    with failures_of("labels"):
         names = find_weights(Settings.from_environment()).labels
-    except (ConfigError, ModelError) as error:
-        raise click.ClickException(str(error)) from error
     for class_, name in enumerate(names):
         click.echo(f"{class_} {name}")

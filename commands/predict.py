@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from commands.shared.errors import Refused
+from commands.shared.errors import Refused, failures_of
 from commands.shared.files import write
 from commands.shared.help import MODEL_SETTINGS, epilog
 from commands.shared.options import Wanted, result_options
 from commands.shared.progress import Progress
 from commands.shared.results import Destinations, encoder
 from commands.shared.sources import Sources
-from config import ConfigError, Settings
+from config import Settings
 from core.errors import InvalidRequest, SegmenterError
 from segmenter import create_model, find_weights, unlimited
 
@@ -49,7 +49,7 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
       python cli.py predict holiday/ --output cutout --classes person -o people/
       curl -s https://example.com/photo.jpg | python cli.py predict - -o photo.png
     """
-    try:
+    with failures_of("predict"):
         settings = unlimited(Settings.from_environment())
         weights = find_weights(settings)
         sources = Sources(photos, Path(destination) if os.path.isdir(destination) else None)
@@ -67,8 +67,6 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
             click.echo(line, err=True)
         model = create_model(settings, weights)
         model.loading.result()
-    except (ConfigError, SegmenterError, OSError) as error:
-        raise click.ClickException(str(error)) from error
     encode = encoder(wanted.output, wanted.details, destination)
     failed, unread = 0, sources.left_out.errors
     with Progress(len(destinations.files)) as progress:

@@ -1,4 +1,4 @@
-"""The errors that end a command, each with one line and an exit status."""
+"""The exceptions that end a command: each is a line on standard error and an exit status, 1 or 2."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from core.errors import InvalidRequest, SegmenterError
 
 
 class Refused(click.ClickException):
-    """Arguments that can't be used: `problems` has a line for each, and ends the command before any work."""
+    """Ends a command before any work, with status 2: `problems` has a line for each argument that can't be used."""
 
     exit_code = 2
 
@@ -25,8 +25,8 @@ class Refused(click.ClickException):
 
 
 @contextmanager
-def failures_of(command: str, requirements: str) -> Iterator[None]:
-    """Turn the exceptions that end `command` into lines; `requirements` is the file with its own packages."""
+def failures_of(command: str, requirements: str = "requirements.txt") -> Iterator[None]:
+    """Turn the exceptions that end `command` into lines; `requirements` is the file that lists its packages."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -86,25 +86,6 @@ def test_predict_of_folder_with_damaged_file_segments_the_others(predict: Predic
         assert (person.mode, person.size) == ("RGBA", (512, 512))
 
 
-def test_predict_with_unknown_class_names_class_and_allowed_ones(predict: Predict, tmp_path: Path) -> None:
-    result = predict(CHELSEA, "--classes", "unicorn")
-    assert result.exit_code == 2
-    assert result.output.startswith("Error: classes: 'unicorn' is not a class; allowed: ")
-    assert not list(tmp_path.iterdir())
-
-
-def test_predict_with_bad_setting_names_variable_and_value(
-    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IMAGE_SIZE", "5000")
-    result = predict(CHELSEA)
-    assert (result.exit_code, result.output) == (
-        1,
-        "Error: IMAGE_SIZE='5000' can't be used; allowed: 16 to 1024\n",
-    )
-    assert not list(tmp_path.iterdir())
-
-
 def test_predict_of_folder_without_photos_names_the_folder_and_what_it_has(predict: Predict, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a photo")
     result = predict(tmp_path)

@@ -49,16 +49,6 @@ def test_batch_of_unknown_protocol_names_the_url() -> None:
     assert error.startswith("Error: nosuch://bucket can't be opened: Protocol not known: nosuch")
 
 
-def test_batch_with_unknown_class_names_class_and_allowed_ones(tmp_path: Path) -> None:
-    error = batch_error(tmp_path, "out", "--classes", "unicorn")
-    assert error.startswith("Error: classes: 'unicorn' is not a class; allowed: ")
-
-
-def test_batch_with_bad_setting_names_variable_and_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMAGE_SIZE", "5")
-    assert batch_error(tmp_path, "out", status=1) == "Error: IMAGE_SIZE='5' can't be used; allowed: 16 to 1024\n"
-
-
 def test_batch_with_unreachable_cluster_names_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The command sets these variables, and monkeypatch restores them.
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_BACKEND_LOG_LEVEL"):

@@ -191,11 +191,6 @@ def test_watch_of_folders_that_can_not_be_used_names_both(tmp_path: Path) -> Non
     ]
 
 
-def test_watch_with_unknown_class_names_it(tmp_path: Path) -> None:
-    error = watch_error(tmp_path, tmp_path, "--classes", "unicorn", status=2)
-    assert error.startswith("Error: classes: 'unicorn' is not a class; allowed: ")
-
-
 def test_watch_without_watchfiles_names_the_requirements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "watchfiles", None)
     monkeypatch.delitem(sys.modules, "commands.watch.service", raising=False)
