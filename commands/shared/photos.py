@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from enum import StrEnum
 from functools import cache
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -13,14 +14,24 @@ from core.errors import ImageTooLarge
 from core.image.formats import FORMATS
 from core.image.signature import HEAD, is_photo
 
-# Photos that are not served, so that they get the message of the service.
+# Formats that are not served. Such photos are not left out: the model reports each with its format.
 UNSERVED = (".heic", ".heif", ".hif", ".jxl", ".jp2")
-# Programs that receive a file give it such a name until it is whole.
+# Programs that receive a file give it such a name until it is complete.
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp")
-# A reason why files are left out: a link may lead to a folder that contains it.
-LINKS = "links to folders"
 # Names of left out files that are printed for each reason.
 MAX_NAMES = 3
+
+
+class Reason(StrEnum):
+    """Why files are left out: a name for all files of that kind."""
+
+    NO_PHOTO = "not photos"
+    RESULT = "results of earlier runs"
+    UNFINISHED = "hidden or unfinished files"
+    APPLE_DOUBLE = "AppleDouble files (macOS metadata)"
+    LINK = "links to folders"  # such a folder may contain the link itself
+    SPECIAL = "pipes, sockets or devices"
+    UNREADABLE = "files that can't be read"
 
 
 @cache
@@ -30,33 +41,33 @@ def photo_endings() -> frozenset[str]:
     return frozenset(UNSERVED).union(ending for ending, format_ in registered if format_ in FORMATS)
 
 
-def why_left_out(name: str, head: Callable[[], bytes]) -> str:
-    """Return why the file `name` is not taken for a photo; "" if it is taken.
+def why_left_out(name: str, head: Callable[[], bytes]) -> Reason | None:
+    """Return why the file `name` is left out; None if it is a photo.
 
-    `head` returns the first bytes of the file, HEAD of them, or b"" if reading them would cost too much. They decide
-    about files whose ending is none of a photo.
+    `head` returns the first HEAD bytes of the file, or b"" if reading them would cost too much. They decide if the
+    ending is not that of a photo.
     """
     ending = PurePath(name).suffix.lower()
     if name.startswith("._") and not is_photo(head()):
-        return "notes of macOS about files"
+        return Reason.APPLE_DOUBLE
     if RESULTS.fullmatch(name):
-        return "results of earlier runs"
+        return Reason.RESULT
     if ending in photo_endings():
-        return ""
+        return None
     if name.startswith(".") or ending in UNFINISHED:
-        return "hidden or unfinished files"
-    return "" if is_photo(head()) else "not photos"
+        return Reason.UNFINISHED
+    return None if is_photo(head()) else Reason.NO_PHOTO
 
 
 class LeftOut:
-    """The files that were not taken for photos, by reason, and the `errors` by which photos may have been lost."""
+    """The files that are left out, by reason, and the `errors` because of which photos may be missing."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
-        self._number: Counter[str] = Counter()
-        self._names: dict[str, list[str]] = {}
+        self._number: Counter[Reason] = Counter()
+        self._names: dict[Reason, list[str]] = {}
 
-    def add(self, path: object, reason: str) -> None:
+    def add(self, path: object, reason: Reason) -> None:
         """Add the file at `path`."""
         self._number[reason] += 1
         names = self._names.setdefault(reason, [])
@@ -76,14 +87,14 @@ class LeftOut:
         return found
 
 
-def reason_of(path: Path) -> str:
-    """Return why the file at `path` is not taken for a photo; "" if it is taken."""
+def reason_of(path: Path) -> Reason | None:
+    """Return why the file at `path` is left out; None if it is a photo."""
     try:
         if path.exists() and not path.is_file():
-            return LINKS if path.is_dir() else "neither files nor folders"
+            return Reason.LINK if path.is_dir() else Reason.SPECIAL
         return why_left_out(path.name, lambda: first_bytes(path))
     except OSError:
-        return "can't be read"
+        return Reason.UNREADABLE
 
 
 def first_bytes(path: Path) -> bytes:
@@ -93,7 +104,7 @@ def first_bytes(path: Path) -> bytes:
 
 
 def read_limited(file: BinaryIO, limit: int) -> bytes:
-    """Return the bytes of a photo. Raises ImageTooLarge above `limit`, MAX_UPLOAD_MB, without reading further."""
+    """Return the bytes of a photo. Raises ImageTooLarge if there are more than `limit`, without reading them all."""
     data = file.read(limit + 1)
     if len(data) > limit:
         raise ImageTooLarge(

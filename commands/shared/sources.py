@@ -1,4 +1,4 @@
-"""The photos that are given to a command: files, folders, and standard input."""
+"""The sources of a command: photos, folders with photos, and standard input."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.shared.photos import LINKS, LeftOut, reason_of
+from commands.shared.photos import LeftOut, Reason, reason_of
 
 STANDARD_INPUT = "-"
 
@@ -30,10 +30,13 @@ class Source:
 
 
 class Sources:
-    """The sources `found` in the arguments of a command, the files that are `left_out`, and the `problems`."""
+    """The photos `found` in the arguments of a command, the files that are `left_out`, and the `problems`.
+
+    `problems` has a line for each argument that can't be used.
+    """
 
     def __init__(self, arguments: tuple[str, ...], results: Path | None) -> None:
-        """Find the photos; those in the subfolder `results` are results of earlier runs."""
+        """Find the photos; leave out the folder `results`, which has the results of earlier runs."""
         self.problems: list[str] = []
         self.left_out = LeftOut()
         self._sources: dict[str, Source] = {}
@@ -76,7 +79,7 @@ def files_in(folder: Path, left_out: LeftOut, without: Path | None = None) -> It
         for name in sorted(folders):
             path = Path(parent, name)
             if path.is_symlink():
-                left_out.add(path, LINKS)
+                left_out.add(path, Reason.LINK)
                 folders.remove(name)
             elif without and path.absolute() == without.absolute():
                 folders.remove(name)

@@ -115,7 +115,7 @@ def test_predict_reports_what_it_leaves_out_and_fails_only_for_photos(predict: P
     result = predict(photos, "-o", "out/")
     assert result.exit_code == 0
     assert result.stderr.splitlines() == [
-        f"left out, notes of macOS about files: {photos}/._a.jpg",
+        f"left out, AppleDouble files (macOS metadata): {photos}/._a.jpg",
         f"left out, results of earlier runs: {photos}/b.overlay.png",
         f"left out, not photos: {photos}/notes.txt",
     ]

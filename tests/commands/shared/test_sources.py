@@ -21,7 +21,7 @@ def test_photos_of_folder_leave_out_links_pipes_and_results(tmp_path: Path) -> N
     assert list(map(str, found)) == ["b.jpg", "lost.jpg", "sub/a.jpg"]
     assert left_out.lines() == [
         f"left out, links to folders: {tmp_path}/loop",
-        f"left out, neither files nor folders: {tmp_path}/pipe.jpg",
+        f"left out, pipes, sockets or devices: {tmp_path}/pipe.jpg",
     ]
 
 
