@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from commands.shared.errors import failures_of
-from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.help import MODEL_SETTINGS, UNUSABLE, epilog
 from commands.shared.photos import LeftOut
 from commands.shared.sources import photos_in
 from config import Settings
@@ -39,7 +39,7 @@ CPUS = {"CPUs with VNNI": False, "CPUs without VNNI": True}
     epilog=epilog(
         *MODEL_SETTINGS,
         done="the calibration was written",
-        failed="a photo can't be read, there are too few, or a setting or the graph can't be used",
+        failed=f"a photo can't be read, there are too few, or {UNUSABLE}",
     ),
 )
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))

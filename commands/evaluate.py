@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from commands.shared.errors import failures_of
-from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.help import MODEL_SETTINGS, UNUSABLE, epilog
 from commands.shared.progress import Progress
 from config import Settings
 from core.errors import SegmenterError
@@ -47,7 +47,7 @@ class Measured:
     epilog=epilog(
         *MODEL_SETTINGS,
         done="the accuracy was printed",
-        failed="a photo or a mask can't be read, or a setting or the model can't be used",
+        failed=f"a photo or a mask can't be read, or {UNUSABLE}",
     ),
 )
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))

@@ -3,7 +3,7 @@
 import click
 
 from commands.shared.errors import failures_of
-from commands.shared.help import epilog
+from commands.shared.help import UNUSABLE, epilog
 from config import Settings
 from segmenter import find_weights
 
@@ -13,7 +13,7 @@ from segmenter import find_weights
     epilog=epilog(
         *("model_type", "model_path", "model_labels", "model_cache"),
         done="the classes were listed",
-        failed="a setting or the model can't be used",
+        failed=UNUSABLE,
     ),
 )
 def labels() -> None:

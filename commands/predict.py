@@ -8,7 +8,7 @@ import click
 
 from commands.shared.errors import Refused, failures_of
 from commands.shared.files import write
-from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.help import MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, UNUSABLE, epilog
 from commands.shared.options import Wanted, result_options
 from commands.shared.progress import Progress
 from commands.shared.results import Destinations, encoder
@@ -22,25 +22,26 @@ from segmenter import create_model, find_weights, unlimited
     short_help="Segment photos, and write the results to files.",
     epilog=epilog(
         *MODEL_SETTINGS,
+        rules=PHOTOS_AND_RESULTS,
         done="every photo has its result",
-        failed="a photo has none, or a setting or the model can't be used",
+        failed=f"{NO_RESULT}, or {UNUSABLE}",
     ),
 )
-@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @result_options("overlay")
 @click.option(
     "-o",
     "destination",
+    metavar="OUTPUT",
     default=".",
-    help="The folder to write to, with / at its end if it does not exist. For one photo also "
-    "a file (.jpg makes an overlay a JPEG, .webp a cut-out a WebP), or - for standard output.",
+    help="The folder for the results; end it with / if it does not exist yet. For a single photo also a file, whose "
+    "ending chooses the format (.jpg of an overlay, .webp of a cut-out), or - for standard output.",
 )
-def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
-    """Segment each PHOTO: a file, a folder with subfolders, or - for standard input (stdin.overlay.png).
+def predict(inputs: tuple[str, ...], wanted: Wanted, destination: str) -> None:
+    """Segment photos, and write the results to the folder OUTPUT.
 
-    Writes what the service would return: the result of a.jpg is a.jpg.overlay.png, or what --output asks for. The
-    subfolders of a folder are kept below that of -o. A photo that can't be segmented is reported, and the others are
-    segmented. In a folder, photos are known by their endings or first bytes; the other files are listed.
+    Each INPUT is a photo, a folder with its subfolders, or - for standard input, whose result is stdin.overlay.png.
+    The result of a photo that is itself an INPUT is OUTPUT/a.jpg.overlay.png.
 
     \b
     Examples:
@@ -52,7 +53,7 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
     with failures_of("predict"):
         settings = unlimited(Settings.from_environment())
         weights = find_weights(settings)
-        sources = Sources(photos, Path(destination) if os.path.isdir(destination) else None)
+        sources = Sources(inputs, Path(destination) if os.path.isdir(destination) else None)
         problems = sources.problems
         try:
             options = wanted.options(weights.labels)

@@ -1,18 +1,34 @@
-"""The end of a command's help: its settings and its exit status."""
+"""The end of a command's help: photos and results, settings, and exit status."""
 
 from dataclasses import fields
 
+from commands.shared.names import result_name
+from commands.shared.photos import Reason
 from config import Settings
+from core.outputs import OUTPUTS
 
 # The settings of the model, which the commands read from the environment.
 MODEL_SETTINGS = (
     *("model_type", "image_size", "canvas", "precision", "model_path", "model_labels", "model_cache"),
     *("max_image_megapixels", "threads"),
 )
+# The rules of predict, batch and watch.
+PHOTOS_AND_RESULTS = f"""\
+Results: with --output mask, the result of INPUT/day/a.jpg is OUTPUT/day/{result_name("a.jpg", "mask")}. The other
+outputs have the endings {", ".join(result_name("", output) for output in OUTPUTS if output != "mask")}.
+
+Photos: in a folder, a file is a photo by its ending or by its first bytes. The others are left out, and printed with
+the reason: {", ".join(Reason)}.
+
+Errors: a photo that can't be segmented is printed with the reason, and the others are segmented.
+"""
+# Meanings of the exit status 1.
+NO_RESULT = "a photo has no result"
+UNUSABLE = "a setting or the model can't be used"
 
 
-def epilog(*names: str, done: str, failed: str, more: str = "") -> str:
-    """Return the end of a command's help: the settings `names`, or all without names, and the exit status.
+def epilog(*names: str, done: str, failed: str, more: str = "", rules: str = "") -> str:
+    """Return the end of a command's help: `rules`, the settings `names`, or all without names, and the exit status.
 
     `done` tells what status 0 means, `failed` what 1 means, and `more` is a line about another one.
     """
@@ -25,6 +41,7 @@ def epilog(*names: str, done: str, failed: str, more: str = "") -> str:
     status = ["  0    " + done, "  1    " + failed, "  2    an argument can't be used; nothing was done"]
     return "\n".join(
         [
+            *([rules] if rules else []),
             "\b\nSettings are environment variables:",
             *(f"  {name:{width}}{text}" for name, text in rows),
             "\n\b\nExit status:",

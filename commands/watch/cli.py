@@ -8,7 +8,7 @@ import click
 
 from commands.shared.errors import Refused, failures_of
 from commands.shared.files import why_not_writable
-from commands.shared.help import MODEL_SETTINGS, epilog
+from commands.shared.help import MODEL_SETTINGS, PHOTOS_AND_RESULTS, UNUSABLE, epilog
 from commands.shared.options import Wanted, result_options
 from commands.shared.results import encoder
 from commands.shared.run_identity import identity
@@ -24,26 +24,26 @@ REQUIREMENTS = "commands/watch/requirements.txt"
     epilog=epilog(
         *MODEL_SETTINGS,
         "max_upload_mb",
+        rules=PHOTOS_AND_RESULTS,
         done="ended by SIGTERM or Ctrl-C, after the photo that was being segmented",
-        failed="a setting or the model can't be used, or IN can't be watched",
+        failed=f"INPUT can't be watched, or {UNUSABLE}",
     ),
 )
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUTPUT", type=click.Path(path_type=Path))
 @result_options("overlay")
 @click.option(
     "--settle",
     type=click.FloatRange(min=0.1),
     default=2.0,
-    help="A file is whole when its size has stood still for so many seconds.",
+    help="Seconds without a change after which a file is complete.",
 )
 def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
-    """Segment photos as they arrive in the folder IN and its subfolders, into OUT, until SIGTERM or Ctrl-C.
+    """Segment photos as they arrive in the folder INPUT and its subfolders, and write the results to the folder OUTPUT.
 
-    The result of IN/day/a.jpg is OUT/day/a.jpg.overlay.png, or what --output asks for. A photo that changes is
-    segmented again; one that is damaged is reported. If the disk is full, watch waits. A restart goes on where the last
-    run ended: OUT/watch.sqlite3 remembers what is done, also if the results are moved away.
-    `pip install -r commands/watch/requirements.txt` installs what watch needs.
+    It runs until SIGTERM or Ctrl-C. A photo that changes is segmented again. If the disk is full, watch waits. The
+    file OUTPUT/watch.sqlite3 lists the photos that are done: after a restart they are not segmented again, even if
+    their results were moved away. `pip install -r commands/watch/requirements.txt` installs the packages of watch.
 
     \b
     Example:
@@ -87,10 +87,10 @@ def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
 
 def _check_folders(source: Path, target: Path) -> None:
     """Create the folder `target`. Raises Refused if one of the folders can't be used."""
-    problems = [] if source.is_dir() else [f"IN={str(source)!r} is not a folder; create it"]
+    problems = [] if source.is_dir() else [f"INPUT={str(source)!r} is not a folder; create it"]
     made: list[Path] = []
     if problem := why_not_writable(target, made):
-        problems.append(f"OUT={str(target)!r} can't be written: {problem}")
+        problems.append(f"OUTPUT={str(target)!r} can't be written: {problem}")
     if problems:
         for folder in reversed(made):
             folder.rmdir()

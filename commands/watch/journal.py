@@ -15,10 +15,10 @@ FILE = "watch.sqlite3"
 TABLES = """
 CREATE TABLE IF NOT EXISTS identity (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS photos (
-    path BLOB PRIMARY KEY,  -- of the photo below IN, in bytes: names need not be UTF-8
+    path BLOB PRIMARY KEY,  -- of the photo below INPUT, in bytes: names need not be UTF-8
     size INTEGER,           -- of the photo, in bytes
     modified INTEGER,       -- time of its last change, in nanoseconds
-    key BLOB,               -- equal for paths that the file system of OUT can't tell apart
+    key BLOB,               -- equal for paths that the file system of OUTPUT can't tell apart
     error TEXT              -- why it can't be segmented; NULL if it has a result
 );
 """

@@ -13,7 +13,10 @@ from core.labels import LABELS
 from segmenter import __version__
 from tests.support.paths import CHELSEA
 
-COMMANDS = ("batch", "calibrate", "evaluate", "fetch", "labels", "predict", "serve", "watch")
+# Arguments of each command, by name: of those that segment photos into files, and of the others.
+SEGMENT = {"batch": [".", "out"], "predict": [str(CHELSEA)], "watch": [".", "out"]}
+OTHERS = {"calibrate": ["."], "evaluate": ["."], "fetch": ["mobile"], "labels": [], "serve": []}
+COMMANDS = SEGMENT | OTHERS
 
 
 def output(*arguments: str) -> str:
@@ -24,7 +27,7 @@ def output(*arguments: str) -> str:
 
 
 def test_help_lists_each_command_with_a_whole_sentence() -> None:
-    assert set(cli.commands) == set(COMMANDS)
+    assert cli.commands.keys() == COMMANDS.keys()
     printed = output("--help")
     for name in COMMANDS:
         assert re.search(rf"^  {name}  +\S.*[^.]\.$", printed, re.MULTILINE)
@@ -39,17 +42,25 @@ def test_help_of_each_command_shows_an_example_settings_and_exit_status(name: st
 
 
 def test_commands_share_the_defaults_of_results_or_say_why_not() -> None:
-    defaults = {
-        name: {option.name: option.default for option in cli.commands[name].params}
-        for name in ("batch", "predict", "watch")
-    }
+    defaults = {name: {option.name: option.default for option in cli.commands[name].params} for name in SEGMENT}
     assert {of["size"] for of in defaults.values()} == {"original"}
-    assert (defaults["predict"]["output"], defaults["watch"]["output"], defaults["batch"]["output"]) == (
-        "overlay",
-        "overlay",
-        "mask",
-    )
-    assert "not the overlay of other commands" in re.sub(r"\s+", " ", output("batch", "--help"))
+    assert {name: of["output"] for name, of in defaults.items()} == {
+        "batch": "mask",
+        "predict": "overlay",
+        "watch": "overlay",
+    }
+    printed = re.sub(r"\s+", " ", output("batch", "--help"))
+    assert "an overlay, the default of predict and watch, takes a hundred times the space of a mask" in printed
+
+
+def test_commands_share_the_words_for_arguments_photos_and_results() -> None:
+    helps = [output(name, "--help") for name in SEGMENT]
+    rules = [printed[printed.index("  Results: ") : printed.index("  Settings ")] for printed in helps]
+    assert len(set(rules)) == 1
+    assert ".objects.json" in rules[0]
+    for printed in helps:
+        assert {"INPUT", "OUTPUT"} <= set(re.findall(r"[A-Z]+", printed.partition("Settings ")[0]))
+        assert re.search(r"2 +an argument can't be used; nothing was done", printed)
 
 
 def test_version_is_printed() -> None:
@@ -77,25 +88,21 @@ def error(*arguments: str, status: int) -> str:
     return result.output
 
 
-SEGMENT = [("batch", ".", "out"), ("predict", str(CHELSEA)), ("watch", ".", "out")]
-OTHERS = [("calibrate", "."), ("evaluate", "."), ("fetch", "mobile"), ("labels",)]
-
-
 @pytest.mark.usefixtures("_signal_handlers")
-@pytest.mark.parametrize("arguments", SEGMENT + OTHERS, ids=lambda arguments: arguments[0])
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve"}))  # serve becomes `python app.py`
 def test_command_with_bad_setting_names_variable_and_value(
-    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMAGE_SIZE", "5")
-    assert error(*arguments, status=1) == "Error: IMAGE_SIZE='5' can't be used; allowed: 16 to 1024\n"
+    assert error(name, *COMMANDS[name], status=1) == "Error: IMAGE_SIZE='5' can't be used; allowed: 16 to 1024\n"
 
 
 @pytest.mark.usefixtures("_signal_handlers")
-@pytest.mark.parametrize("arguments", SEGMENT, ids=lambda arguments: arguments[0])
+@pytest.mark.parametrize("name", SEGMENT)
 def test_command_with_unknown_class_names_class_and_allowed_ones(
-    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    line = error(*arguments, "--classes", "unicorn", status=2)
+    line = error(name, *SEGMENT[name], "--classes", "unicorn", status=2)
     assert line.startswith("Error: classes: 'unicorn' is not a class; allowed: ")

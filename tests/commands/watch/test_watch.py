@@ -186,8 +186,8 @@ def watch_error(*arguments: object, status: int) -> str:
 def test_watch_of_folders_that_can_not_be_used_names_both(tmp_path: Path) -> None:
     error = watch_error(tmp_path / "in", "/proc/out", status=2)
     assert error.splitlines() == [
-        f"Error: IN='{tmp_path}/in' is not a folder; create it",
-        "Error: OUT='/proc/out' can't be written: No such file or directory",
+        f"Error: INPUT='{tmp_path}/in' is not a folder; create it",
+        "Error: OUTPUT='/proc/out' can't be written: No such file or directory",
     ]
 
 
