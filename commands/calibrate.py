@@ -24,11 +24,12 @@ from segmenter import find_weights
 
 T = TypeVar("T")
 
-# Every fifth photo is held out: nothing is measured on it but the loss.
+# Every fifth photo is held out: only the loss is measured on it.
 HELD_OUT = 5
 MIN_PHOTOS = 10
-# Size of the photos that are measured, relative to IMAGE_SIZE: smaller images lose the most by rounding. With photos of
-# two thirds of the size among them, slightly more labels at 257 and 333 pixels are those of float32, but fewer at 513.
+# Size of the photos on which ranges are measured, relative to IMAGE_SIZE: rounding changes the most labels in small
+# images. Adding photos at two thirds of IMAGE_SIZE gave slightly more labels equal to float32 at 257 and 333 pixels,
+# but fewer at 513.
 SIZE = Fraction(1, 2)
 # Kinds of CPUs, and whether their sums of products may saturate.
 CPUS = {"CPUs with VNNI": False, "CPUs without VNNI": True}
@@ -46,10 +47,10 @@ CPUS = {"CPUs with VNNI": False, "CPUs without VNNI": True}
 def calibrate(folder: Path) -> None:
     """Calibrate the graph of MODEL_TYPE or MODEL_PATH for PRECISION=int8, on the photos in FOLDER.
 
-    Take a hundred photos or more of the kind that will be served; they need no masks. They are resized to half
-    of IMAGE_SIZE, which makes a result that is good for IMAGE_SIZE and for smaller sizes. The result is a file beside
-    the graph, which must stay there. Every fifth photo is held out, and the command prints how many of its pixels have
-    the same label at int8 as at float32, at IMAGE_SIZE.
+    Take a hundred photos or more of the kind that will be served; they need no masks. They are resized to half of
+    IMAGE_SIZE; the calibration is good for IMAGE_SIZE and for smaller sizes. It is a file beside the graph, which must
+    stay there. Every fifth photo is held out: the command prints how many of its pixels have the same label at int8 as
+    at float32, at IMAGE_SIZE.
 
     \b
     Example:

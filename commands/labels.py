@@ -17,7 +17,9 @@ from segmenter import find_weights
     ),
 )
 def labels() -> None:
-    """List the classes of the model: id and name, as --classes takes them and a mask's pixels have them.
+    """List the classes of the model: the id, which is the value of a pixel in a mask, and the name.
+
+    --classes takes ids and names.
 
     Example: python cli.py labels
     """

@@ -85,7 +85,7 @@ def predict(inputs: tuple[str, ...], wanted: Wanted, destination: str) -> None:
                 failed += 1
                 progress.say(f"{source}: {error}")
             progress.add()
-    lost = [f"{failed} of {len(destinations.files)} photos could not be segmented"] * bool(failed)
-    lost += [f"{len(unread)} folders could not be read"] * bool(unread)
+    lost = [f"{failed} of {len(destinations.files)} photos have no result"] * bool(failed)
+    lost += [f"{len(unread)} folders can't be read"] * bool(unread)
     if lost:
         raise click.ClickException("; ".join(lost))

@@ -1,4 +1,4 @@
-"""A batch run: the photos that are left go to Ray, or to a worker in this process, and all rows to the manifest."""
+"""A batch run: Ray, or a worker in this process, segments the photos that are left; the manifest gets their rows."""
 
 import signal
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Placement:
     threads: int | None
 
     def uses_ray(self, photos: int) -> bool:
-        """Return whether the job runs on Ray: if it is asked for, or installed and faster for so many `photos`."""
+        """Return whether the job runs on Ray: an option says so, or Ray is installed and faster for so many photos."""
         if self.ray or self.workers:
             return True
         # One worker of Ray is not faster than this process.
@@ -53,7 +53,7 @@ def run(job: Job, weights: Weights, placement: Placement) -> Summary:
     """Process the photos of `job` that have no row in the manifest.
 
     Raises Refused if its folders can't be used, SegmenterError for a manifest of another job, a missing model or
-    an unreachable cluster, ModuleNotFoundError if Ray is wanted and missing, and the exceptions of the file systems.
+    an unreachable cluster, ModuleNotFoundError if Ray is chosen and missing, and the exceptions of the file systems.
     """
     made: list[Path] = []
     try:
@@ -88,7 +88,7 @@ def _run(job: Job, weights: Weights, placement: Placement, made: list[Path]) -> 
 
 
 def _report(todo: Plan, summary: Summary, job: Job, target: Storage) -> None:
-    """Print what is left out. Raises Refused if there is no photo, or two have the same result."""
+    """Print the files that are left out. Raises Refused if there are no photos, or two have the same result."""
     for line in [*todo.left_out.lines(), *todo.left_out.errors]:
         click.echo(line, err=True)
     if not summary.photos and not summary.lost:
@@ -112,9 +112,9 @@ def _outcomes(job: Job, todo: Plan, manifest: Manifest, placement: Placement | N
 
 
 def _follow(outcomes: Iterator[Outcome], summary: Summary, number: int, *, at_once: bool) -> None:
-    """Add `outcomes` to `summary`, and show the progress, until they end or an interrupt does: `at_once` or after one.
+    """Add `outcomes` to `summary` and show the progress, until they end or SIGINT ends them.
 
-    A second interrupt always ends it at once.
+    The first SIGINT ends them `at_once`, or else after the current outcome; the second always at once.
     """
     stop = Event()
 

@@ -1,4 +1,4 @@
-"""Files of results: written whole or not at all, and only inside of their folder."""
+"""Files of results: written completely or not at all, and only inside their folder."""
 
 import errno
 import os

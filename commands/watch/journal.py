@@ -1,4 +1,4 @@
-"""The journal of a watched folder: the photos that are done, in an SQLite database that survives any end."""
+"""The journal of a watched folder: the photos that are done, in an SQLite database that survives a crash."""
 
 import os
 import sqlite3

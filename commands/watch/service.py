@@ -1,4 +1,4 @@
-"""Segments the photos of a watched folder, until it is told to stop."""
+"""Segments the photos of a watched folder until `stop` is set."""
 
 import errno
 import time
@@ -20,18 +20,18 @@ from core.model import ModelWrapper
 from core.output.encode import Encoder
 from core.types import Options
 
-# Milliseconds between two looks at files that may stand still by now.
-LOOK = 250
-# Seconds between two scans of the folder: file systems of other machines tell no events.
+# Polling interval, in ms, for files that may be complete.
+POLL = 250
+# Seconds between two scans of the folder: network file systems send no events.
 SCAN = 30.0
-# Seconds until a result that can't be written, because the disk is full, is written again.
+# Seconds between two attempts to write a result to a full disk.
 RETRY = 5.0
-# Reasons of the photo, not of the disk, why a result can't be written: trying again does not help.
+# Errors of writing a result that stay: their cause is the name of the photo or a file in its place, not a full disk.
 PERMANENT = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.EILSEQ}
 
 
 class Stopped(Exception):
-    """The watch was told to stop while it waited; the photo is done after the next start."""
+    """`stop` was set while the watch waited; the photo is segmented after the next start."""
 
 
 @dataclass
@@ -53,9 +53,9 @@ class Watch:
     def run(self) -> None:
         """Segment photos until `stop` is set; the current photo is finished.
 
-        Raises ModelNotReady if the model is broken, and OSError or RuntimeError if the system can't tell events.
+        Raises ModelNotReady if the model is broken, and OSError or RuntimeError if the system can't watch `source`.
         """
-        told: set[str] = set()
+        printed: set[str] = set()
         next_scan = 0.0
         for changed in self._changes():
             for path in changed:
@@ -64,10 +64,10 @@ class Watch:
             if time.monotonic() >= next_scan:
                 self.arrivals.scan()
                 next_scan = time.monotonic() + SCAN
-            for error in sorted(self.arrivals.errors - told):
+            for error in sorted(self.arrivals.errors - printed):
                 click.echo(error, err=True)
-            told = set(self.arrivals.errors)
-            for path, version in self.arrivals.whole():
+            printed = set(self.arrivals.errors)
+            for path, version in self.arrivals.complete():
                 try:
                     self._process(path, version)
                 except Stopped:
@@ -76,13 +76,13 @@ class Watch:
                     return
 
     def _changes(self) -> Iterator[list[Path]]:
-        """Yield the paths that changed, at least every LOOK milliseconds, until `stop` is set."""
+        """Yield the paths that changed, at least every POLL milliseconds, until `stop` is set."""
         found = watchfiles.watch(
             self.source,
             watch_filter=None,
-            debounce=LOOK,
+            debounce=POLL,
             stop_event=self.stop,
-            rust_timeout=LOOK,
+            rust_timeout=POLL,
             yield_on_timeout=True,
             force_polling=False,
             ignore_permission_denied=True,
@@ -101,7 +101,7 @@ class Watch:
         try:
             error, content = self._segmented(path, photo)
         except OSError as failure:
-            # A deleted file needs no message, and another one is tried again after a restart.
+            # A file that was deleted needs no message. One that can't be read is tried again after a restart.
             if path.exists():
                 click.echo(f"{photo}: {failure}", err=True)
             return
@@ -134,7 +134,7 @@ class Watch:
         write(file, content)
 
     def _patiently(self, action: Callable[[], None]) -> str | None:
-        """Call `action` until the disk accepts it; return why it never will, or None. Raises Stopped."""
+        """Call `action` until it succeeds; return None, or an error of PERMANENT. Raises Stopped."""
         while True:
             try:
                 action()
@@ -149,7 +149,7 @@ class Watch:
                 return None
 
     def _wait(self, why: str) -> None:
-        """Wait for a moment, and say why, but only once. Raises Stopped if `stop` is set."""
+        """Wait for RETRY seconds, and print why, once. Raises Stopped if `stop` is set."""
         if not self._waits:
             click.echo(f"{why}; waiting, and trying every {RETRY:g} s", err=True)
         self._waits = True

@@ -77,7 +77,7 @@ def test_predict_of_folder_with_damaged_file_segments_the_others(predict: Predic
     result = predict(photos, "--output", "cutout", "--classes", "person,8", "-o", out)
     assert result.exit_code == 1
     assert f"{photos}/broken.png: the image is" in result.stderr
-    assert "Error: 1 of 3 photos could not be segmented" in result.stderr
+    assert "Error: 1 of 3 photos have no result" in result.stderr
     assert sorted(path.relative_to(out) for path in out.rglob("*.*")) == [
         Path("astronaut.jpg.cutout.png"),
         Path("more/cat.JPG.cutout.png"),
@@ -128,7 +128,7 @@ def test_predict_reports_what_it_leaves_out_and_fails_only_for_photos(predict: P
     result = predict(photos, "-o", "out/")
     assert result.exit_code == 1
     assert f"{photos}/IMG_1.HEIC: HEIC images are not served; send JPEG" in result.stderr
-    assert result.stderr.endswith("Error: 1 of 4 photos could not be segmented\n")
+    assert result.stderr.endswith("Error: 1 of 4 photos have no result\n")
 
 
 @pytest.mark.parametrize(
