@@ -1,8 +1,6 @@
 """The command line: its commands, their help, and the errors that they share."""
 
 import re
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -71,15 +69,6 @@ def test_labels_lists_ids_and_names() -> None:
     assert output("labels") == "".join(f"{id_} {name}\n" for id_, name in enumerate(LABELS))
 
 
-@pytest.fixture
-def _signal_handlers() -> Iterator[None]:
-    """Restore the handlers that watch replaces."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def error(*arguments: str, status: int) -> str:
     """Return what `cli.py` prints, which must end with `status` and leave the current folder empty."""
     result = CliRunner().invoke(cli, arguments)
@@ -88,7 +77,7 @@ def error(*arguments: str, status: int) -> str:
     return result.output
 
 
-@pytest.mark.usefixtures("_signal_handlers")
+@pytest.mark.usefixtures("signal_handlers")
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve"}))  # serve becomes `python app.py`
 def test_command_with_bad_setting_names_variable_and_value(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -98,7 +87,7 @@ def test_command_with_bad_setting_names_variable_and_value(
     assert error(name, *COMMANDS[name], status=1) == "Error: IMAGE_SIZE='5' can't be used; allowed: 16 to 1024\n"
 
 
-@pytest.mark.usefixtures("_signal_handlers")
+@pytest.mark.usefixtures("signal_handlers")
 @pytest.mark.parametrize("name", SEGMENT)
 def test_command_with_unknown_class_names_class_and_allowed_ones(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
