@@ -61,10 +61,10 @@ class Storage:
         return why_not_writable(root, made)
 
     def photos(self, without: "Storage", left_out: LeftOut) -> Iterator[pa.Array]:
-        """Yield, for each subfolder, the paths of its photos; leave out the subfolder `without`.
+        """Yield the paths of the photos in each subfolder except `without`.
 
-        Other files, and subfolders that can't be read, are added to `left_out`. Only files on this machine are photos
-        by their first bytes: elsewhere, reading them costs a request each.
+        Add the other files, and subfolders that can't be read, to `left_out`. The first bytes of a file count only on
+        this machine: elsewhere, reading them costs a request for each file.
         """
         for files in self._folders(without, left_out):
             found = sorted(filter(None, (self._photo(path, left_out) for path in files)))
@@ -72,15 +72,15 @@ class Storage:
                 yield pa.array(found, pa.large_string())
 
     def _folders(self, without: "Storage", left_out: LeftOut) -> Iterator[list[str]]:
-        """Yield the whole paths of the files of each subfolder but `without`; of an archive, of all at once."""
+        """Yield the full paths of the files in each subfolder except `without`; those in an archive are one list."""
         if isinstance(self._fs, AbstractArchiveFileSystem):
             self._fs.info(self._root)
-            # The only list with absolute names and empty parts: ls() leaves them out. It is an attribute without a
-            # leading underscore, but fsspec does not document it.
+            # ls() leaves out absolute names and names with empty parts; only this list has them. fsspec does not
+            # document the attribute, but its name has no leading underscore.
             entries = [info["name"] for info in self._fs.dir_cache.values() if info["type"] != "directory"]
             yield [name for name in entries if name.startswith(self._below_root)]
             return
-        # fsspec's walk() does not tell the errors of subfolders.
+        # fsspec's walk() does not report the errors of subfolders.
         waiting = [self._root]
         while waiting:
             folder = waiting.pop()
@@ -155,7 +155,7 @@ class Storage:
         return path
 
     def _place(self, path: str) -> str:
-        """Create the folders of a file to be written, and return its whole path."""
+        """Create the folders of a file that is to be written, and return its full path."""
         whole = self._path(path)
         folder = whole.rpartition("/")[0]
         if folder not in self._made:
