@@ -101,7 +101,7 @@ class Watch:
         try:
             error, content = self._segmented(path, photo)
         except OSError as failure:
-            # A file that was deleted needs no message. One that can't be read is tried again after a restart.
+            # A deleted file needs no message, and another one is tried again after a restart.
             if path.exists():
                 click.echo(f"{photo}: {failure}", err=True)
             return
