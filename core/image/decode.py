@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngImageFile
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from core.image import bmp
 from core.image.colour import to_srgb
-from core.image.formats import BITS_PER_SAMPLE, FORMATS, PHOTOMETRIC, check_pixels, rejection, select_page
+from core.image.formats import BITS_PER_SAMPLE, FORMATS, PHOTOMETRIC, check_format, check_pixels, rejection, select_page
 from core.image.metadata import EOI, without_metadata
 
 # libjpeg, libtiff and libavif tell of failed allocations in exceptions of other kinds. -9 is the code of Pillow's
@@ -120,6 +120,7 @@ def _too_many_pixels(pixels: int, max_pixels: int) -> ImageTooLarge:
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     """Return the image file in `data`, of which only the header has been read. Raises as read_image()."""
+    check_format(data)
     # One limit per process; checking the size of an opened image would be too late: to open a GIF, Pillow may already
     # allocate its first frame.
     Image.MAX_IMAGE_PIXELS = max_pixels

@@ -1,4 +1,4 @@
-"""The file formats: which are served, and what of them is not decoded rightly and therefore rejected."""
+"""The file formats: which are served, and which variants are rejected because Pillow decodes them wrongly."""
 
 import io
 import re
@@ -7,17 +7,11 @@ from contextlib import suppress
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
-    CurImagePlugin,
-    DdsImagePlugin,
     GifImagePlugin,
     Image,
     JpegImagePlugin,
-    PcxImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
-    QoiImagePlugin,
-    SgiImagePlugin,
-    TgaImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
@@ -36,34 +30,45 @@ FORMATS = [
         TiffImagePlugin.TiffImageFile,
         AvifImagePlugin.AvifImageFile,
         PpmImagePlugin.PpmImageFile,
-        QoiImagePlugin.QoiImageFile,
-        SgiImagePlugin.SgiImageFile,
-        PcxImagePlugin.PcxImageFile,
-        TgaImagePlugin.TgaImageFile,  # last, because its files begin with nothing that only they have
     )
 ]
-FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or 8-bit {FORMATS[-1]}"
 
-# Formats that are only recognized, so that their error has their name: by their plugins, or by their first bytes.
-RECOGNIZED = {
-    plugin.format: name
-    for plugin, name in (
-        (CurImagePlugin.CurImageFile, "CUR"),
-        (DdsImagePlugin.DdsImageFile, "DDS"),
-    )
-}
-FIRST_BYTES = {
-    "HEIC": tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1")),
-    "JPEG XL": (b"\xff\x0a", b"JXL "),
-    "JPEG 2000": (b"\xff\x4f\xff\x51", b"jP  "),
-    "PSD": (b"8BPS",),
-    "ICO": (b"\x00\x00\x01\x00",),
-    "SVG": (b"<svg", b"<?xml"),
-    "PDF": (b"%PDF",),
-    "EPS": (b"%!PS",),
-    "ICNS": (b"icns",),
-    "PAM": (b"P7\n",),
-    "OpenEXR": (b"v/1\x01",),
+# The beginning of a PNM file: white space or comments before each number, of which the first two are width and height.
+NUMBER = rb"(?:\s|#[^\r\n]*+)++\d++"
+# Kinds of files that are not served: their name, and how they begin. Pillow could decode some of the last ones, but
+# slowly, in Python.
+UNSERVED = {
+    name: re.compile(beginning, re.DOTALL)
+    for name, beginning in {
+        "HEIC images": rb"\0\0..ftyp(?!.{0,60}avi[fs])(?:hei|hev|mif1|msf1)",
+        "camera raw files": rb"\0\0..ftypcrx|II\*\0\x10\0\0\0CR|II(?:R[OS]\x08|U\0)|MMOR\0|FUJIFILMCCD",
+        "videos": rb"\0\0..ftyp(?!.{0,60}avi[fs])",
+        "JPEG XL images": rb"\xff\x0a|\0\0\0\x0cJXL ",
+        "JPEG 2000 images": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ",
+        "PSD images": rb"8BPS\0",
+        "ICO images": rb"\0\0\x01\0[^\0]\0",
+        "CUR images": rb"\0\0\x02\0[^\0]\0",
+        "SVG images": rb"(?:\xef\xbb\xbf)?\s*+<(?:svg|\?xml)",
+        "PDF files": rb"%PDF",
+        "EPS files": rb"%!PS",
+        "ICNS images": rb"icns\0",
+        "DDS images": rb"DDS \x7c\0\0\0",
+        "OpenEXR images": rb"v/1\x01",
+        "QOI images": rb"qoif",
+        "SGI images": rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]",
+        "PCX images": rb"\x0a[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]",
+        # TGA has no magic number. These are the fields of its header with few values, without and with a palette.
+        "TGA images": rb".\0[\x02\x03\x0a\x0b]\0{5}.{8}[\x01\x08\x0f\x10\x18\x20][\0-\x3f]"
+        rb"|.\x01[\x01\x09].{4}[\x0f\x10\x18\x20].{8}[\x08\x10][\0-\x3f]",
+        "PBM images": rb"P[14]" + NUMBER * 2,
+        "text PGM images": rb"P2" + NUMBER * 2,
+        "text PPM images": rb"P3" + NUMBER * 2,
+        "PFM images": rb"P[Ff]" + NUMBER * 2,
+        "PAM images": rb"P7\n",
+        "PGM and PPM images with a maximum other than 255": rb"P[56]" + NUMBER * 3 + rb"(?<!\D255)",
+        "big-endian BigTIFF images": rb"MM\0\+",
+    }.items()
 }
 
 # Pillow modes with a defined conversion to 8-bit RGB. 32-bit integers and floats have no agreed white level, and Pillow
@@ -80,7 +85,7 @@ SUBFILE_TYPE, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, PLANAR, EXTRA_SAMPLES, 
     338,
     339,
 )
-TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0")
 SAMPLE_FORMATS = {1: "unsigned integers", 2: "signed integers", 3: "floats", 4: "unsigned integers"}
 UNSIGNED = 1
 SEPARATE = 2  # a planar configuration
@@ -107,6 +112,13 @@ NCLX = re.compile(rb"colrnclx..(..)", re.DOTALL)
 UNSPECIFIED, HDR_TRANSFERS = 2, {16: "PQ", 18: "HLG"}
 
 
+def check_format(data: bytes) -> None:
+    """Raise UnsupportedImage if the file `data` is of a kind in UNSERVED."""
+    for name, beginning in UNSERVED.items():
+        if beginning.match(data):
+            raise UnsupportedImage(f"{name} are not served; send {FORMAT_LIST}")
+
+
 def rejection(data: bytes) -> UnsupportedImage | InvalidImage:
     """Return the error for a file that Pillow can't open as one of FORMATS, which tells what it is."""
     if data.startswith(TIFF_MAGICS):
@@ -117,23 +129,11 @@ def rejection(data: bytes) -> UnsupportedImage | InvalidImage:
                 return _unsupported_tiff(tags)
     elif data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis") and _has_whole_boxes(data):
         return UnsupportedImage("this AVIF is damaged, or has a feature that is not decoded; save it as JPEG or PNG")
-    elif name := _recognized(data):
-        return UnsupportedImage(f"{name} images are not served; send {FORMAT_LIST}")
     return InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
 
 
-def _recognized(data: bytes) -> str:
-    """Return the name of the unserved format of the file `data`; empty if it has none that is known."""
-    for name, magics in FIRST_BYTES.items():
-        if any(data.startswith(magic, start) for magic in magics for start in (0, 4)):
-            return name
-    with suppress(Exception):
-        return RECOGNIZED[Image.open(io.BytesIO(data), formats=list(RECOGNIZED)).format or ""]
-    return ""
-
-
 def select_page(image: Image.Image) -> None:
-    """Let the TIFF `image` be its first page that is no reduced image of another page, if it has one."""
+    """Seek to the first page of a TIFF `image` that is not a thumbnail, if it has one."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return
     for page in range(MAX_PAGES):
@@ -154,7 +154,7 @@ def check_pixels(image: Image.Image, data: bytes) -> None:
             or (tags.get(PLANAR) == SEPARATE and not _are_planes_right(image))
         ):
             raise _unsupported_tiff(tags)
-    elif image.mode not in MODES and (image.format, image.mode) != ("PPM", "I"):
+    elif image.mode not in MODES:
         raise UnsupportedImage(f"pixels of type {image.mode} are not served; save as 8- or 16-bit RGB or grey")
     if image.format == "AVIF":
         transfers = {int.from_bytes(found) for found in NCLX.findall(data)} - {UNSPECIFIED}
