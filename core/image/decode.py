@@ -12,12 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps
 from PIL.GifImagePlugin import GifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from core.image import bmp
 from core.image.colour import to_srgb
 from core.image.formats import BITS_PER_SAMPLE, FORMATS, PHOTOMETRIC, check_format, check_pixels, rejection, select_page
 from core.image.metadata import EOI, without_metadata
@@ -126,24 +125,10 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (UnidentifiedImageError, KeyError, RuntimeError) as error:  # of an unknown compression, of libavif
+    except (OSError, RuntimeError) as error:  # RuntimeError is that of libavif
         raise rejection(data) from error
-    except OSError:
-        if not bmp.has_bit_fields(data):
-            raise
-        return _bmp_with_bit_fields(data, max_pixels)
     select_page(image)
     check_pixels(image, data)
-    return image
-
-
-def _bmp_with_bit_fields(data: bytes, max_pixels: int) -> Image.Image:
-    """Return the BMP file `data`. Raises as read_image()."""
-    width, height = bmp.image_size(data)
-    if width * height > max_pixels:
-        raise _too_many_pixels(width * height, max_pixels)
-    image = bmp.decode_bit_fields(data)
-    image.format = "BMP"
     return image
 
 

@@ -36,8 +36,10 @@ FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or 8-bit {FORMATS[-1]}"
 
 # The beginning of a PNM file: white space or comments before each number, of which the first two are width and height.
 NUMBER = rb"(?:\s|#[^\r\n]*+)++\d++"
+# The beginning of a BMP file, up to the kind of compression at byte 30.
+BMP = rb"BM.{12}[\x28-\x7c]\0\0\0.{12}"
 # Kinds of files that are not served: their name, and how they begin. Pillow could decode some of the last ones, but
-# slowly, in Python.
+# wrongly, or slowly, in Python.
 UNSERVED = {
     name: re.compile(beginning, re.DOTALL)
     for name, beginning in {
@@ -68,6 +70,10 @@ UNSERVED = {
         "PAM images": rb"P7\n",
         "PGM and PPM images with a maximum other than 255": rb"P[56]" + NUMBER * 3 + rb"(?<!\D255)",
         "big-endian BigTIFF images": rb"MM\0\+",
+        "BMP images with run lengths": BMP + rb"[\x01\x02]\0\0\0",
+        "BMP images with a JPEG or PNG inside": BMP + rb"[\x04\x05]\0\0\0",
+        "BMP images of OS/2": rb"BM.{12}[\x10-\x27\x40]\0\0\0",
+        "BMP images of 16 bits with alpha": rb"BM.{12}[\x38-\x7c]\0\0\0.{10}\x10\0\x03\0\0\0.{32}(?!\0{4})",
     }.items()
 }
 
@@ -129,6 +135,8 @@ def rejection(data: bytes) -> UnsupportedImage | InvalidImage:
                 return _unsupported_tiff(tags)
     elif data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis") and _has_whole_boxes(data):
         return UnsupportedImage("this AVIF is damaged, or has a feature that is not decoded; save it as JPEG or PNG")
+    elif re.match(BMP + rb".{24}", data, re.DOTALL):
+        return UnsupportedImage("this BMP is damaged, or its bit fields are not served; save with 24 bits per pixel")
     return InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
 
 

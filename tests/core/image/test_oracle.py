@@ -334,11 +334,34 @@ def other_cells() -> Iterable[tuple[str, Cell]]:
     for name, mask in masks.items():
         for header in (40, 108, 124):
             yield f"BMP {name} {header}", (bmp_file(mask, 32, header), COLOUR, False)
-    masks = {"565": (0xF800, 0x7E0, 0x1F), "BGR 555": (0x1F, 0x3E0, 0x7C00), "444": (0xF00, 0xF0, 0xF)}
+    masks = {
+        "565": (0xF800, 0x7E0, 0x1F),
+        "555": (0x7C00, 0x3E0, 0x1F),
+        "BGR 555": (0x1F, 0x3E0, 0x7C00),
+        "444": (0xF00, 0xF0, 0xF),
+    }
     for name, mask in masks.items():
         levels = [mask_ >> ((mask_ & -mask_).bit_length() - 1) for mask_ in mask]
         truth = (COLOUR.astype(int) * levels // 255 * 255 // levels).astype(np.uint8)
-        yield f"BMP {name}", (bmp_file(mask, 16, 40), truth, False)
+        for header in (40, 124):
+            yield f"BMP {name} {header}", (bmp_file(mask, 16, header), truth, False)
+    screenshot = bmp_file((0xFF0000, 0xFF00, 0xFF), 32, 124)
+    yield "BMP without bit fields", (screenshot[:30] + b"\0" + screenshot[31:], COLOUR, False)
+    core = struct.pack("<2sIHHIIHHHH", b"BM", 26 + COLOUR.size, 0, 0, 26, 12, WIDTH, HEIGHT, 1, 24)
+    yield "BMP of OS/2 1", (core + COLOUR[::-1, :, ::-1].tobytes(), COLOUR, False)
+    data = bmp_file((0x7C00, 0x3E0, 0x1F, 0x8000), 16, 124, with_alpha(COLOUR))
+    yield "BMP 1555", (data, on_white(COLOUR, np.where(ALPHA == 255, 255, 0)), False)
+    plain = encode(few, "BMP")
+    for name, position, value in (
+        ("8-bit runs", 30, 1),
+        ("4-bit runs", 30, 2),
+        ("JPEG inside", 30, 4),
+        ("PNG inside", 30, 5),
+        ("2 bits", 28, 2),
+        ("header of 16 bytes", 14, 16),
+        ("header of 64 bytes", 14, 64),
+    ):
+        yield f"BMP {name}", (plain[:position] + bytes([value, 0]) + plain[position + 2 :], few_truth, False)
     masks = {
         "BGRA": (0xFF0000, 0xFF00, 0xFF, 0xFF000000),
         "RGBA": (0xFF, 0xFF00, 0xFF0000, 0xFF000000),
@@ -379,6 +402,7 @@ REJECTED = re.compile(
     r"|photometric 1 alpha . 16 .*|photometric 1 alpha . 8 planar .*|photometric 2 alpha . 16 planar .*"
     r"|photometric 2 alpha [01] 8 planar . 1"
     r"|u?(int|float)\d+ .*|compression \d+)"
+    r"|BMP (RGBX|XBGR|10 bits|BGR 555|444|1555|. bits|.-bit runs|JPEG|PNG|header).*"
     r"|(SGI|PCX|TGA|QOI|PBM|PAM|PFM).*|(PGM|PPM) (as text|1 |100|1023|65535).*"
 )
 
