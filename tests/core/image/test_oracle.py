@@ -402,6 +402,7 @@ REJECTED = re.compile(
     r"|photometric 1 alpha . 16 .*|photometric 1 alpha . 8 planar .*|photometric 2 alpha . 16 planar .*"
     r"|photometric 2 alpha [01] 8 planar . 1"
     r"|u?(int|float)\d+ .*|compression \d+)"
+    r"|PNG colour 16 with a transparent value"
     r"|BMP (RGBX|XBGR|10 bits|BGR 555|444|1555|. bits|.-bit runs|JPEG|PNG|header).*"
     r"|(SGI|PCX|TGA|QOI|PBM|PAM|PFM).*|(PGM|PPM) (as text|1 |100|1023|65535).*"
 )
