@@ -124,8 +124,8 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (OSError, RuntimeError) as error:  # RuntimeError is that of libavif
-        raise rejection(data) from error
+    except (OSError, RuntimeError) as error:
+        raise rejection(data, error) from error
     select_page(image)
     check_pixels(image, data)
     return image

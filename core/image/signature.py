@@ -12,7 +12,7 @@ SERVED = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP|II[*+]\0|MM\0\*|.{4}ftypavi[fs]",
     re.DOTALL,
 )
-# Formats that are not served. The command reports such photos instead of skipping them.
+# Formats that are not served. The commands report such photos instead of skipping them.
 REPORTED = [UNSERVED[f"{name} images"] for name in ("HEIC", "JPEG XL", "JPEG 2000", "PSD", "QOI", "big-endian BigTIFF")]
 
 

@@ -185,6 +185,7 @@ def test_decode_of_truncated_jpeg_names_the_damage() -> None:
         ("PDF files", b"%PDF-1.7"),
         ("EPS files", b"%!PS-Adobe-3.0 EPSF-3.0"),
         ("OpenEXR images", b"v/1\1\2\0\0\0"),
+        ("private PNM images", b"PyRGBA\n1 1\n255\n\0\0\0\0"),
         ("big-endian BigTIFF images", b"MM\0+\0\x08\0\0" + bytes(8)),
     ],
 )
@@ -270,10 +271,10 @@ def test_decode_of_format_that_pillow_writes_and_is_not_served_names_it(format_:
         read_image(encode(Image.new("RGB", (16, 16)), format_), LIMIT)
 
 
-def test_decode_of_whole_avif_that_is_not_decoded_is_named_and_truncated_one_is_damaged() -> None:
+def test_decode_of_avif_with_unknown_feature_is_named_and_truncated_one_is_damaged() -> None:
     data = encode(halves(), "AVIF")
     broken = data.replace(b"av1C", b"xxxx")
     with pytest.raises(UnsupportedImage, match="AVIF is damaged, or has a feature"):
         read_image(broken, LIMIT)
     with pytest.raises(InvalidImage):
-        read_image(broken[:-10], LIMIT)
+        read_image(data[:-10], LIMIT)

@@ -164,6 +164,10 @@ def tiff_others() -> Iterable[tuple[str, Cell]]:
                 method in ("tiff_lzw", "packbits"),
             ),
         )
+    big = encode(PHOTO, "TIFF", big_tiff=True)
+    yield "BigTIFF", (big, COLOUR, True)
+    photometric = struct.pack("<HHQ", 262, 3, 1)
+    yield "BigTIFF of CIELAB", (big.replace(photometric + b"\2", photometric + b"\x09"), COLOUR, False)
     one_bit = PHOTO.convert("1")
     for method in ("group3", "group4", "tiff_ccitt"):
         truth = np.asarray(one_bit.convert("RGB"))
@@ -401,7 +405,7 @@ REJECTED = re.compile(
     r"|colour (1|2|4|12|32) .*|(colour|CMYK) 16 planar .*"
     r"|photometric 1 alpha . 16 .*|photometric 1 alpha . 8 planar .*|photometric 2 alpha . 16 planar .*"
     r"|photometric 2 alpha [01] 8 planar . 1"
-    r"|u?(int|float)\d+ .*|compression \d+)"
+    r"|u?(int|float)\d+ .*|compression \d+|BigTIFF of CIELAB)"
     r"|PNG colour 16 with a transparent value"
     r"|BMP (RGBX|XBGR|10 bits|BGR 555|444|1555|. bits|.-bit runs|JPEG|PNG|header).*"
     r"|(SGI|PCX|TGA|QOI|PBM|PAM|PFM).*|(PGM|PPM) (as text|1 |100|1023|65535).*"
