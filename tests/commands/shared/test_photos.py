@@ -11,7 +11,7 @@ from commands.shared.photos import LeftOut, Reason, why_left_out
         ("a.jpg", b"", None),
         ("a.JFIF", b"", None),
         ("IMG_1.HEIC", b"", None),
-        ("a.qoi", b"", None),
+        ("a.pgm", b"", None),
         ("a", b"\xff\xd8\xff\xe0", None),
         ("a.dat", b"RIFF\0\0\0\0WEBP", None),
         ("a.dat", b"\0\0\0\x18ftypheic", None),
