@@ -93,8 +93,8 @@ def _address(host: str, port: int) -> str:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
     except (OSError, UnicodeError) as error:
-        allowed = "allowed: an address of this machine and a free port"
-        raise ConfigError(f"HOST={host!r} with PORT={port} can't be used: {error}; {allowed}") from None
+        reason = f"{error}; allowed: an address of this machine and a free port"
+        raise ConfigError(f"HOST={host!r} with PORT={port} can't be used: {reason}") from None
     return str(address[0])
 
 
