@@ -6,6 +6,7 @@ body only if the route takes one. The body of any other request is neither kept 
 """
 
 import asyncio
+import math
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -74,7 +75,7 @@ class Gate:
             except Exception as error:
                 exchange.hold(0)
                 response = error_response(error, method, exchange.path)
-            security.add_cors_headers(response, exchange.environ, self._settings)
+            security.add_headers(response, exchange.environ, exchange.path, self._settings)
             self._metrics.count_request(method, route.rule, response.status_code, monotonic() - began_at)
             with closing(response):
                 await exchange.respond(response, refuses_body=route.segments)
@@ -171,14 +172,13 @@ class Exchange:
 
     async def respond(self, response: Response, *, refuses_body: bool) -> None:
         """Send `response`, within its deadline; with `refuses_body`, tell a client that still sends to stop."""
-        headers = response.headers
-        for name, value in security.headers(self.path).items():
-            headers.setdefault(name, value)
+        headers, size = response.headers, self.size
         headers["X-Request-ID"] = self.id
         headers.update(self.trace.headers)
         if refuses_body and not self._received:
             headers["Connection"] = "close"
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        self.size = -math.inf
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.request_timeout):
                 await self._send({"type": "http.response.start", "status": response.status_code, "headers": encoded})
@@ -190,6 +190,7 @@ class Exchange:
                         await self._send({"type": "http.response.body", "body": piece, "more_body": more})
                 if more:
                     await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+                self.size = size
 
     async def discard(self) -> None:
         """Receive the rest of the request's body for as long as bytes keep coming, within the deadline of a request."""

@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 
-BYTES_RECEIVED = slice(128, 136)  # tcpi_bytes_received in the struct tcp_info of linux/tcp.h
+# tcpi_bytes_received and tcpi_notsent_bytes in the struct tcp_info of linux/tcp.h.
+BYTES_RECEIVED, BYTES_UNSENT = slice(128, 136), slice(144, 148)
 
 
 class Heads:
-    """The connections to `port`; a head has `seconds` from its first byte on, the first one from the connection on.
+    """The connections to `port`: `seconds` for a head, the first one from the connection on, and for unread responses.
 
     A request belongs to the port of its client, because an address can be written in several ways. If two clients have
     the same port, one gets a later deadline.
@@ -26,8 +27,7 @@ class Heads:
         self._port, self._seconds = port, seconds
         self._busy: Counter[int] = Counter()
         self._served: dict[int, float] = {}  # bytes of answered requests
-        # By the number of its socket: the bytes of a connection that belong to requests, and when its next head began;
-        # math.inf for an idle one.
+        # By its number: the bytes of a connection that belong to requests, and when its head began; inf for an idle one.
         self._waiting: dict[int, tuple[float, float]] = {}
 
     def begin(self, client_port: int) -> None:
@@ -35,7 +35,7 @@ class Heads:
         self._busy[client_port] += 1
 
     def end(self, client_port: int, size: float) -> None:
-        """Tell that the request is answered, and its size in bytes; math.inf if that is not known."""
+        """Tell that a request of `size` bytes is over; math.inf if that is not known, -math.inf if nobody reads on."""
         self._served[client_port] = self._served.get(client_port, 0) + size
         self._busy -= Counter([client_port])
 
@@ -45,16 +45,15 @@ class Heads:
         for number, connection in _connections(self._port):
             with connection, suppress(OSError):  # closed meanwhile
                 client_port = connection.getpeername()[1]
-                received = int.from_bytes(
-                    connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)[BYTES_RECEIVED], "little"
-                )
+                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+                received, unsent = (int.from_bytes(info[part], "little") for part in (BYTES_RECEIVED, BYTES_UNSENT))
                 known, began_at = waiting.get(number, (0, now))
                 if client_port in self._busy:
                     began_at = math.inf
-                elif client_port in self._served:
-                    known, began_at = min(known + self._served.pop(client_port), received), math.inf
-                if client_port not in self._busy and received > known:
-                    began_at = min(began_at, now)
+                else:
+                    known = min(known + self._served.pop(client_port, 0), received)
+                    is_idle = known > 0 and received == known and not unsent
+                    began_at = math.inf if is_idle else min(began_at, now) if known >= 0 else -math.inf
                 if now - began_at > self._seconds:
                     connection.shutdown(socket.SHUT_RDWR)
                 self._waiting[number] = known, began_at
