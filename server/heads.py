@@ -27,7 +27,7 @@ class Heads:
         self._port, self._seconds = port, seconds
         self._busy: Counter[int] = Counter()
         self._served: dict[int, float] = {}  # bytes of answered requests
-        # By its number: the bytes of a connection that belong to requests, and when its head began; inf for an idle one.
+        # By its number: a connection's bytes that belong to requests, and when its head began; inf for an idle one.
         self._waiting: dict[int, tuple[float, float]] = {}
 
     def begin(self, client_port: int) -> None:
