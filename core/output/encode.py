@@ -150,6 +150,7 @@ def picture_file(image: Image.Image, mimetype: str = PNG) -> bytes:
 
 
 def _json(segmentation: Segmentation, **content: Any) -> Encoded:
+    checkpoint()
     body = {"status": "ok", "image_size": image_size(segmentation.seg_map)} | content
     # orjson reads the array's memory, without a list of Python integers in between. It can't be stopped, but takes less
     # than 10 nanoseconds a pixel.
