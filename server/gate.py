@@ -35,9 +35,7 @@ Receive = Callable[[], Awaitable[Environ]]
 Send = Callable[[Environ], Awaitable[None]]
 # The id of a client or proxy is kept if it can't be mistaken for another part of a log line.
 VALID_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
-# Seconds without a byte after which the rest of a body is not waited for. Closing earlier loses the response: a client
-# that still sends does not read it.
-LINGER = 5.0
+LINGER = 5.0  # seconds without a byte until the rest of a body is given up; a client that still sends does not read
 
 
 class Gate:

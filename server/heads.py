@@ -51,7 +51,8 @@ class Heads:
                 if client_port in self._busy:
                     began_at = math.inf
                 else:
-                    known = min(known + self._served.pop(client_port, 0), received)
+                    served = self._served.pop(client_port, 0)
+                    known, began_at = min(known + served, received), now if served else began_at
                     is_idle = known > 0 and received == known and not unsent
                     began_at = math.inf if is_idle else min(began_at, now) if known >= 0 else -math.inf
                 if now - began_at > self._seconds:

@@ -95,6 +95,19 @@ def test_later_head_has_its_deadline_from_its_first_byte_on(heads: Heads, pair: 
     assert not pair.is_open
 
 
+def test_head_that_begins_between_two_looks_has_its_whole_deadline(heads: Heads, pair: Pair) -> None:
+    pair.send(b"re")
+    heads.close_late(100)  # the first head has begun
+    pair.send(b"questre")
+    heads.begin(pair.client_port)
+    heads.end(pair.client_port, len(b"request"))
+    heads.close_late(100 + SECONDS)  # the second one has
+    heads.close_late(100 + 2 * SECONDS)
+    assert pair.is_open
+    heads.close_late(101 + 2 * SECONDS)
+    assert not pair.is_open
+
+
 def test_connection_with_a_request_stays_open(heads: Heads, pair: Pair) -> None:
     heads.begin(pair.client_port)
     pair.send(b"a body")
