@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from config import Settings
-from core.image.reader import ImageReader
+from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
-from core.types import EngineOptions, HelperLoss, Observe, ignore
+from core.types import DecoderLoss, EngineOptions, Observe, ignore
 from core.weights.registry import Weights, custom_weights, known_weights
 
 __version__ = "1.0.0"
@@ -18,31 +18,31 @@ def create_model(
     settings: Settings,
     weights: Weights | None = None,
     observe: Observe = ignore,
-    on_loss: Callable[[HelperLoss], None] = lambda loss: None,
+    on_loss: Callable[[DecoderLoss], None] = lambda loss: None,
 ) -> ModelWrapper:
     """Return the model of `settings`, which loads in the background.
 
     `weights` are those of `settings`, if the caller has found them already. `observe` receives the durations of the
-    stages of each request, `on_loss` the causes of lost helpers (see core.image.reader). Call it in the process that
-    serves, not in one that forks later: TensorFlow does not survive a fork. Raises ModelError if the graph is missing
-    or damaged.
+    stages of each request, `on_loss` the causes of lost decoder processes (see core.image.decoder_pool). Call it in
+    the process that serves, not in one that forks later: TensorFlow does not survive a fork. Raises ModelError if the
+    graph is missing or damaged.
     """
     # A decoder that hangs is ended in time to tell the client so.
-    reader = ImageReader(
+    decoders = DecoderPool(
         settings.image_size, settings.max_image_pixels, settings.request_timeout / 2, settings.concurrency, on_loss
     )
     return ModelWrapper(
         weights or find_weights(settings),
         EngineOptions(settings.threads, settings.canvas, settings.precision),
         RequestQueue(settings.concurrency, settings.queue_size, settings.request_timeout, observe),
-        reader,
+        decoders,
     )
 
 
 def unlimited(settings: Settings) -> Settings:
     """Return `settings` for a model without clients: no deadline ends a photo, however slow or busy the machine is.
 
-    Only a decoder that is stuck is ended: see core.image.reader.MAX_SECONDS.
+    Only a decoder that is stuck is ended: see core.image.decoder_pool.MAX_SECONDS.
     """
     return replace(settings, request_timeout=math.inf)
 

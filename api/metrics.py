@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from core.model import ModelWrapper
-from core.types import HelperLoss, Stage
+from core.types import DecoderLoss, Stage
 
 # Creation times of the series, which double their number and which no dashboard here uses.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -67,9 +67,9 @@ class Metrics:
             registry=self.registry,
         )
         self._losses = Counter(
-            "segmenter_decoder_losses", "Helper processes that were replaced", ["cause"], registry=self.registry
+            "segmenter_decoder_losses", "Decoder processes that were replaced", ["cause"], registry=self.registry
         )
-        for cause in get_args(HelperLoss):
+        for cause in get_args(DecoderLoss):
             self._losses.labels(cause)
         self._images = Counter("segmenter_images", "Images segmented", registry=self.registry)
         self._pixels = Counter("segmenter_pixels", "Pixels of the results of these images", registry=self.registry)
@@ -78,8 +78,8 @@ class Metrics:
         """Record the duration of one `stage` of an image."""
         self._stages.labels(stage).observe(seconds)
 
-    def count_loss(self, cause: HelperLoss) -> None:
-        """Count a helper process that ended, or that had to be ended."""
+    def count_loss(self, cause: DecoderLoss) -> None:
+        """Count a decoder process that ended, or that had to be ended."""
         self._losses.labels(cause).inc()
 
     def count_image(self, width: int, height: int) -> None:

@@ -96,7 +96,7 @@ def _measure(model: ModelWrapper, examples: list[tuple[Path, Path]], measured: l
         for photo, mask in examples:
             truth = np.asarray(Image.open(mask))
             try:
-                with model.reader.read(photo.read_bytes()) as picture:
+                with model.decoders.read(photo.read_bytes()) as picture:
                     maps = [one.run(picture.image, truth) for one in measured]
             except SegmenterError as error:
                 raise click.ClickException(f"{photo}: {error}") from error

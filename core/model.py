@@ -13,7 +13,7 @@ import numpy as np
 from core.checkpoint import checkpoint
 from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.heap import release_memory
-from core.image.reader import ImageReader, Picture
+from core.image.decoder_pool import DecoderPool, Picture
 from core.image.resize import fitted
 from core.output.confidence import hidden_logits
 from core.output.encode import Encoded, Encoder, check_size
@@ -39,7 +39,7 @@ DEFAULT = Options()
 class ModelWrapper:
     """Segments and encodes images with the graph of `weights`, which loads in the background.
 
-    `reader` decodes them and resizes them to a long side of `image_size` pixels.
+    `decoders` decode them and resize them to a long side of `image_size` pixels.
     The observer of `queue` receives the durations of decoding, inference and encoding too.
     `loading` is done when the first image can be segmented, or holds the ModelError that prevents it.
     """
@@ -49,13 +49,13 @@ class ModelWrapper:
         weights: Weights,
         options: EngineOptions,
         queue: RequestQueue,
-        reader: ImageReader,
+        decoders: DecoderPool,
     ) -> None:
-        self.image_size = reader.long_side
+        self.image_size = decoders.long_side
         self.labels = weights.labels
         self.queue = queue
         self._weights = weights
-        self.reader = reader
+        self.decoders = decoders
         self._options = options
         self._failing = False
         self._created_at = time.monotonic()
@@ -125,7 +125,7 @@ class ModelWrapper:
     def _segment(self, data: bytes, encode: Encoder | None, options: Options) -> Encoded:
         with ExitStack() as opened:
             with self._timed("decode"):
-                picture = opened.enter_context(self.reader.read(data, keep_photo=options.size == "original"))
+                picture = opened.enter_context(self.decoders.read(data, keep_photo=options.size == "original"))
             if options.size == "original":
                 check_size(picture.size, options.mimetype)
             checkpoint()
@@ -187,7 +187,7 @@ class ModelWrapper:
         self._warm_up(engine)
         for other in others:
             other.result()
-        self.reader.wait_until_ready()
+        self.decoders.wait_until_ready()
         del graph
         # Loading takes several times the memory of the loaded model.
         release_memory()

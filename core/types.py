@@ -17,8 +17,8 @@ Edges = Literal["model", "photo"]
 Shapes = Literal["rle", "polygons"]
 LogFormat = Literal["text", "json"]
 Stage = Literal["queue", "decode", "inference", "encode"]
-# Why a helper process that decodes images was replaced.
-HelperLoss = Literal["crash", "cpu", "timeout", "answer"]
+# Why a decoder process that decodes images was replaced.
+DecoderLoss = Literal["crash", "cpu", "timeout", "answer"]
 # Receives the duration, in seconds, of one stage of one request.
 Observe: TypeAlias = Callable[[Stage, float], None]
 

@@ -1,4 +1,4 @@
-"""Fuzzes core.image: any bytes must give an image or a documented error, in this process and in a helper process.
+"""Fuzzes core.image: any bytes must give an image or a documented error, in this process and in a decoder process.
 
     python -m fuzz.decoder -max_total_time=60     continue with the files of the last run, fuzz/corpus
     python -m fuzz.decoder fuzz/found/crash-...   try one file again
@@ -23,8 +23,8 @@ with atheris.instrument_imports(include=["PIL", "core"]):
 
     from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
     from core.image.decode import Photo, read_image
-    from core.image.helper import BYTES_PER_PIXEL, MEMORY
-    from core.image.reader import ImageReader
+    from core.image.decoder_pool import DecoderPool
+    from core.image.decoder_program import BYTES_PER_PIXEL, MEMORY
 
 from fuzz.seeds import seeds
 
@@ -32,13 +32,13 @@ HERE = Path(__file__).parent
 CORPUS, FOUND = HERE / "corpus", HERE / "found"
 
 MAX_PIXELS = 1_000_000
-# CPU seconds per file, above which a helper ends.
+# CPU seconds per file, above which a decoder process ends.
 MAX_SECONDS = 4.0
-# Memory in bytes for libFuzzer and the coverage of the run, in addition to that of a helper.
+# Memory in bytes for libFuzzer and the coverage of the run, in addition to that of a decoder process.
 OWN_MEMORY = 1_500_000_000
 MIN_LONG_SIDES = (None, 16, 513)
-# A helper process, which is 20 times slower and gives no coverage, reads every so many files too.
-HELPER_EVERY = 50
+# A decoder process, which is 20 times slower and gives no coverage, reads every so many files too.
+PROCESS_EVERY = 50
 
 DEFAULTS = (
     f"-artifact_prefix={FOUND}/",
@@ -48,7 +48,7 @@ DEFAULTS = (
     "-rss_limit_mb=0",
 )
 
-reader = ImageReader(65, MAX_PIXELS, timeout=300)
+pool = DecoderPool(65, MAX_PIXELS, timeout=300)
 count = itertools.count()
 
 
@@ -60,9 +60,9 @@ def try_file(data: bytes) -> None:
         check(read_image(data, MAX_PIXELS, min_long_side), min_long_side)
     seconds = process_time() - began
     assert seconds < MAX_SECONDS, f"{seconds:.1f} s"
-    if next(count) % HELPER_EVERY == 0:
+    if next(count) % PROCESS_EVERY == 0:
         # MemoryFull, "try again later", is not allowed: it would be the wrong answer to a file that needs too much.
-        with suppress(InvalidImage, UnsupportedImage, ImageTooLarge), reader.read(data, keep_photo=True) as picture:
+        with suppress(InvalidImage, UnsupportedImage, ImageTooLarge), pool.read(data, keep_photo=True) as picture:
             assert picture.photo.shape[:2] == picture.size[::-1]
 
 

@@ -10,7 +10,7 @@ import pytest
 import segmenter
 from config import Settings
 from core.errors import ModelError
-from core.image.reader import MAX_SECONDS
+from core.image.decoder_pool import MAX_SECONDS
 from core.labels import LABELS
 from core.output.encode import encode_map
 from core.types import EngineOptions, Stage
@@ -59,11 +59,11 @@ def test_create_model_passes_settings_to_model(monkeypatch: pytest.MonkeyPatch) 
         image_size=33, canvas="fixed", precision="bfloat16", threads=6, queue_size=5, request_timeout=7.0
     )
     assert create_model(settings) is model.return_value
-    weights, options, queue, reader = model.call_args.args
+    weights, options, queue, pool = model.call_args.args
     assert weights == find_weights(settings)
     assert options == EngineOptions(threads=6, canvas="fixed", precision="bfloat16")
     assert (queue.workers, queue.size, queue.timeout) == (settings.concurrency, 5, 7.0)
-    assert (reader.long_side, reader.max_pixels, reader.timeout) == (33, settings.max_image_pixels, 3.5)
+    assert (pool.long_side, pool.max_pixels, pool.timeout) == (33, settings.max_image_pixels, 3.5)
 
 
 def test_create_model_with_weights_does_not_search_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_model_of_small_image_size_segments_photo_and_observes_each_stage() -> N
 def test_model_of_unlimited_settings_segments_and_has_no_deadline() -> None:
     model = create_model(unlimited(Settings(image_size=33, request_timeout=1)))
     # A decoder that hangs is ended all the same.
-    assert (model.queue.timeout, model.reader.timeout) == (math.inf, MAX_SECONDS)
+    assert (model.queue.timeout, model.decoders.timeout) == (math.inf, MAX_SECONDS)
     model.loading.result(TIMEOUT)
     assert model.segment(CHELSEA.read_bytes(), None).image_size == (33, 21)
     assert model.broken == ""

@@ -2,9 +2,9 @@
 
 The photos are the samples, resized with LANCZOS to 4000 x 3000. Noise of three octaves is added, because a resized
 photo is too smooth and compresses too well. Each photo is decoded, turned upright and resized by the service's code, in
-this process and in a helper process, and by plain Pillow (open, exif_transpose, convert and resize with LANCZOS), in
+this process and in a decoder process, and by plain Pillow (open, exif_transpose, convert and resize with LANCZOS), in
 turn, and the results are segmented. Prints the medians, and the percentage of pixels with equal labels. A sample photo
-of its own size, and the 12 megapixels kept at full size, show what the helper adds.
+of its own size, and the 12 megapixels kept at full size, show what the decoder process adds.
 """
 
 import io
@@ -20,7 +20,7 @@ from benchmarks.options import argument_parser
 from config import Settings
 from core.graph.load import read_graph
 from core.image.decode import read_image
-from core.image.reader import ImageReader
+from core.image.decoder_pool import DecoderPool
 from core.image.resize import resized
 from core.labels import LABELS
 from core.output.encode import encode_map
@@ -61,9 +61,9 @@ def decode(data: bytes) -> UInt8Array:
     return np.asarray(resized(read_image(data, max_pixels=50_000_000, min_long_side=LONG_SIDE), LONG_SIDE))
 
 
-def decode_in_helper(reader: ImageReader, data: bytes, *, keep_photo: bool = False) -> UInt8Array:
-    """Return the resized photo, decoded in a helper process."""
-    with reader.read(data, keep_photo=keep_photo) as picture:
+def decode_in_process(pool: DecoderPool, data: bytes, *, keep_photo: bool = False) -> UInt8Array:
+    """Return the resized photo, decoded in a decoder process."""
+    with pool.read(data, keep_photo=keep_photo) as picture:
         return picture.image.copy()
 
 
@@ -77,21 +77,21 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10, help="number of timed calls; default: 10")
     runs = parser.parse_args().runs
     engine = Engine(read_graph(MOBILE), EngineOptions(Settings().threads))
-    reader = ImageReader(LONG_SIDE, 50_000_000, timeout=60)
+    pool = DecoderPool(LONG_SIDE, 50_000_000, timeout=60)
     for sample, orientation in ((ASTRONAUT, 1), (CHELSEA, 6)):
         data = phone_photo(sample, orientation)
-        calls: list[Callable[[bytes], UInt8Array]] = [decode, partial(decode_in_helper, reader), decode_plainly]
-        ours, helper, plain = interleaved(runs, *(partial(call, data) for call in calls))
+        calls: list[Callable[[bytes], UInt8Array]] = [decode, partial(decode_in_process, pool), decode_plainly]
+        ours, process, plain = interleaved(runs, *(partial(call, data) for call in calls))
         agreement = np.mean(engine.run(decode(data)) == engine.run(decode_plainly(data)))
         print(
-            f"{sample.stem}, {len(data) / 1e6:.1f} MB, orientation {orientation}: {helper:.0f} ms, here {ours:.0f} ms, "
-            f"plain Pillow {plain:.0f} ms, ratio {helper / plain:.2f}; {agreement:.2%} of the labels are equal"
+            f"{sample.stem}, {len(data) / 1e6:.1f} MB, orientation {orientation}: {process:.0f} ms, here {ours:.0f} "
+            f"ms, plain Pillow {plain:.0f} ms, ratio {process / plain:.2f}; {agreement:.2%} of the labels are equal"
         )
     for name, data in (("sample photo", CHELSEA.read_bytes()), ("12 megapixels", phone_photo(CHELSEA, 1))):
-        here, helper = interleaved(
-            3 * runs, partial(decode_whole, data), partial(decode_in_helper, reader, data, keep_photo=True)
+        here, process = interleaved(
+            3 * runs, partial(decode_whole, data), partial(decode_in_process, pool, data, keep_photo=True)
         )
-        print(f"{name} at its own size: {helper:.1f} ms in a helper, {here:.1f} ms here")
+        print(f"{name} at its own size: {process:.1f} ms in a decoder process, {here:.1f} ms here")
     photo = resized(read_image(ASTRONAUT.read_bytes(), max_pixels=10**6), 1024)
     prediction = engine.predict(np.asarray(photo))
     segmentation = Segmentation(prediction.seg_map, np.asarray(photo), LABELS, prediction)

@@ -79,7 +79,7 @@ async def check_largest_images(service: ServiceProcess, bound: float) -> list[Ch
     answers = asyncio.gather(*(client.ask(requests[number % len(requests)]) for number in range(16)))
     peak = 0.0
     while not answers.done():
-        # Pages that the service shares with a helper must not count twice.
+        # Pages that the service shares with a decoder process must not count twice.
         peak = max(peak, await asyncio.to_thread(service.proportional_megabytes))
         await asyncio.sleep(0.05)
     await answers

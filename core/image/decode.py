@@ -1,7 +1,7 @@
 """Decoding: untrusted bytes become an upright sRGB image, or an error that says what is wrong with them.
 
-The decoders are C code that parses what strangers send. The service runs this module in helper processes only: see
-core.image.reader.
+The decoders are C code that parses what strangers send. The service runs this module in decoder processes only: see
+core.image.decoder_pool.
 """
 
 import io

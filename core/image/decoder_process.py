@@ -1,4 +1,4 @@
-"""A helper process, as the process that serves uses it: a file may have taken it over, so that it is not trusted."""
+"""A decoder process, as the process that serves sees it: not trusted, since a file may have taken it over."""
 
 import logging
 import secrets
@@ -7,33 +7,34 @@ from contextlib import suppress
 
 from core.checkpoint import checkpoint
 from core.image.child import Child, memory_file
-from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, WRONG, Exchange, HelperLost
+from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, WRONG, Exchange, ProcessLost
 from core.image.messages import DONE, ERRORS, MAX_MESSAGE, Answer, Failure, Job, WrongMessage, cleaned, encoded
 from core.types import UInt8Array
 
 logger = logging.getLogger(__name__)
 
 # The program of the process; tests run others.
-PROGRAM = ("-m", "core.image.helper")
-# A helper starts in a third of a second; a machine that is busy or slow takes longer.
+PROGRAM = ("-m", "core.image.decoder_program")
+# A decoder process starts in a third of a second; a machine that is busy or slow takes longer.
 MAX_START_SECONDS = 120.0
 # Seconds in which a process that has closed its socket ends: it does so because it ends, as a rule.
 MAX_CLOSE_SECONDS = 2.0
 # Seconds between two looks at a job: at its CPU time, its elapsed time, and whether its result is still wanted.
 LOOK_SECONDS = 0.1
-# Elapsed time is counted in looks. One that took longer was a pause of this process too, and is not the helper's.
+# Elapsed time is counted in looks. One that took longer was a pause of this process too, and not the decoder's fault.
 MAX_LOOK_SECONDS = 1.0
 # Decoders start four threads at most. Thousands would leave none to the process that serves.
 MAX_THREADS = 64
-# So many lines per image of what a helper prints are logged, the first ones and the last, of so many characters.
+# Of what a process prints, MAX_LINES lines per image are logged, the first ones and the last, each cut to MAX_LINE
+# characters.
 MAX_LINES, MAX_LINE = 3, 200
 IDLE = "while it was idle"
 
 
 class DecoderProcess:
-    """A helper process for photos of at most `max_pixels` and a model of `long_side` pixels.
+    """A decoder process for photos of at most `max_pixels` and a model of `long_side` pixels.
 
-    It is used by one thread at a time. Call end() after a HelperLost, and start() to replace it.
+    It is used by one thread at a time. Call end() after a ProcessLost, and start() to replace it.
     """
 
     def __init__(self, long_side: int, max_pixels: int) -> None:
@@ -68,30 +69,30 @@ class DecoderProcess:
         return self._missing is not None
 
     def wait_until_ready(self) -> str:
-        """Wait for the process to start; return what it could not give up. Raises HelperLost if it does not start."""
+        """Wait for the process to start; return which privilege it could not drop. Raises ProcessLost if it doesn't."""
         while self._missing is None:
             self._look_at_start(LOOK_SECONDS)
             checkpoint()
         return self._missing
 
     def check_idle(self) -> None:
-        """Raise HelperLost if the process, which has no job, ended or does anything else than wait for one."""
+        """Raise ProcessLost if the process, which has no job, ended or does anything else than wait for one."""
         if status := self._child.status():
-            raise HelperLost("crash", f"the decoder ended with {status} {IDLE}")
+            raise ProcessLost("crash", f"the decoder ended with {status} {IDLE}")
         if not self.is_ready:
             self._look_at_start(0)
         if not self.is_ready:
             return
         if (message := self._receive(0)) is not None:
-            raise HelperLost("answer", f"the decoder sent a message {IDLE}") if message else self._closed(IDLE)
+            raise ProcessLost("answer", f"the decoder sent a message {IDLE}") if message else self._closed(IDLE)
         if self._child.cpu_seconds() > self._idle_cpu + CPU_SECONDS:
-            raise HelperLost("cpu", f"the decoder took CPU time {IDLE}")
+            raise ProcessLost("cpu", f"the decoder took CPU time {IDLE}")
         self._check_threads()
 
     def read(self, data: bytes, timeout: float, *, keep_photo: bool) -> tuple[Answer, UInt8Array]:
         """Return the answer about the image file `data`, and the memory with its pixels, which stay until release().
 
-        Raises as core.image.decode.read_image(), OSError, HelperLost, and what checkpoint() raises. The process is
+        Raises as core.image.decode.read_image(), OSError, ProcessLost, and what checkpoint() raises. The process is
         ended unless it has answered: its answer must not come while another job waits for one.
         """
         with memory_file() as upload:
@@ -115,13 +116,13 @@ class DecoderProcess:
             self._child.send(DONE)
 
     def _ask(self, job: Job, upload: int, timeout: float) -> Answer | Failure:
-        """Send `job` with its file and return the answer. Raises HelperLost."""
+        """Send `job` with its file and return the answer. Raises ProcessLost."""
         exchange = Exchange(job.job, *self._limits)
         cpu_before = self._child.cpu_seconds()
         try:
             self._child.send(encoded(job), upload)
         except BlockingIOError:
-            raise HelperLost("answer", "the decoder does not receive images") from None
+            raise ProcessLost("answer", "the decoder does not receive images") from None
         except ConnectionError:
             raise self._closed() from None
         waited = 0.0
@@ -135,41 +136,41 @@ class DecoderProcess:
             checkpoint()
             if self._child.cpu_seconds() > cpu_before + exchange.cpu_seconds:
                 limit = f"{CPU_SECONDS} seconds of CPU time, and {CPU_SECONDS_PER_MEGAPIXEL} per megapixel"
-                raise HelperLost("cpu", f"decoding the image takes more than {limit}")
+                raise ProcessLost("cpu", f"decoding the image takes more than {limit}")
             self._check_threads()
             waited += min(time.monotonic() - looked_at, MAX_LOOK_SECONDS)
             if waited > timeout:
-                raise HelperLost("timeout", f"the image was not decoded within {timeout:g} seconds")
+                raise ProcessLost("timeout", f"the image was not decoded within {timeout:g} seconds")
 
     def _check_threads(self) -> None:
         if (threads := self._child.threads()) > MAX_THREADS:
-            raise HelperLost("answer", WRONG, f"it has started {threads} threads")
+            raise ProcessLost("answer", WRONG, f"it has started {threads} threads")
 
     def _look_at_start(self, seconds: float) -> None:
-        """Wait at most `seconds` for the process to be ready. Raises HelperLost if it won't be."""
+        """Wait at most `seconds` for the process to be ready. Raises ProcessLost if it won't be."""
         message = self._receive(seconds)
         if message:
             self._idle_cpu = self._child.cpu_seconds()
             text = cleaned(message.decode(errors="replace"), MAX_LINE)
             self._missing = "" if text == "ok" else text
         elif message == b"" or time.monotonic() > self._child.started_at + MAX_START_SECONDS:
-            raise HelperLost("crash", "the image decoder does not start", " ".join(self._lines()))
+            raise ProcessLost("crash", "the image decoder does not start", " ".join(self._lines()))
 
     def _receive(self, seconds: float) -> bytes | None:
-        """Return the next message as Child.receive() does. Raises HelperLost for one that is too long."""
+        """Return the next message as Child.receive() does. Raises ProcessLost for one that is too long."""
         try:
             return self._child.receive(seconds, MAX_MESSAGE)
         except WrongMessage as error:
-            raise HelperLost("answer", WRONG, str(error)) from None
+            raise ProcessLost("answer", WRONG, str(error)) from None
 
-    def _closed(self, when: str = "at this image") -> HelperLost:
+    def _closed(self, when: str = "at this image") -> ProcessLost:
         """Return why the process closed its socket."""
         deadline = time.monotonic() + MAX_CLOSE_SECONDS
         while time.monotonic() < deadline:
             if status := self._child.status(LOOK_SECONDS):
-                return HelperLost("crash", f"the decoder ended with {status} {when}")
+                return ProcessLost("crash", f"the decoder ended with {status} {when}")
             checkpoint()
-        return HelperLost("answer", f"the decoder closed its socket {when}")
+        return ProcessLost("answer", f"the decoder closed its socket {when}")
 
     def _log_printed(self) -> None:
         for line in self._lines():

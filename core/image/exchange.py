@@ -1,8 +1,8 @@
-"""The rules for one job of a helper process: which messages may follow it, and how much CPU time it may take."""
+"""The rules for one job of a decoder process: which messages may follow it, and how much CPU time it may take."""
 
 from core.image.messages import Answer, Failure, Notice, PixelSize, WrongMessage, read_message
 from core.image.resize import fitted
-from core.types import HelperLoss
+from core.types import DecoderLoss
 
 # CPU time in seconds for an image, in addition to that for each megapixel: a small multiple of what the slowest format
 # takes on a slow machine.
@@ -10,13 +10,13 @@ CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL = 3, 0.4
 WRONG = "the decoder gave a wrong answer"
 
 
-class HelperLost(Exception):
-    """A helper process ended, or has to be ended.
+class ProcessLost(Exception):
+    """A decoder process ended, or has to be ended.
 
     `str(error)` can be shown to a client; `details` are for the log.
     """
 
-    def __init__(self, loss: HelperLoss, message: str, details: str = "") -> None:
+    def __init__(self, loss: DecoderLoss, message: str, details: str = "") -> None:
         super().__init__(message)
         self.loss = loss
         self.details = details
@@ -38,7 +38,7 @@ class Exchange:
     def accept(self, data: bytes) -> Answer | Failure | None:
         """Return the answer in the message `data`; None for a notice, which raises `cpu_seconds`.
 
-        Raises HelperLost for a message against the rules.
+        Raises ProcessLost for a message against the rules.
         """
         try:
             message = read_message(data)
@@ -50,7 +50,7 @@ class Exchange:
             if isinstance(message, Answer):
                 self._check(message)
         except WrongMessage as error:
-            raise HelperLost("answer", WRONG, str(error)) from None
+            raise ProcessLost("answer", WRONG, str(error)) from None
         return message
 
     def _extend(self, header: PixelSize) -> None:

@@ -1,6 +1,6 @@
-"""The messages between the process that serves and a helper process, in JSON.
+"""The messages between the process that serves and a decoder process, in JSON.
 
-A file that a helper decoded may have taken it over. So read_message() takes what a helper sends as foreign input.
+A file that a decoder process decoded may have taken it over. So read_message() takes what it sends as foreign input.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 
-# Sizes of a message in bytes and of a text from a helper in characters, each of which takes up to four bytes.
+# Sizes of a message in bytes and of a text from a decoder process in characters, each of which takes up to four bytes.
 MAX_MESSAGE, MAX_TEXT = 4096, 500
 DONE = b"done"
 ERRORS = {error.__name__: error for error in (InvalidImage, UnsupportedImage, ImageTooLarge)}
@@ -18,12 +18,12 @@ PixelSize: TypeAlias = tuple[int, int]
 
 
 class WrongMessage(Exception):
-    """A helper sent what is no message of a helper; `str(error)` tells why, in words of this package."""
+    """A decoder process sent something else than its messages; `str(error)` tells why, in words of this package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """To a helper, with a file: the file's size in bytes, and whether the photo is wanted besides the model's image.
+    """To a decoder process, with a file: its size in bytes, and whether the photo is wanted besides the model's image.
 
     `job`, an unpredictable text, comes back in each message about the job.
     """
@@ -35,7 +35,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """From a helper that is about to decode: the width and height in the file's header."""
+    """From a decoder process that is about to decode: the width and height in the file's header."""
 
     job: str
     size: PixelSize
@@ -43,7 +43,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """From a helper that has decoded: width and height of the model's image, and of the upright photo as sent.
+    """From a decoder process that has decoded: width and height of the model's image, and of the upright photo as sent.
 
     The pixels are in the shared memory: those of the image, and behind them those of the photo if it was wanted.
     """
@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """From a helper that can't decode a file: the name of an exception in ERRORS, and its message."""
+    """From a decoder process that can't decode a file: the name of an exception in ERRORS, and its message."""
 
     job: str
     error: str
@@ -68,7 +68,7 @@ def encoded(message: Job | Notice | Answer | Failure) -> bytes:
 
 
 def read_message(data: bytes) -> Notice | Answer | Failure:
-    """Return the message of a helper in `data`. Raises WrongMessage unless it has exactly the members of one kind."""
+    """Return the message from a decoder process. Raises WrongMessage unless it has exactly the members of one kind."""
     try:
         members = json.loads(data.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError):

@@ -11,7 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config import Settings
-from core.image.reader import ImageReader
+from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions
@@ -27,7 +27,7 @@ def loading_app() -> Iterator[Flask]:
     release = Event()
     queue = RequestQueue(workers=1, size=1, timeout=1)
     queue.submit(release.wait)
-    model = ModelWrapper(find_weights(Settings()), EngineOptions(1), queue, ImageReader(513, 10**6, 1))
+    model = ModelWrapper(find_weights(Settings()), EngineOptions(1), queue, DecoderPool(513, 10**6, 1))
     yield application(model)
     model.loading.cancel()
     release.set()

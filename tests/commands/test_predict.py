@@ -154,7 +154,7 @@ def test_predict_with_several_problems_reports_each_before_any_work(predict: Pre
 
 
 def test_predict_on_slow_machine_has_no_deadline(tmp_path: Path) -> None:
-    # A second is over before the helper process, let alone the model, has read the photo of 50 megapixels.
+    # A second is over before the decoder process, let alone the model, has read the photo of 50 megapixels.
     Image.new("RGB", (7000, 7000)).save(tmp_path / "large.png", compress_level=9)
     command = [sys.executable, str(ROOT / "cli.py"), "predict", "large.png", "--size", "model", "--output", "map"]
     environment = os.environ | {"IMAGE_SIZE": "65", "REQUEST_TIMEOUT": "1"}

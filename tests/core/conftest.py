@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.image.reader import ImageReader, Picture
+from core.image.decoder_pool import DecoderPool, Picture
 from tests.support.fake_engine import FakeEngine
 
 PIXEL_LIMIT = Image.MAX_IMAGE_PIXELS
@@ -38,6 +38,6 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         threads.append(threading.current_thread().name)
         return read(*arguments, **options)
 
-    read = ImageReader.read
-    monkeypatch.setattr(ImageReader, "read", counted)
+    read = DecoderPool.read
+    monkeypatch.setattr(DecoderPool, "read", counted)
     return threads

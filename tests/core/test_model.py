@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.errors import ImageTooLarge, InvalidRequest
 from core.image.decode import read_image
-from core.image.reader import ImageReader
+from core.image.decoder_pool import DecoderPool
 from core.labels import LABELS
 from core.model import ModelWrapper
 from core.output import render
@@ -35,7 +35,7 @@ def model() -> ModelWrapper:
         custom_weights(MOBILE, None),
         EngineOptions(threads=2),
         RequestQueue(1, 4, NEVER),
-        ImageReader(513, 50_000_000, NEVER),
+        DecoderPool(513, 50_000_000, NEVER),
     )
     model.loading.result()
     return model

@@ -8,7 +8,7 @@ import pytest
 
 import core.model
 from core.errors import ModelError, ModelNotReady
-from core.image.reader import ImageReader
+from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions
@@ -32,7 +32,7 @@ def test_model_while_loading_is_not_ready() -> None:
 
 def test_model_with_missing_graph_is_never_ready(tmp_path: Path) -> None:
     weights = Weights("own", "unknown", tmp_path / "gone.pb", "0")
-    model = ModelWrapper(weights, EngineOptions(1), RequestQueue(2, 1, NEVER), ImageReader(513, 1, NEVER))
+    model = ModelWrapper(weights, EngineOptions(1), RequestQueue(2, 1, NEVER), DecoderPool(513, 1, NEVER))
     with pytest.raises(ModelError, match=r"gone\.pb"):
         model.loading.result()
     assert not model.ready

@@ -15,9 +15,9 @@ from PIL import Image
 from cli import cli
 from commands.batch.manifest import SCHEMA
 from core.image.decoder_process import MAX_LINE, MAX_LINES, MAX_THREADS
+from core.image.decoder_program import BYTES_PER_PIXEL, MEMORY
 from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL
 from core.image.formats import FORMATS
-from core.image.helper import BYTES_PER_PIXEL, MEMORY
 from docs.generate import DOCUMENTS as GENERATED
 from docs.generate import TABLE, generated, outputs_table, parameters_table, settings_table
 from segmenter import __version__

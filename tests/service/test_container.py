@@ -217,20 +217,20 @@ def test_image_has_the_licences_that_notice_names(image: str) -> None:
 def test_container_whose_worker_is_killed_keeps_no_zombies(image: str, tmp_path: Path) -> None:
     port = free_port()
 
-    def helpers() -> list[int]:
-        return [pid for pid in descendants(service.process.pid) if "core.image.helper" in command_line(pid)]
+    def decoders() -> list[int]:
+        return [pid for pid in descendants(service.process.pid) if "core.image.decoder_program" in command_line(pid)]
 
     with file_system(TAG) as root:
         command = hardened(image, root, "", PORT=port, IMAGE_SIZE=65)
         with running_service(command, log=tmp_path / "log", PORT=str(port)) as service:
-            orphans = helpers()
+            orphans = decoders()
             [worker] = {parent(pid) for pid in orphans}
             os.kill(worker, signal.SIGKILL)
             service.wait_until(ready=False)
             service.wait_until(ready=True)
             # Their parent was the killed worker. A zombie would stay in /proc for as long as process 1 lives.
             wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in [worker, *orphans]))
-            assert helpers()
+            assert decoders()
 
 
 def test_sigterm_ends_a_command_of_the_container(image: str) -> None:

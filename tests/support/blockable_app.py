@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import app
-from core.image.reader import ImageReader, Picture
+from core.image.decoder_pool import DecoderPool, Picture
 
 VARIABLE = "LOCK_FILE"
 
 
-def read_after_lock(reader: ImageReader, *arguments: Any, **options: Any) -> AbstractContextManager[Picture]:
-    """Wait for the lock, then call ImageReader.read()."""
+def read_after_lock(pool: DecoderPool, *arguments: Any, **options: Any) -> AbstractContextManager[Picture]:
+    """Wait for the lock, then call DecoderPool.read()."""
     with Path(os.environ[VARIABLE]).open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-    return read(reader, *arguments, **options)
+    return read(pool, *arguments, **options)
 
 
 if __name__ == "__main__":
-    read = ImageReader.read
-    ImageReader.read = read_after_lock  # type: ignore[assignment,method-assign]
+    read = DecoderPool.read
+    DecoderPool.read = read_after_lock  # type: ignore[assignment,method-assign]
     app.main()

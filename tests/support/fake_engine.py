@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.image.reader import ImageReader
+from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Prediction, UInt8Array
@@ -39,7 +39,7 @@ def new_model(queue: RequestQueue | None = None, labels: Path | None = None) -> 
         custom_weights(MOBILE, labels),
         EngineOptions(threads=1),
         queue or RequestQueue(2, 2, NEVER),
-        ImageReader(64, 10**6, NEVER),
+        DecoderPool(64, 10**6, NEVER),
     )
 
 

@@ -1,4 +1,4 @@
-"""Hostile files of every format: a helper rejects or reads them within its limits of CPU time and memory."""
+"""Hostile files of every format: a decoder process rejects or reads them within its limits of CPU time and memory."""
 
 import struct
 import subprocess
@@ -12,14 +12,14 @@ from PIL import Image
 
 from core.errors import ImageTooLarge, InvalidImage, SegmenterError, UnsupportedImage
 from core.image.decode import read_image
-from core.image.helper import BYTES_PER_PIXEL, MEMORY
-from core.image.reader import ImageReader
+from core.image.decoder_pool import DecoderPool
+from core.image.decoder_program import BYTES_PER_PIXEL, MEMORY
 from tests.support.images import encode, gif, png, tiff, tiled
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.processes import memory_megabytes
 
 MAX_PIXELS = 1_000_000
-# A helper's memory after a file, in MB: its own, and that for an image.
+# A decoder process's memory after a file, in MB: its own, and that for an image.
 MAX_MEGABYTES = 40 + (MEMORY + BYTES_PER_PIXEL * MAX_PIXELS) / 1e6
 # The limit of CPU time for a small file is 3 seconds; the machine may be busy.
 MAX_SECONDS = 60
@@ -170,24 +170,24 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
 
 
 @pytest.fixture(scope="module")
-def reader() -> ImageReader:
-    """A reader of one helper."""
-    return ImageReader(65, MAX_PIXELS, MAX_SECONDS)
+def pool() -> DecoderPool:
+    """A pool of one decoder process."""
+    return DecoderPool(65, MAX_PIXELS, MAX_SECONDS)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_read_of_hostile_file_stays_within_limits(name: str, reader: ImageReader) -> None:
+def test_read_of_hostile_file_stays_within_limits(name: str, pool: DecoderPool) -> None:
     make, expected = FILES[name]
     data = make()
     raised: SegmenterError | None = None
     try:
-        with reader.read(data, keep_photo=True) as picture:
+        with pool.read(data, keep_photo=True) as picture:
             assert picture.photo.shape[:2] == picture.size[::-1]
             assert picture.photo.size <= 3 * MAX_PIXELS
     except SegmenterError as error:
         raised = error
     assert isinstance(raised, expected or type(None))
-    assert memory_megabytes(reader.helpers[0].pid) < MAX_MEGABYTES
+    assert memory_megabytes(pool.processes[0].pid) < MAX_MEGABYTES
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, Exchange, HelperLost
+from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, Exchange, ProcessLost
 from core.image.messages import Answer, Failure, Notice, PixelSize, encoded
 
 HEADER = (400, 300)
@@ -51,13 +51,13 @@ def test_failure_is_accepted_with_and_without_notice(exchange: Exchange) -> None
         ([Failure("8", "InvalidImage", "damaged")], "another job"),
     ],
 )
-def test_message_against_the_rules_loses_the_helper(
+def test_message_against_the_rules_loses_the_decoder(
     exchange: Exchange, messages: list[Notice | Answer | Failure], reason: str
 ) -> None:
     *allowed, last = messages
     for message in allowed:
         send(exchange, message)
-    with pytest.raises(HelperLost, match="wrong answer") as raised:
+    with pytest.raises(ProcessLost, match="wrong answer") as raised:
         send(exchange, last)
     assert (raised.value.loss, reason in raised.value.details) == ("answer", True)
 
@@ -70,6 +70,6 @@ def test_cpu_time_is_that_of_a_small_file_until_the_notice(exchange: Exchange) -
 
 def test_wrong_notice_extends_no_cpu_time(exchange: Exchange) -> None:
     for notice in (Notice("7", (400, 301)), Notice("6", HEADER)):
-        with pytest.raises(HelperLost):
+        with pytest.raises(ProcessLost):
             send(exchange, notice)
     assert exchange.cpu_seconds == CPU_SECONDS

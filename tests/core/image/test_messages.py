@@ -1,4 +1,4 @@
-"""What a helper sends: exactly the messages of a helper are read, and nothing else gets through."""
+"""What a decoder process sends: exactly the messages of a decoder process are read, and nothing else gets through."""
 
 import json
 import random

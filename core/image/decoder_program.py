@@ -1,4 +1,4 @@
-"""A helper process: decodes images for core.image.decoder_process, which starts it as `python -m core.image.helper`.
+"""The program of a decoder process; core.image.decoder_process starts it as `python -m core.image.decoder_program`.
 
 It receives a Job with a file in memory, the upload, sends a Notice when it has read the file's header, and then an
 Answer or a Failure, until its socket ends. The pixels are in memory that both processes share, and stay there until it

@@ -1,7 +1,7 @@
-"""A helper process that a file has taken over, for tests: `python -m tests.support.hostile_helper MODE`.
+"""A decoder process that a file has taken over, for tests: `python -m tests.support.hostile_decoder MODE`.
 
-The arguments behind MODE, a key of MODES, are those of core.image.helper. The process has given up what a helper gives
-up, and then does with each job what its mode is.
+The arguments behind MODE, a key of MODES, are those of core.image.decoder_program. The process has
+dropped the privileges that an honest one drops, and then does with each job what its mode is.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from core.image.helper import FILES, answer_to
+from core.image.decoder_program import FILES, answer_to
 from core.image.messages import MAX_MESSAGE, Failure, Job, encoded
 from core.image.sandbox import restrict
 
@@ -24,7 +24,7 @@ from core.image.sandbox import restrict
 PHOTO, IMAGE = [451, 300], [65, 43]
 
 
-class HostileHelper:
+class HostileDecoder:
     """What modes use: the socket `control`, the job and its file, and what was sent for the jobs before."""
 
     def __init__(self, control: socket.socket, pixels: mmap.mmap, limits: tuple[int, int]) -> None:
@@ -36,7 +36,7 @@ class HostileHelper:
         self.jobs: list[str] = []
 
     def answer(self) -> None:
-        """Send what an honest helper sends."""
+        """Send what an honest decoder process sends."""
         answer = answer_to(self.job, self.upload, self.control, self.pixels, self.limits)
         self.control.send(encoded(answer))
 
@@ -72,96 +72,96 @@ def burn() -> NoReturn:
         pass
 
 
-def closes_its_socket(helper: HostileHelper) -> None:
-    os.close(helper.control.detach())
+def closes_its_socket(decoder: HostileDecoder) -> None:
+    os.close(decoder.control.detach())
     wait()
 
 
-def is_silent(helper: HostileHelper) -> None:
+def is_silent(decoder: HostileDecoder) -> None:
     wait()
 
 
-def keeps_its_files(helper: HostileHelper) -> None:
-    helper.answer()
+def keeps_its_files(decoder: HostileDecoder) -> None:
+    decoder.answer()
 
 
-def ignores_the_file(helper: HostileHelper) -> None:
-    os.close(helper.upload)
-    helper.send({"size": PHOTO}, {"image": IMAGE, "photo": PHOTO})
+def ignores_the_file(decoder: HostileDecoder) -> None:
+    os.close(decoder.upload)
+    decoder.send({"size": PHOTO}, {"image": IMAGE, "photo": PHOTO})
 
 
-def answers_twice(helper: HostileHelper) -> None:
-    helper.answer()
-    helper.send(image=IMAGE, photo=PHOTO)
-    os.close(helper.upload)
+def answers_twice(decoder: HostileDecoder) -> None:
+    decoder.answer()
+    decoder.send(image=IMAGE, photo=PHOTO)
+    os.close(decoder.upload)
 
 
-def repeats_the_job_before(helper: HostileHelper) -> None:
-    if len(helper.jobs) == 1:
-        helper.answer()
-        os.close(helper.upload)
+def repeats_the_job_before(decoder: HostileDecoder) -> None:
+    if len(decoder.jobs) == 1:
+        decoder.answer()
+        os.close(decoder.upload)
     else:
-        helper.send({"job": helper.jobs[0], "size": PHOTO}, {"job": helper.jobs[0], "image": IMAGE, "photo": PHOTO})
+        decoder.send({"job": decoder.jobs[0], "size": PHOTO}, {"job": decoder.jobs[0], "image": IMAGE, "photo": PHOTO})
 
 
-def floods(helper: HostileHelper) -> None:
+def floods(decoder: HostileDecoder) -> None:
     while True:
-        helper.send(size=PHOTO)
+        decoder.send(size=PHOTO)
 
 
-def floods_when_idle(helper: HostileHelper) -> None:
-    helper.answer()
-    floods(helper)
+def floods_when_idle(decoder: HostileDecoder) -> None:
+    decoder.answer()
+    floods(decoder)
 
 
-def sends_empty_messages(helper: HostileHelper) -> None:
+def sends_empty_messages(decoder: HostileDecoder) -> None:
     while True:
-        helper.control.send(b"")
+        decoder.control.send(b"")
 
 
-def sends_files(helper: HostileHelper) -> None:
-    notice = json.dumps({"job": helper.job.job, "size": PHOTO}).encode()
-    socket.send_fds(helper.control, [notice], [helper.control.fileno(), helper.upload])
+def sends_files(decoder: HostileDecoder) -> None:
+    notice = json.dumps({"job": decoder.job.job, "size": PHOTO}).encode()
+    socket.send_fds(decoder.control, [notice], [decoder.control.fileno(), decoder.upload])
     wait()
 
 
-def sends_control_characters(helper: HostileHelper) -> None:
+def sends_control_characters(decoder: HostileDecoder) -> None:
     text = "\x1b[2Jgood\r\nlevel=error forged\0 \u202e \ud800 \u2028 \x9b31m \N{CAT FACE}" + "x" * 2000
     os.write(1, text.encode(errors="surrogatepass"))
-    helper.send(error="InvalidImage", message=text)
+    decoder.send(error="InvalidImage", message=text)
 
 
-def prints_a_megabyte(helper: HostileHelper) -> None:
+def prints_a_megabyte(decoder: HostileDecoder) -> None:
     for _ in range(1000):
         try:
             os.write(1, b"\x1b[31mforged\n" * 100)
         except BlockingIOError:  # the pipe is full
             break
-    helper.answer()
-    os.close(helper.upload)
+    decoder.answer()
+    os.close(decoder.upload)
 
 
-def sends_longest_message(helper: HostileHelper) -> None:
-    helper.send(failure(helper).ljust(MAX_MESSAGE))
+def sends_longest_message(decoder: HostileDecoder) -> None:
+    decoder.send(failure(decoder).ljust(MAX_MESSAGE))
     wait()
 
 
-def sends_longer_message(helper: HostileHelper) -> None:
-    helper.send(failure(helper).ljust(MAX_MESSAGE + 1))
+def sends_longer_message(decoder: HostileDecoder) -> None:
+    decoder.send(failure(decoder).ljust(MAX_MESSAGE + 1))
     wait()
 
 
-def failure(helper: HostileHelper) -> bytes:
+def failure(decoder: HostileDecoder) -> bytes:
     """Return a message that is right."""
-    return encoded(Failure(helper.job.job, "InvalidImage", "the longest"))
+    return encoded(Failure(decoder.job.job, "InvalidImage", "the longest"))
 
 
-def exits(status: int) -> Callable[[HostileHelper], None]:
-    return lambda helper: os._exit(status)
+def exits(status: int) -> Callable[[HostileDecoder], None]:
+    return lambda decoder: os._exit(status)
 
 
-def ends_with(number: int) -> Callable[[HostileHelper], None]:
-    def end(helper: HostileHelper) -> None:
+def ends_with(number: int) -> Callable[[HostileDecoder], None]:
+    def end(decoder: HostileDecoder) -> None:
         # os.kill() is not allowed any more; raise() calls tgkill(), as abort() does.
         ctypes.CDLL(None)["raise"](number)
         wait()
@@ -169,63 +169,63 @@ def ends_with(number: int) -> Callable[[HostileHelper], None]:
     return end
 
 
-def sends(*messages: bytes | dict[str, Any]) -> Callable[[HostileHelper], None]:
-    def send(helper: HostileHelper) -> None:
-        helper.send(*messages)
+def sends(*messages: bytes | dict[str, Any]) -> Callable[[HostileDecoder], None]:
+    def send(decoder: HostileDecoder) -> None:
+        decoder.send(*messages)
         wait()
 
     return send
 
 
-def burns_cpu(helper: HostileHelper) -> None:
+def burns_cpu(decoder: HostileDecoder) -> None:
     burn()
 
 
-def burns_cpu_after_notice(helper: HostileHelper) -> None:
-    helper.send(size=PHOTO)
+def burns_cpu_after_notice(decoder: HostileDecoder) -> None:
+    decoder.send(size=PHOTO)
     burn()
 
 
-def burns_cpu_in_threads(helper: HostileHelper) -> None:
+def burns_cpu_in_threads(decoder: HostileDecoder) -> None:
     for _ in range(3):
         threading.Thread(target=burn).start()
     # The system call exit: the main thread ends, the others go on.
     ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
 
 
-def starts_threads(helper: HostileHelper) -> None:
+def starts_threads(decoder: HostileDecoder) -> None:
     threading.stack_size(1 << 15)
     for _ in range(200):
         threading.Thread(target=wait, daemon=True).start()
     wait()
 
 
-def starts_threads_when_idle(helper: HostileHelper) -> None:
-    helper.answer()
-    starts_threads(helper)
+def starts_threads_when_idle(decoder: HostileDecoder) -> None:
+    decoder.answer()
+    starts_threads(decoder)
 
 
-def burns_cpu_when_idle(helper: HostileHelper) -> None:
-    helper.answer()
+def burns_cpu_when_idle(decoder: HostileDecoder) -> None:
+    decoder.answer()
     burn()
 
 
-def dies_when_idle(helper: HostileHelper) -> None:
-    helper.answer()
+def dies_when_idle(decoder: HostileDecoder) -> None:
+    decoder.answer()
     os._exit(3)
 
 
-def closes_its_socket_when_idle(helper: HostileHelper) -> None:
-    helper.answer()
-    closes_its_socket(helper)
+def closes_its_socket_when_idle(decoder: HostileDecoder) -> None:
+    decoder.answer()
+    closes_its_socket(decoder)
 
 
-def never_receives_again(helper: HostileHelper) -> None:
-    helper.answer()
+def never_receives_again(decoder: HostileDecoder) -> None:
+    decoder.answer()
     wait()
 
 
-MODES: dict[str, Callable[[HostileHelper], None]] = {
+MODES: dict[str, Callable[[HostileDecoder], None]] = {
     "closes its socket": closes_its_socket,
     "is silent": is_silent,
     "stops itself": ends_with(signal.SIGSTOP),
@@ -282,15 +282,15 @@ def main() -> None:
     control = socket.socket(fileno=descriptor)
     pixels = mmap.mmap(memory, os.fstat(memory).st_size)
     os.close(memory)
-    helper = HostileHelper(control, pixels, (long_side, max_pixels))
+    decoder = HostileDecoder(control, pixels, (long_side, max_pixels))
     control.send(restrict(10**9, FILES).encode() or b"ok")
     if mode == "answers before it is asked":
-        helper.send({"job": "0" * 16, "size": PHOTO}, {"job": "0" * 16, "image": IMAGE, "photo": PHOTO})
+        decoder.send({"job": "0" * 16, "size": PHOTO}, {"job": "0" * 16, "image": IMAGE, "photo": PHOTO})
     elif mode == "closes its socket at once":
-        closes_its_socket(helper)
+        closes_its_socket(decoder)
     while True:
-        helper.receive()
-        MODES[mode](helper)
+        decoder.receive()
+        MODES[mode](decoder)
 
 
 if __name__ == "__main__":

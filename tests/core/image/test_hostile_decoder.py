@@ -1,4 +1,4 @@
-"""Helpers that a file has taken over: each costs its own request alone, and the next photo is read rightly."""
+"""Decoder processes that a file has taken over: each costs its own request alone; the next photo is read rightly."""
 
 import gc
 import itertools
@@ -17,12 +17,11 @@ import pytest
 
 from core.checkpoint import checked
 from core.errors import ClientGone, DecoderLost, InvalidImage, SegmenterError
-from core.image import decoder_process, exchange
-from core.image import reader as reader_module
+from core.image import decoder_pool, decoder_process, exchange
 from core.image.decode import read_image
+from core.image.decoder_pool import DecoderPool
 from core.image.decoder_process import MAX_LINE, MAX_LINES
 from core.image.messages import MAX_TEXT
-from core.image.reader import ImageReader
 from core.image.resize import resized
 from core.types import UInt8Array
 from tests.support.paths import CHELSEA
@@ -67,7 +66,7 @@ LOST: dict[str, tuple[type[SegmenterError], str, str]] = {
     "burns CPU after a notice": (InvalidImage, CPU, "cpu"),
     "burns CPU in threads": (InvalidImage, CPU, "cpu"),
 }
-# By mode: the cause for which an idle helper is replaced. The first two break a rule before their first job.
+# By mode: the cause for which an idle decoder process is replaced. The first two break a rule before their first job.
 LOST_BEFORE_JOB = {"answers before it is asked": "answer", "closes its socket at once": "answer"}
 LOST_WHEN_IDLE = LOST_BEFORE_JOB | {
     "answers twice": "answer",
@@ -81,151 +80,153 @@ LOST_WHEN_IDLE = LOST_BEFORE_JOB | {
 
 @pytest.fixture
 def losses() -> list[str]:
-    """The causes of the helpers that were replaced."""
+    """The causes of the decoder processes that were replaced."""
     return []
 
 
 @pytest.fixture
-def taken_over(losses: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ImageReader]:
-    """A function that returns a reader whose helpers are in a mode; those that replace them are honest."""
+def taken_over(losses: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., DecoderPool]:
+    """A function that returns a pool whose decoder processes are in a mode; those that replace them are honest."""
     monkeypatch.setattr(exchange, "CPU_SECONDS", 0.5)
     monkeypatch.setattr(decoder_process, "CPU_SECONDS", 0.5)
 
-    def start(mode: str, timeout: float = NEVER, helpers: int = 1) -> ImageReader:
+    def start(mode: str, timeout: float = NEVER, processes: int = 1) -> DecoderPool:
         closes = mode.startswith("closes") or mode == "sends empty messages"
         monkeypatch.setattr(decoder_process, "MAX_CLOSE_SECONDS", 0.5 if closes else NEVER)
         with monkeypatch.context() as patched:
-            patched.setattr(decoder_process, "PROGRAM", ("-m", "tests.support.hostile_helper", mode))
-            return ImageReader(65, 10**6, timeout, helpers, losses.append)
+            patched.setattr(decoder_process, "PROGRAM", ("-m", "tests.support.hostile_decoder", mode))
+            return DecoderPool(65, 10**6, timeout, processes, losses.append)
 
     return start
 
 
-def read(reader: ImageReader) -> UInt8Array:
-    """Return the image of the cat, read by `reader`."""
-    with reader.read(CAT) as picture:
+def read(pool: DecoderPool) -> UInt8Array:
+    """Return the image of the cat, read by `pool`."""
+    with pool.read(CAT) as picture:
         assert picture.size == (451, 300)
         return picture.image.copy()
 
 
-def assert_reads_rightly(reader: ImageReader) -> None:
-    assert np.array_equal(read(reader), np.asarray(resized(read_image(CAT, 10**6, 65), 65)))
+def assert_reads_rightly(pool: DecoderPool) -> None:
+    assert np.array_equal(read(pool), np.asarray(resized(read_image(CAT, 10**6, 65), 65)))
 
 
-def error_of(reader: ImageReader) -> SegmenterError:
+def error_of(pool: DecoderPool) -> SegmenterError:
     """Return the error of a read of the cat, which must have one."""
     with pytest.raises(SegmenterError) as raised:
-        read(reader)
+        read(pool)
     return raised.value
 
 
 @pytest.mark.parametrize("mode", LOST)
-def test_read_of_a_helper_that_breaks_a_rule_raises_and_the_next_is_right(
-    mode: str, taken_over: Callable[..., ImageReader], losses: list[str]
+def test_read_of_a_decoder_that_breaks_a_rule_raises_and_the_next_is_right(
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str]
 ) -> None:
     kind, part, cause = LOST[mode]
-    reader = taken_over(mode)
-    error = error_of(reader)
+    pool = taken_over(mode)
+    error = error_of(pool)
     assert (type(error), losses) == (kind, [cause])
     assert part in str(error)
     assert str(error).endswith(LATER if kind is DecoderLost else SAVE)
-    assert_reads_rightly(reader)
+    assert_reads_rightly(pool)
     assert losses == [cause]
 
 
 @pytest.mark.parametrize("mode", LOST_WHEN_IDLE)
-def test_idle_helper_that_breaks_a_rule_is_replaced_without_a_request(
-    mode: str, taken_over: Callable[..., ImageReader], losses: list[str]
+def test_idle_decoder_that_breaks_a_rule_is_replaced_without_a_request(
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str]
 ) -> None:
-    reader = taken_over(mode)
-    [helper] = reader.helpers
-    pid = helper.pid
+    pool = taken_over(mode)
+    [process] = pool.processes
+    pid = process.pid
     if mode not in LOST_BEFORE_JOB:
-        assert_reads_rightly(reader)
-    wait_for(lambda: helper.pid != pid)
-    assert_reads_rightly(reader)
+        assert_reads_rightly(pool)
+    wait_for(lambda: process.pid != pid)
+    assert_reads_rightly(pool)
     assert losses == [LOST_WHEN_IDLE[mode]]
 
 
 @pytest.mark.parametrize("mode", ["answers twice", "floods when idle", "dies when idle"])
-def test_read_of_an_idle_helper_that_has_broken_a_rule_replaces_it_first(
-    mode: str, taken_over: Callable[..., ImageReader], losses: list[str], monkeypatch: pytest.MonkeyPatch
+def test_read_of_an_idle_decoder_that_has_broken_a_rule_replaces_it_first(
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "LOOK_SECONDS", NEVER)
-    reader = taken_over(mode)
-    assert_reads_rightly(reader)
+    monkeypatch.setattr(decoder_pool, "LOOK_SECONDS", NEVER)
+    pool = taken_over(mode)
+    assert_reads_rightly(pool)
     messages = select.poll()
-    messages.register(reader.helpers[0]._child._socket, select.POLLIN)  # no other sign tells when it has happened
+    messages.register(pool.processes[0]._child._socket, select.POLLIN)  # no other sign tells when it has happened
     assert messages.poll(1000 * NEVER)
-    assert_reads_rightly(reader)
+    assert_reads_rightly(pool)
     assert losses == [LOST_WHEN_IDLE[mode]]
 
 
 @pytest.mark.parametrize("mode", ["is silent", "stops itself", "never receives again"])
-def test_read_of_a_silent_helper_ends_at_the_timeout(
-    mode: str, taken_over: Callable[..., ImageReader], losses: list[str]
+def test_read_of_a_silent_decoder_ends_at_the_timeout(
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str]
 ) -> None:
-    reader = taken_over(mode, timeout=0.5)
+    pool = taken_over(mode, timeout=0.5)
     if mode == "never receives again":
-        read(reader)
-    error = error_of(reader)
+        read(pool)
+    error = error_of(pool)
     assert isinstance(error, DecoderLost)
     assert str(error) == f"the image was not decoded within 0.5 seconds; {LATER}"
     assert losses == ["timeout"]
 
 
-def test_read_of_a_helper_that_repeats_the_answer_of_the_job_before_raises_decoder_lost(
-    taken_over: Callable[..., ImageReader], losses: list[str]
+def test_read_of_a_decoder_that_repeats_the_answer_of_the_job_before_raises_decoder_lost(
+    taken_over: Callable[..., DecoderPool], losses: list[str]
 ) -> None:
-    reader = taken_over("repeats the job before")
-    assert_reads_rightly(reader)
-    assert isinstance(error_of(reader), DecoderLost)
-    assert_reads_rightly(reader)
+    pool = taken_over("repeats the job before")
+    assert_reads_rightly(pool)
+    assert isinstance(error_of(pool), DecoderLost)
+    assert_reads_rightly(pool)
     assert losses == ["answer"]
 
 
-def test_helper_that_keeps_its_files_is_replaced_when_it_can_receive_no_more(
-    taken_over: Callable[..., ImageReader], losses: list[str]
+def test_decoder_that_keeps_its_files_is_replaced_when_it_can_receive_no_more(
+    taken_over: Callable[..., DecoderPool], losses: list[str]
 ) -> None:
-    reader = taken_over("keeps its files")
+    pool = taken_over("keeps its files")
     gc.collect()
     files = len(os.listdir("/proc/self/fd"))
     while not losses:
         with suppress(DecoderLost):
-            read(reader)
-    assert_reads_rightly(reader)
+            read(pool)
+    assert_reads_rightly(pool)
     assert losses == ["crash"]
     assert len(os.listdir("/proc/self/fd")) <= files
 
 
-def test_helper_that_ignores_the_file_answers_with_pixels_of_its_own(
-    taken_over: Callable[..., ImageReader], losses: list[str]
+def test_decoder_that_ignores_the_file_answers_with_pixels_of_its_own(
+    taken_over: Callable[..., DecoderPool], losses: list[str]
 ) -> None:
     # Nobody can tell that these pixels are not the photo's. They are as many as they should be.
-    reader = taken_over("ignores the file")
-    with reader.read(CAT, keep_photo=True) as picture:
+    pool = taken_over("ignores the file")
+    with pool.read(CAT, keep_photo=True) as picture:
         assert (picture.photo.shape, picture.image.shape) == ((300, 451, 3), (43, 65, 3))
         assert not picture.photo.any()
     assert losses == []
 
 
-def test_helper_that_never_receives_blocks_no_sender(taken_over: Callable[..., ImageReader], losses: list[str]) -> None:
-    reader = taken_over("never receives again")
-    read(reader)
+def test_decoder_that_never_receives_blocks_no_sender(
+    taken_over: Callable[..., DecoderPool], losses: list[str]
+) -> None:
+    pool = taken_over("never receives again")
+    read(pool)
     for _ in range(10_000):
-        reader.helpers[0].release()
-    error = error_of(reader)
+        pool.processes[0].release()
+    error = error_of(pool)
     assert isinstance(error, DecoderLost)
     assert "does not receive images" in str(error)
-    assert_reads_rightly(reader)
+    assert_reads_rightly(pool)
     assert losses == ["answer"]
 
 
-def test_control_characters_of_a_helper_reach_neither_the_log_nor_the_client(
-    taken_over: Callable[..., ImageReader], losses: list[str], caplog: pytest.LogCaptureFixture
+def test_control_characters_of_a_decoder_reach_neither_the_log_nor_the_client(
+    taken_over: Callable[..., DecoderPool], losses: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = taken_over("sends control characters")
-    error = error_of(reader)
+    pool = taken_over("sends control characters")
+    error = error_of(pool)
     assert isinstance(error, InvalidImage)
     assert losses == []
     lines = [record.getMessage() for record in caplog.records]
@@ -237,93 +238,93 @@ def test_control_characters_of_a_helper_reach_neither_the_log_nor_the_client(
     assert str(error).encode()
 
 
-def test_megabyte_that_a_helper_prints_is_cut_to_a_few_lines(
-    taken_over: Callable[..., ImageReader], losses: list[str], caplog: pytest.LogCaptureFixture
+def test_megabyte_that_a_decoder_prints_is_cut_to_a_few_lines(
+    taken_over: Callable[..., DecoderPool], losses: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = taken_over("prints a megabyte")
+    pool = taken_over("prints a megabyte")
     for _ in range(3):
         caplog.clear()
-        assert_reads_rightly(reader)
+        assert_reads_rightly(pool)
         lines = [record.getMessage() for record in caplog.records]
         assert 0 < len(lines) <= MAX_LINES
         assert all(line.isprintable() and len(line) < MAX_LINE + 50 for line in lines)
     assert losses == []
 
 
-def test_longest_message_is_received(taken_over: Callable[..., ImageReader], losses: list[str]) -> None:
-    reader = taken_over("sends the longest message")
-    assert str(error_of(reader)) == "the longest"
+def test_longest_message_is_received(taken_over: Callable[..., DecoderPool], losses: list[str]) -> None:
+    pool = taken_over("sends the longest message")
+    assert str(error_of(pool)) == "the longest"
     assert losses == []
 
 
-def test_two_helpers_that_break_rules_do_not_stop_the_others_photos(
-    taken_over: Callable[..., ImageReader], losses: list[str]
+def test_two_decoders_that_break_rules_do_not_stop_the_others_photos(
+    taken_over: Callable[..., DecoderPool], losses: list[str]
 ) -> None:
-    reader = taken_over("closes its socket", helpers=2)
+    pool = taken_over("closes its socket", processes=2)
     with ThreadPoolExecutor(2) as clients:
-        errors = list(clients.map(lambda _: error_of(reader), range(2)))
+        errors = list(clients.map(lambda _: error_of(pool), range(2)))
     assert [type(error) for error in errors] == [DecoderLost, DecoderLost]
     for _ in range(4):
-        assert_reads_rightly(reader)
+        assert_reads_rightly(pool)
     assert losses == ["answer", "answer"]
 
 
 @pytest.mark.parametrize("mode", ["is silent", "burns CPU", "closes its socket"])
-def test_read_that_nobody_waits_for_ends_its_helper_and_counts_no_loss(
-    mode: str, taken_over: Callable[..., ImageReader], losses: list[str], monkeypatch: pytest.MonkeyPatch
+def test_read_that_nobody_waits_for_ends_its_decoder_and_counts_no_loss(
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = taken_over(mode)
+    pool = taken_over(mode)
     monkeypatch.setattr(exchange, "CPU_SECONDS", NEVER)
     monkeypatch.setattr(decoder_process, "MAX_CLOSE_SECONDS", NEVER)
-    reader.wait_until_ready()
-    pid = reader.helpers[0].pid
+    pool.wait_until_ready()
+    pid = pool.processes[0].pid
     with checked(raising_at_call(3)), pytest.raises(ClientGone):
-        read(reader)
+        read(pool)
     assert not Path(f"/proc/{pid}").exists()
-    assert_reads_rightly(reader)
+    assert_reads_rightly(pool)
     assert losses == []
 
 
-def test_read_that_nobody_waits_for_does_not_wait_for_an_idle_helper(
-    taken_over: Callable[..., ImageReader], losses: list[str]
+def test_read_that_nobody_waits_for_does_not_wait_for_an_idle_decoder(
+    taken_over: Callable[..., DecoderPool], losses: list[str]
 ) -> None:
-    reader = taken_over("ignores the file")
-    with reader.read(CAT), checked(raising_at_call(2)), pytest.raises(ClientGone):
-        read(reader)
+    pool = taken_over("ignores the file")
+    with pool.read(CAT), checked(raising_at_call(2)), pytest.raises(ClientGone):
+        read(pool)
     assert losses == []
 
 
 def test_start_that_nobody_waits_for_goes_on(
-    taken_over: Callable[..., ImageReader], losses: list[str], monkeypatch: pytest.MonkeyPatch
+    taken_over: Callable[..., DecoderPool], losses: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = taken_over("ignores the file")
-    [helper] = reader.helpers
-    pid = helper.pid
+    pool = taken_over("ignores the file")
+    [process] = pool.processes
+    pid = process.pid
     os.kill(pid, signal.SIGSTOP)
     with checked(raising_at_call(2)), pytest.raises(ClientGone):
-        read(reader)
+        read(pool)
     os.kill(pid, signal.SIGCONT)
-    read(reader)
-    assert (helper.pid, losses) == (pid, [])
+    read(pool)
+    assert (process.pid, losses) == (pid, [])
 
 
-def test_pause_of_the_whole_machine_is_not_the_helpers(
-    taken_over: Callable[..., ImageReader], losses: list[str], monkeypatch: pytest.MonkeyPatch
+def test_pause_of_the_whole_machine_is_not_the_decoders(
+    taken_over: Callable[..., DecoderPool], losses: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = taken_over("ignores the file")
-    reader.wait_until_ready()
-    os.kill(reader.helpers[0].pid, signal.SIGSTOP)
+    pool = taken_over("ignores the file")
+    pool.wait_until_ready()
+    os.kill(pool.processes[0].pid, signal.SIGSTOP)
     pauses: list[float] = []
 
     def pause() -> None:
         if not pauses:
             pauses.append(2 * NEVER)
-            os.kill(reader.helpers[0].pid, signal.SIGCONT)
+            os.kill(pool.processes[0].pid, signal.SIGCONT)
 
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(pauses))
     monkeypatch.setattr(decoder_process, "time", clock)
     with checked(pause):
-        read(reader)
+        read(pool)
     assert pauses
     assert losses == []
 

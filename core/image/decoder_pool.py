@@ -1,4 +1,4 @@
-"""Reads images in helper processes, so that no file can harm the process that serves."""
+"""Reads images in decoder processes, so that no file can harm the process that serves."""
 
 import logging
 import threading
@@ -12,17 +12,17 @@ from queue import Empty, SimpleQueue
 from core.checkpoint import checkpoint
 from core.errors import DecoderLost, InvalidImage, MemoryFull, ModelError
 from core.image.decoder_process import DecoderProcess
-from core.image.exchange import HelperLost
+from core.image.exchange import ProcessLost
 from core.image.messages import Answer
-from core.types import HelperLoss, UInt8Array
+from core.types import DecoderLoss, UInt8Array
 
 logger = logging.getLogger(__name__)
 
-# Seconds in which a file is decoded, or the helper is stuck, where requests have no deadline.
+# Seconds in which a file is decoded, or the process is stuck, where requests have no deadline.
 MAX_SECONDS = 600.0
-# Seconds between two looks at idle helpers.
+# Seconds between two looks at idle processes.
 LOOK_SECONDS = 1.0
-# Seconds between two looks whether a request that waits for a helper is still wanted.
+# Seconds between two looks whether a request that waits for a process is still wanted.
 CHECK_SECONDS = 0.25
 
 
@@ -38,10 +38,10 @@ class Picture:
     size: tuple[int, int]
 
 
-class ImageReader:
-    """Decodes images, and resizes them to `long_side` pixels, in `helpers` processes; its threads share them.
+class DecoderPool:
+    """Decodes images, and resizes them to `long_side` pixels, in `processes` processes; its threads share them.
 
-    A file of more than `max_pixels` is rejected. A helper is replaced if it takes longer than `timeout` seconds for a
+    A file of more than `max_pixels` is rejected. A process is replaced if it takes longer than `timeout` seconds for a
     file, at most MAX_SECONDS, or too much CPU time, if it ends, or if it breaks a rule; `on_loss` is told why.
     """
 
@@ -50,98 +50,98 @@ class ImageReader:
         long_side: int,
         max_pixels: int,
         timeout: float,
-        helpers: int = 1,
-        on_loss: Callable[[HelperLoss], None] = lambda loss: None,
+        processes: int = 1,
+        on_loss: Callable[[DecoderLoss], None] = lambda loss: None,
     ) -> None:
         self.long_side = long_side
         self.max_pixels = max_pixels
         self.timeout = min(timeout, MAX_SECONDS)
-        self.helpers = [DecoderProcess(long_side, max_pixels) for _ in range(helpers)]
+        self.processes = [DecoderProcess(long_side, max_pixels) for _ in range(processes)]
         self._on_loss = on_loss
         self._idle: SimpleQueue[DecoderProcess] = SimpleQueue()
-        for helper in self.helpers:
-            self._idle.put(helper)
-        threading.Thread(target=_look_at_idle, args=[weakref.ref(self)], name="helpers", daemon=True).start()
+        for process in self.processes:
+            self._idle.put(process)
+        threading.Thread(target=_look_at_idle, args=[weakref.ref(self)], name="decoders", daemon=True).start()
 
     def wait_until_ready(self) -> None:
-        """Wait for the helpers to start. Raises ModelError if they do not; logs what they could not give up."""
-        helpers = [self._take() for _ in self.helpers]
+        """Wait for the processes to start. Raises ModelError if one doesn't; logs what could not be dropped."""
+        processes = [self._take() for _ in self.processes]
         try:
-            for missing in {self._prepare(helper) for helper in helpers} - {""}:
+            for missing in {self._prepare(process) for process in processes} - {""}:
                 logger.warning("this system does not let the image decoder give up %s", missing)
-        except HelperLost as lost:
+        except ProcessLost as lost:
             raise ModelError(f"{lost}: {lost.details}") from lost
         except OSError as error:
             raise ModelError(f"the image decoder does not start: {error}") from error
         finally:
-            for helper in helpers:
-                self._idle.put(helper)
+            for process in processes:
+                self._idle.put(process)
 
     @contextmanager
     def read(self, data: bytes, *, keep_photo: bool = False) -> Iterator[Picture]:
         """Yield the photo in the image file `data`; see core.image.decode. Its pixels can be used until the block ends.
 
         With `keep_photo` the photo is also there at its own size. Raises as read_image(), InvalidImage if decoding
-        takes too much CPU time, DecoderLost if the helper is lost in another way, MemoryFull if this system gives no
+        takes too much CPU time, DecoderLost if the process is lost in another way, MemoryFull if this system gives no
         memory, file or process for the image, and what checkpoint() raises.
         """
-        helper = self._take()
+        process = self._take()
         try:
-            picture = self._read(helper, data, keep_photo=keep_photo)
+            picture = self._read(process, data, keep_photo=keep_photo)
             try:
                 yield picture
             finally:
-                helper.release()
+                process.release()
         finally:
-            self._idle.put(helper)
+            self._idle.put(process)
 
     def check_idle(self) -> None:
-        """Replace the idle helpers that are lost, so that no request has to wait for others to start."""
-        for _ in self.helpers:
+        """Replace the idle processes that are lost, so that no request has to wait for others to start."""
+        for _ in self.processes:
             with suppress(Empty):
-                helper = self._idle.get_nowait()
+                process = self._idle.get_nowait()
                 try:
                     # One that did not even start is left to the next request, which reports it.
-                    if self._is_lost(helper) and helper.is_ready:
+                    if self._is_lost(process) and process.is_ready:
                         with suppress(OSError):
-                            helper.start()
+                            process.start()
                 finally:
-                    self._idle.put(helper)
+                    self._idle.put(process)
 
     def _take(self) -> DecoderProcess:
-        """Return an idle helper, as soon as there is one."""
+        """Return an idle process, as soon as there is one."""
         while True:
             with suppress(Empty):
                 return self._idle.get(timeout=CHECK_SECONDS)
             checkpoint()
 
-    def _prepare(self, helper: DecoderProcess) -> str:
-        """Let the idle `helper` be ready; return what it could not give up. Raises HelperLost or OSError."""
-        if self._is_lost(helper) or not helper.is_started:
-            helper.start()
-        return helper.wait_until_ready()
+    def _prepare(self, process: DecoderProcess) -> str:
+        """Let the idle `process` be ready; return what it could not give up. Raises ProcessLost or OSError."""
+        if self._is_lost(process) or not process.is_started:
+            process.start()
+        return process.wait_until_ready()
 
-    def _is_lost(self, helper: DecoderProcess) -> bool:
-        """Return whether the idle `helper` is lost, and end it then."""
+    def _is_lost(self, process: DecoderProcess) -> bool:
+        """Return whether the idle `process` is lost, and end it then."""
         try:
-            if helper.is_started:
-                helper.check_idle()
-        except HelperLost as lost:
-            self._end(helper, lost)
+            if process.is_started:
+                process.check_idle()
+        except ProcessLost as lost:
+            self._end(process, lost)
             return True
         return False
 
-    def _end(self, helper: DecoderProcess, lost: HelperLost) -> None:
+    def _end(self, process: DecoderProcess, lost: ProcessLost) -> None:
         logger.warning("%s", ": ".join(filter(None, [str(lost), lost.details])))
         self._on_loss(lost.loss)
-        helper.end()
+        process.end()
 
-    def _read(self, helper: DecoderProcess, data: bytes, *, keep_photo: bool) -> Picture:
+    def _read(self, process: DecoderProcess, data: bytes, *, keep_photo: bool) -> Picture:
         try:
-            self._prepare(helper)
-            return _picture(*helper.read(data, self.timeout, keep_photo=keep_photo), keep_photo=keep_photo)
-        except HelperLost as lost:
-            self._end(helper, lost)
+            self._prepare(process)
+            return _picture(*process.read(data, self.timeout, keep_photo=keep_photo), keep_photo=keep_photo)
+        except ProcessLost as lost:
+            self._end(process, lost)
             if lost.loss == "cpu":
                 raise InvalidImage(f"{lost}; save the image again as a plain JPEG or PNG") from lost
             raise DecoderLost(
@@ -151,9 +151,9 @@ class ImageReader:
         except OSError as error:
             raise MemoryFull(f"the image can't be decoded now: {error}; try again later") from error
         finally:
-            if not helper.is_started:
+            if not process.is_started:
                 with suppress(OSError):  # the next image tries again, and reports it
-                    helper.start()
+                    process.start()
 
 
 def _picture(answer: Answer, pixels: UInt8Array, *, keep_photo: bool) -> Picture:
@@ -166,11 +166,11 @@ def _picture(answer: Answer, pixels: UInt8Array, *, keep_photo: bool) -> Picture
     return Picture(arrays[0], arrays[-1], answer.photo)
 
 
-def _look_at_idle(reader: "weakref.ref[ImageReader]") -> None:
-    """Let `reader` check its idle helpers, again and again, until it is gone."""
+def _look_at_idle(pool: "weakref.ref[DecoderPool]") -> None:
+    """Let `pool` check its idle processes, again and again, until it is gone."""
     while True:
         time.sleep(LOOK_SECONDS)
-        found = reader()
+        found = pool()
         if not found:
             return
         found.check_idle()

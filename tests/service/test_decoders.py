@@ -1,4 +1,4 @@
-"""The service while images crash, hang or exhaust its helper processes: they cost their own requests alone."""
+"""The service while images crash, hang or exhaust its decoder processes: they cost their own requests alone."""
 
 import json
 import os
@@ -30,20 +30,20 @@ def large_image() -> bytes:
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file with the output of `helped`."""
-    return tmp_path_factory.mktemp("helpers") / "log"
+    return tmp_path_factory.mktemp("decoders") / "log"
 
 
 @pytest.fixture(scope="module")
 def helped(log: Path) -> Iterator[ServiceProcess]:
-    """The service at 65 pixels with two workers, and so two helpers, for images of at most 1 megapixel."""
+    """The service at 65 pixels with two workers, and so two decoder processes, for images of at most 1 megapixel."""
     settings = {"IMAGE_SIZE": "65", "THREADS": "2", "MAX_IMAGE_MEGAPIXELS": "1", "REQUEST_TIMEOUT": "600"}
     with running_service(log=log, LOG_FORMAT="json", **settings) as service:
         yield service
 
 
-def helpers(service: ServiceProcess) -> list[int]:
+def decoders(service: ServiceProcess) -> list[int]:
     """Return the processes that decode."""
-    return [pid for pid in descendants(service.process.pid) if "core.image.helper" in command_line(pid)]
+    return [pid for pid in descendants(service.process.pid) if "core.image.decoder_program" in command_line(pid)]
 
 
 @contextmanager
@@ -65,9 +65,9 @@ def neighbour(service: ServiceProcess) -> Iterator[list[int]]:
         thread.join()
 
 
-def test_helper_for_each_worker_runs_without_privileges(helped: ServiceProcess) -> None:
-    assert len(helpers(helped)) == 2
-    for pid in helpers(helped):
+def test_decoder_for_each_worker_runs_without_privileges(helped: ServiceProcess) -> None:
+    assert len(decoders(helped)) == 2
+    for pid in decoders(helped):
         status = Path(f"/proc/{pid}/status").read_text()
         assert "NoNewPrivs:\t1\n" in status
         assert "Seccomp:\t2\n" in status
@@ -108,41 +108,41 @@ def test_log_bomb_writes_a_few_lines(helped: ServiceProcess, log: Path) -> None:
     assert [json.loads(line)["level"] for line in written.splitlines()].count("warning") <= 3
 
 
-def test_killed_helpers_are_replaced(helped: ServiceProcess) -> None:
+def test_killed_decoders_are_replaced(helped: ServiceProcess) -> None:
     with neighbour(helped) as statuses:
         for _ in range(5):
-            for pid in helpers(helped):
+            for pid in decoders(helped):
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.3)
     # 400 would say that the photo is at fault.
     assert set(statuses) <= {200, 503}
     for _ in range(2):
         assert helped.predict(CAT).status_code == 200
-    assert len(helpers(helped)) == 2
+    assert len(decoders(helped)) == 2
 
 
-def test_stopped_helper_ends_its_request_at_the_timeout() -> None:
+def test_stopped_decoder_ends_its_request_at_the_timeout() -> None:
     with running_service(IMAGE_SIZE="65", REQUEST_TIMEOUT="20") as service:
-        for pid in helpers(service):
+        for pid in decoders(service):
             os.kill(pid, signal.SIGSTOP)
         response = service.predict(CAT)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
         assert "not decoded within 10 seconds; try again later" in response.json()["message"]
-        for pid in helpers(service):
+        for pid in decoders(service):
             os.kill(pid, signal.SIGCONT)
         assert service.predict(CAT).status_code == 200
 
 
-def test_helpers_end_with_the_service() -> None:
+def test_decoders_end_with_the_service() -> None:
     with running_service(IMAGE_SIZE="65") as service:
-        pids = helpers(service)
+        pids = decoders(service)
         assert pids
         assert service.stop() == 0
-        while any("core.image.helper" in command_line(pid) for pid in pids):
+        while any("core.image.decoder_program" in command_line(pid) for pid in pids):
             time.sleep(0.05)
 
 
-def test_signals_to_the_group_leave_the_helpers_to_the_requests(tmp_path: Path) -> None:
+def test_signals_to_the_group_leave_the_decoders_to_the_requests(tmp_path: Path) -> None:
     with running_service(log=tmp_path / "log", IMAGE_SIZE="65") as service:
         os.killpg(service.process.pid, signal.SIGTERM)
         assert service.process.wait(60) == 0
