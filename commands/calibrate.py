@@ -83,8 +83,8 @@ def _read(path: Path, settings: Settings, size: Fraction) -> UInt8Array:
 def _calibrate(weights: Weights, photos: list[UInt8Array], held_out: list[UInt8Array], settings: Settings) -> None:
     """Write the calibration of the graph of `weights`, made from `photos`, and print its loss on `held_out`."""
     # These import TensorFlow, which takes seconds that a wrong argument should not cost.
-    from core.calibration import Calibrator  # noqa: PLC0415
-    from core.graph.load import read_graph  # noqa: PLC0415
+    from core.calibrator import Calibrator  # noqa: PLC0415
+    from core.graph.frozen_graph import read_graph  # noqa: PLC0415
     from core.graph.optimize import UnknownStructure, optimize  # noqa: PLC0415
     from core.graph.quantize.calibration import Calibration, calibration_path  # noqa: PLC0415
     from core.graph.quantize.integers import choose_integers  # noqa: PLC0415

@@ -80,7 +80,7 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
 def _stock_engine(settings: Settings) -> "Engine":
     """Return an engine that runs the unmodified graph of `settings`."""
     # These import TensorFlow, which takes seconds that the other commands should not need.
-    from core.graph.load import read_graph  # noqa: PLC0415
+    from core.graph.frozen_graph import read_graph  # noqa: PLC0415
     from core.runtime.engine import Engine  # noqa: PLC0415
 
     return Engine(read_graph(find_weights(settings).path), EngineOptions(settings.threads), optimized=False)

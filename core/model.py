@@ -171,7 +171,7 @@ class ModelWrapper:
     def _load(self) -> "Engine":
         # Importing TensorFlow takes seconds, during which the process already answers /health and rejects bad settings.
         # A process that forks after the import hangs in its first inference.
-        from core.graph.load import read_graph  # noqa: PLC0415
+        from core.graph.frozen_graph import read_graph  # noqa: PLC0415
         from core.runtime.engine import Engine  # noqa: PLC0415
 
         graph = read_graph(self._weights.path)

@@ -18,8 +18,8 @@ from api.negotiation import respond
 from api.parameters import check_names, parsed
 from core.errors import InvalidRequest
 from core.kinds import Number
+from core.output.class_masks import encode_class_masks
 from core.output.encode import JSON
-from core.output.masks import encode_class_masks
 from core.types import Options
 
 namespace = Namespace("hf", "The task image-segmentation, as Hugging Face's clients speak it")

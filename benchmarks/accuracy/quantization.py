@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks.engines.scoring import Score
 from benchmarks.options import voc_argument_parser
 from core.evaluation import read_voc
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.graph.network import Network
 from core.graph.optimize import optimize
 from core.graph.quantize.calibration import read_calibration

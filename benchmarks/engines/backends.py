@@ -47,7 +47,7 @@ def resized(photo: Image.Image, size: int) -> UInt8Array:
 
 def open_ours(graph: Path, threads: int, **options: Any) -> Run:
     """Load `graph` into the service's engine; `options` are those of EngineOptions."""
-    from core.graph.load import read_graph
+    from core.graph.frozen_graph import read_graph
     from core.runtime.engine import Engine
 
     return Engine(read_graph(graph), EngineOptions(threads=threads, **options)).run

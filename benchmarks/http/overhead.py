@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks.measure import interleaved
 from benchmarks.options import argument_parser
 from config import Settings
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.runtime.engine import Engine
 from core.types import EngineOptions
 from core.weights.registry import MOBILE

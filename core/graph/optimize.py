@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import ModelError
 from core.graph.editor import CONVOLUTIONS, GraphEditor, Node, without_weights
-from core.graph.load import INPUT, OUTPUT, Graph
+from core.graph.frozen_graph import INPUT, OUTPUT, Graph
 from core.graph.network import OUTPUT_STRIDE, Network, make_placeholder
 from core.graph.passes import PASSES
 from core.graph.passes.pointwise import pointwise_kernel

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
-from core.output.guided import linear_models, neighbours, strips
+from core.output.guided_filter import linear_models, neighbours, strips
 from core.output.resample import reduced
 from core.output.tiles import Tile
 from core.types import Array, UInt8Array

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.checkpoint import checkpoint
 from core.output.confidence import probabilities
-from core.output.guided import LinearModels, Strip, linear_models, neighbours, strips
+from core.output.guided_filter import LinearModels, Strip, linear_models, neighbours, strips
 from core.output.resample import reduced
 from core.output.tiles import blocks
 from core.output.upsample import interpolated, upsampled_labels

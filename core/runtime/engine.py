@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import ModelError
-from core.graph.load import INPUT, OUTPUT, Graph
+from core.graph.frozen_graph import INPUT, OUTPUT, Graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
 from core.graph.quantize.calibration import read_calibration

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from cli import cli
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.runtime.cpu import computes_int8
 from core.runtime.engine import Engine
 from core.tensorflow import tf

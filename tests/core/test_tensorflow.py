@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 ENGINE = """
 import numpy as np
 from core.runtime.engine import Engine
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.types import EngineOptions
 from core.weights.registry import MOBILE
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from core.graph.editor import GraphEditor
-from core.graph.load import INPUT as SERVED_INPUT
-from core.graph.load import OUTPUT as SERVED_OUTPUT
+from core.graph.frozen_graph import INPUT as SERVED_INPUT
+from core.graph.frozen_graph import OUTPUT as SERVED_OUTPUT
 from core.tensorflow import tf
 
 RANDOM = np.random.default_rng(7)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.graph.load import Graph, read_graph
+from core.graph.frozen_graph import Graph, read_graph
 from core.graph.optimize import UnknownStructure, optimize
 from core.tensorflow import tf
 from core.weights.registry import MOBILE

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.graph.load import Graph, read_graph
+from core.graph.frozen_graph import Graph, read_graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
 from core.runtime.engine import Engine

@@ -10,8 +10,8 @@ import pytest
 from core.checkpoint import checked
 from core.image.resize import fitted
 from core.labels import LABELS
+from core.output.class_masks import encode_class_masks
 from core.output.encode import JPEG, Encoder
-from core.output.masks import encode_class_masks
 from core.output.segmentation import Segmentation, enlarged
 from core.parameters import encoder
 from core.types import Edges, Prediction, UInt8Array

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.output import guided, tiles
+from core.output import guided_filter, tiles
 from core.output.refine import refined_labels
 from core.output.upsample import upsampled_labels
 from core.types import Prediction, UInt8Array
@@ -105,6 +105,6 @@ def test_refined_labels_in_small_blocks_are_those_of_the_whole(monkeypatch: pyte
     prediction = blurred_prediction(truth)
     expected = refined_labels(prediction, photo, photo)
     monkeypatch.setattr(tiles, "BLOCK_SIDE", 50)
-    monkeypatch.setattr(guided, "PIXELS", 200)
+    monkeypatch.setattr(guided_filter, "PIXELS", 200)
     # BLAS can round the sums of other shapes differently.
     assert wrong(refined_labels(prediction, photo, photo), expected) < 1e-4

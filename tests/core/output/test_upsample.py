@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.output import tiles, upsample
 from core.output.upsample import upsampled_labels
 from core.runtime.engine import Engine

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.errors import ModelError
 from core.evaluation import read_voc
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.image.decode import read_image
 from core.image.resize import resized
 from core.runtime.cpu import computes_bfloat16, computes_int8

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.runtime.cpu import computes_int8
 from core.runtime.engine import Engine
 from core.runtime.sessions import Sessions

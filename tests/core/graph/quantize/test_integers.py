@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.graph.optimize import optimize
 from core.graph.quantize.calibration import Calibration, read_calibration
 from core.graph.quantize.integers import GROUP, LEVELS, Integers, choose_encodings, choose_integers

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.calibration import Calibrator
+from core.calibrator import Calibrator
 from core.graph.editor import GraphEditor
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.graph.network import Network
 from core.graph.optimize import optimize
 from core.graph.quantize.calibration import Calibration, read_calibration

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.graph.optimize import optimize
 from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.tensorflow import tf

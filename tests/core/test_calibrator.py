@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.calibration import Calibrator
+from core.calibrator import Calibrator
 from core.graph.network import Network
 from core.graph.quantize.calibration import Calibration, Corrections
 from core.graph.quantize.integers import choose_integers

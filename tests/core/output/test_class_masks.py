@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.errors import InvalidRequest
 from core.labels import LABELS
-from core.output.masks import encode_class_masks
+from core.output.class_masks import encode_class_masks
 from core.output.segmentation import Segmentation
 from core.types import Prediction, UInt8Array
 

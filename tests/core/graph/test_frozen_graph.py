@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ModelError
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.tensorflow import tf
 from core.weights.registry import MOBILE
 from tests.support.tiny_graphs import write_graph
