@@ -47,5 +47,5 @@ def segmented(photo: bytes, encode: Encoder, options: Options) -> Encoded:
     Raises SegmenterError, as ModelWrapper.segment().
     """
     encoded = current_model().segment(photo, compressing(encode), options, is_connected=connection_check())
-    cast(Metrics, current_app.extensions["metrics"]).count_image(*encoded.image_size)
+    cast(Metrics, current_app.extensions["metrics"]).count_image(*encoded.width_height)
     return encoded

@@ -9,7 +9,7 @@ from core.kinds import Background, Choice, Flag, Kind, Names, Number
 from core.output.encode import Encoded, Encoder, fits
 from core.output.polygons import MAX_TOLERANCE
 from core.output.render import BACKGROUNDS
-from core.output.segmentation import Segmentation, image_size
+from core.output.segmentation import Segmentation, width_height
 from core.outputs import OUTPUTS
 from core.types import Alpha, Edges, Shapes, Size
 
@@ -107,7 +107,7 @@ def encoder(output: str, values: Mapping[str, Any] = NONE, *mimetypes: str) -> E
         return partial(encoders[wanted[0]], **own)
 
     def encode(segmentation: Segmentation) -> Encoded:
-        size = image_size(segmentation.seg_map)
+        size = width_height(segmentation.seg_map)
         fitting = (mimetype for mimetype in wanted if fits(size, mimetype))
         return encoders[next(fitting, wanted[0])](segmentation, **own)
 

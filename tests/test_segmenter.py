@@ -80,7 +80,7 @@ def test_model_of_small_image_size_segments_photo_and_observes_each_stage() -> N
     model = create_model(settings, observe=durations.__setitem__)
     model.loading.result(TIMEOUT)
     encoded = model.segment(CHELSEA.read_bytes(), encode_map)
-    assert encoded.image_size == (33, 21)
+    assert encoded.width_height == (33, 21)
     assert encoded.seg_map.shape == (21, 33)
     assert set(durations) == {"queue", "decode", "inference", "encode"}
     assert all(seconds >= 0 for seconds in durations.values())
@@ -91,5 +91,5 @@ def test_model_of_unlimited_settings_segments_and_has_no_deadline() -> None:
     # A decoder that hangs is ended all the same.
     assert (model.queue.timeout, model.decoders.timeout) == (math.inf, MAX_SECONDS)
     model.loading.result(TIMEOUT)
-    assert model.segment(CHELSEA.read_bytes(), None).image_size == (33, 21)
+    assert model.segment(CHELSEA.read_bytes(), None).width_height == (33, 21)
     assert model.broken == ""

@@ -72,7 +72,7 @@ class Worker:
         pixels = np.bincount(encoded.seg_map.ravel(), minlength=1)
         classes = [int(class_) for class_ in np.argsort(-pixels, kind="stable") if class_ and pixels[class_]]
         return {
-            "size": encoded.image_size,
+            "size": encoded.width_height,
             "objects": [self._model.labels[class_] for class_ in classes],
             "areas": [int(pixels[class_]) for class_ in classes],
         }

@@ -8,7 +8,7 @@ from PIL import Image
 
 from core.output.confidence import confidence
 from core.output.encode import JSON, Encoded, Sink, picture_file
-from core.output.segmentation import Segmentation, image_size
+from core.output.segmentation import Segmentation, width_height
 
 
 def encode_class_masks(segmentation: Segmentation, *, threshold: float = 0.0) -> Encoded:
@@ -19,7 +19,7 @@ def encode_class_masks(segmentation: Segmentation, *, threshold: float = 0.0) ->
     there is a `threshold`, and the graph hides its logits.
     """
     seg_map, scores = segmentation.seg_map, segmentation.scores
-    unsure = confidence(segmentation.prediction, image_size(seg_map)) < 255 * threshold if threshold else None
+    unsure = confidence(segmentation.prediction, width_height(seg_map)) < 255 * threshold if threshold else None
     file = Sink()
     for class_ in np.flatnonzero(Image.fromarray(seg_map).histogram()).tolist():
         mask = seg_map == class_

@@ -14,7 +14,7 @@ from core.errors import InvalidRequest
 from core.output import render
 from core.output.confidence import confidence
 from core.output.objects import instances, objects
-from core.output.segmentation import Segmentation, image_box, image_size
+from core.output.segmentation import Segmentation, image_box, width_height
 from core.types import Alpha, Shapes, UInt8Array
 
 JSON, PNG, JPEG, WEBP = "application/json", "image/png", "image/jpeg", "image/webp"
@@ -42,9 +42,9 @@ class Encoded:
     coding: str = ""
 
     @property
-    def image_size(self) -> tuple[int, int]:
+    def width_height(self) -> tuple[int, int]:
         """Width and height of the label map, in pixels."""
-        return image_size(self.seg_map)
+        return width_height(self.seg_map)
 
 
 Encoder: TypeAlias = Callable[[Segmentation], Encoded]
@@ -84,7 +84,7 @@ def encode_overlay_jpeg(segmentation: Segmentation) -> Encoded:
 
     Raises InvalidRequest if the photo is too long for a JPEG.
     """
-    check_size(image_size(segmentation.seg_map), JPEG)
+    check_size(width_height(segmentation.seg_map), JPEG)
     return _picture(segmentation, render.overlay(segmentation.photo, segmentation.seg_map), JPEG)
 
 
@@ -100,7 +100,7 @@ def encode_cutout(
 
     Raises InvalidRequest if the picture is too long for a WebP.
     """
-    width, height = image_size(segmentation.seg_map)
+    width, height = width_height(segmentation.seg_map)
     left, top, right, bottom = (crop and image_box(segmentation.seg_map)) or (0, 0, width, height)
     check_size((right - left, bottom - top), mimetype)
     image = render.cutout(segmentation.photo, segmentation.seg_map, alpha, background)
@@ -111,7 +111,7 @@ def encode_cutout(
 
 def encode_confidence(segmentation: Segmentation) -> Encoded:
     """Return a grey PNG of 255 times the largest probability at each pixel."""
-    size = image_size(segmentation.seg_map)
+    size = width_height(segmentation.seg_map)
     return _picture(segmentation, Image.fromarray(confidence(segmentation.prediction, size)))
 
 
@@ -151,7 +151,7 @@ def picture_file(image: Image.Image, mimetype: str = PNG) -> bytes:
 
 def _json(segmentation: Segmentation, **content: Any) -> Encoded:
     checkpoint()
-    body = {"status": "ok", "image_size": image_size(segmentation.seg_map)} | content
+    body = {"status": "ok", "image_size": width_height(segmentation.seg_map)} | content
     # orjson reads the array's memory, without a list of Python integers in between. It can't be stopped, but takes less
     # than 10 nanoseconds a pixel.
     return Encoded(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), JSON, segmentation.seg_map)

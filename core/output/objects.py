@@ -4,7 +4,7 @@ from typing import Any
 
 from core.output.polygons import polygons
 from core.output.run_length import Area, areas
-from core.output.segmentation import Segmentation, image_size
+from core.output.segmentation import Segmentation, width_height
 
 
 def objects(segmentation: Segmentation, tolerance: float | None = None) -> list[dict[str, Any]]:
@@ -12,7 +12,7 @@ def objects(segmentation: Segmentation, tolerance: float | None = None) -> list[
 
     With `tolerance`, in pixels, each has `polygons` too. Raises InvalidRequest, as core.output.polygons.
     """
-    width, height = image_size(segmentation.seg_map)
+    width, height = width_height(segmentation.seg_map)
     scores = segmentation.scores
     shapes = None if tolerance is None else polygons(segmentation.seg_map, tolerance)
     return [
@@ -32,7 +32,7 @@ def objects(segmentation: Segmentation, tolerance: float | None = None) -> list[
 
 def instances(segmentation: Segmentation) -> dict[str, Any]:
     """Return COCO's format of instances, with one image and an annotation for each class present."""
-    width, height = image_size(segmentation.seg_map)
+    width, height = width_height(segmentation.seg_map)
     scores = segmentation.scores
     annotations = [
         {
@@ -55,5 +55,5 @@ def instances(segmentation: Segmentation) -> dict[str, Any]:
 
 
 def _run_lengths(area: Area, segmentation: Segmentation) -> dict[str, Any]:
-    width, height = image_size(segmentation.seg_map)
+    width, height = width_height(segmentation.seg_map)
     return {"size": [height, width], "counts": area.counts.decode()}

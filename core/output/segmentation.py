@@ -39,7 +39,7 @@ class Segmentation:
         return replace(self, seg_map=kept[self.seg_map])
 
 
-def image_size(seg_map: UInt8Array) -> tuple[int, int]:
+def width_height(seg_map: UInt8Array) -> tuple[int, int]:
     """Return the width and height, in pixels, of `seg_map`, uint8 [height, width]."""
     height, width = seg_map.shape
     return width, height

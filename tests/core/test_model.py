@@ -51,13 +51,13 @@ def test_segment_of_sample_photo_finds_its_subject(
 ) -> None:
     encoded = model.segment(photo.read_bytes(), None)
     assert np.mean(encoded.seg_map == LABELS.index(label)) > fraction
-    assert max(encoded.image_size) == 513
+    assert max(encoded.width_height) == 513
 
 
 def test_segment_without_encoder_returns_label_map_without_content(model: ModelWrapper) -> None:
     encoded = model.segment(CAT, None)
     assert (encoded.content, encoded.mimetype) == (b"", "")
-    assert encoded.image_size == (513, 341)
+    assert encoded.width_height == (513, 341)
 
 
 def test_segment_of_rotated_jpeg_has_size_of_upright_photo(model: ModelWrapper) -> None:
@@ -67,8 +67,8 @@ def test_segment_of_rotated_jpeg_has_size_of_upright_photo(model: ModelWrapper) 
         data = encode(cat.resize((900, 600)).rotate(90, expand=True), "JPEG", exif=exif)
     small = model.segment(data, encoder("overlay"))
     large = model.segment(data, encoder("overlay"), Options("original", edges="model"))
-    assert small.image_size == image_of(small).size == (513, 342)
-    assert large.image_size == image_of(large).size == (900, 600)
+    assert small.width_height == image_of(small).size == (513, 342)
+    assert large.width_height == image_of(large).size == (900, 600)
     reduced = np.asarray(Image.fromarray(large.seg_map).resize((513, 342), Image.Resampling.NEAREST))
     assert np.mean(reduced == small.seg_map) > 0.995
 
@@ -112,7 +112,7 @@ def test_segment_that_needs_logits_of_graph_without_them_raises_invalid_request(
         loaded_model().segment(CAT, None, options)
     with pytest.raises(InvalidRequest, match="hides its logits"):
         loaded_model().segment(CAT, encoder("confidence"))
-    assert loaded_model().segment(CAT, None, Options("original")).image_size == CAT_SIZE
+    assert loaded_model().segment(CAT, None, Options("original")).width_height == CAT_SIZE
 
 
 def test_segment_observes_the_stages_of_a_request(engine: FakeEngine) -> None:

@@ -34,7 +34,7 @@ def test_session_that_fails_at_one_image_segments_the_next(engine: FakeEngine, m
     with pytest.raises(InferenceFailed, match="failed at this image"):
         model.segment(UNUSUAL, None)
     assert model.ready
-    assert model.segment(CAT, None).image_size == (64, 42)
+    assert model.segment(CAT, None).width_height == (64, 42)
 
 
 def test_session_that_fails_at_every_image_is_broken(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:

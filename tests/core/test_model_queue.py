@@ -20,7 +20,7 @@ def test_segment_decodes_the_image_when_a_worker_takes_the_request(engine: FakeE
             result = client.submit(model.segment, CAT, None)
             wait_until_waiting(queue, 1)
             assert decodings == []
-        assert result.result().image_size == (64, 42)
+        assert result.result().width_height == (64, 42)
     [thread] = decodings
     assert thread.startswith("engine")
 

@@ -61,7 +61,7 @@ def json_of(encoded: Encoded) -> Any:
 def test_encoder_returns_label_map_and_image_size(segmentation: Segmentation, output: str) -> None:
     encoded = encoder(output)(segmentation)
     assert encoded.seg_map is segmentation.seg_map
-    assert encoded.image_size == (30, 20)
+    assert encoded.width_height == (30, 20)
 
 
 def test_encode_map_returns_rows_of_class_ids(segmentation: Segmentation) -> None:

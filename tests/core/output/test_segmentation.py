@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.labels import LABELS
-from core.output.segmentation import Segmentation, enlarged, image_size
+from core.output.segmentation import Segmentation, enlarged, width_height
 from core.types import Prediction
 
 NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
@@ -31,8 +31,8 @@ def test_keep_classes_keeps_photo_and_labels() -> None:
     assert after.labels == before.labels
 
 
-def test_image_size_is_width_and_height() -> None:
-    assert image_size(np.zeros((2, 3), np.uint8)) == (3, 2)
+def test_width_height_of_label_map() -> None:
+    assert width_height(np.zeros((2, 3), np.uint8)) == (3, 2)
 
 
 def test_enlarged_without_logits_repeats_labels() -> None:
