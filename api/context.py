@@ -41,11 +41,11 @@ def current_model() -> ModelWrapper:
     return cast(ModelWrapper, current_app.extensions["model"])
 
 
-def segmented(photo: bytes, encode: Encoder, options: Options) -> Encoded:
-    """Return the segmentation of the image file in `photo`, unless the client disconnects before, and count it.
+def segmented(upload: bytes, encode: Encoder, options: Options) -> Encoded:
+    """Return the segmentation of the image file in `upload`, unless the client disconnects before, and count it.
 
     Raises SegmenterError, as ModelWrapper.segment().
     """
-    encoded = current_model().segment(photo, compressing(encode), options, is_connected=connection_check())
+    encoded = current_model().segment(upload, compressing(encode), options, is_connected=connection_check())
     cast(Metrics, current_app.extensions["metrics"]).count_image(*encoded.width_height)
     return encoded

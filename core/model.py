@@ -51,7 +51,7 @@ class ModelWrapper:
         queue: RequestQueue,
         decoders: DecoderPool,
     ) -> None:
-        self.image_size = decoders.long_side
+        self.image_size = decoders.limits.image_size
         self.labels = weights.labels
         self.queue = queue
         self._weights = weights
@@ -98,13 +98,13 @@ class ModelWrapper:
 
     def segment(
         self,
-        data: bytes,
+        upload: bytes,
         encode: Encoder | None,
         options: Options = DEFAULT,
         *,
         is_connected: Callable[[], bool] = lambda: True,
     ) -> Encoded:
-        """Return the segmentation of the image file in `data`, encoded by `encode`, one of core.output.encode.
+        """Return the segmentation of the image file in `upload`, encoded by `encode`, one of core.output.encode.
 
         Without an encoder, the result has a label map and no content. A worker of the queue decodes, segments and
         encodes the image, so that no more photos than workers are in memory at a time. It stops at its next
@@ -120,12 +120,12 @@ class ModelWrapper:
             if options.edges == "photo" or options.min_score:
                 raise hidden_logits("edges=photo and min_score")
             options = replace(options, edges="model")
-        return self.queue.run(self._segment, data, encode, options, is_connected=is_connected)
+        return self.queue.run(self._segment, upload, encode, options, is_connected=is_connected)
 
-    def _segment(self, data: bytes, encode: Encoder | None, options: Options) -> Encoded:
+    def _segment(self, upload: bytes, encode: Encoder | None, options: Options) -> Encoded:
         with ExitStack() as opened:
             with self._timed("decode"):
-                picture = opened.enter_context(self.decoders.read(data, keep_photo=options.size == "original"))
+                picture = opened.enter_context(self.decoders.read(upload, keep_photo=options.size == "original"))
             if options.size == "original":
                 check_size(picture.size, options.mimetype)
             checkpoint()

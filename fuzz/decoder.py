@@ -54,10 +54,10 @@ count = itertools.count()
 
 def try_file(data: bytes) -> None:
     """Decode `data` as the service does. Raises AssertionError, or the decoder's error if that is not documented."""
-    min_long_side = MIN_LONG_SIDES[len(data) % len(MIN_LONG_SIDES)]
+    image_size = MIN_LONG_SIDES[len(data) % len(MIN_LONG_SIDES)]
     began = process_time()
     with suppress(InvalidImage, UnsupportedImage, ImageTooLarge):
-        check(read_image(data, MAX_PIXELS, min_long_side), min_long_side)
+        check(read_image(data, MAX_PIXELS, image_size), image_size)
     seconds = process_time() - began
     assert seconds < MAX_SECONDS, f"{seconds:.1f} s"
     if next(count) % PROCESS_EVERY == 0:
@@ -66,7 +66,7 @@ def try_file(data: bytes) -> None:
             assert picture.photo.shape[:2] == picture.size[::-1]
 
 
-def check(photo: Photo, min_long_side: int | None) -> None:
+def check(photo: Photo, image_size: int | None) -> None:
     """Raise AssertionError if `photo` breaks a promise of read_image()."""
     width, height = photo.size
     long_side = max(photo.size)
@@ -74,7 +74,7 @@ def check(photo: Photo, min_long_side: int | None) -> None:
     assert 0 < width * height <= MAX_PIXELS
     assert photo.image.width <= width
     assert photo.image.height <= height
-    assert max(photo.image.size) >= min(long_side, min_long_side or long_side)
+    assert max(photo.image.size) >= min(long_side, image_size or long_side)
 
 
 def main() -> None:

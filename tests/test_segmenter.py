@@ -11,6 +11,7 @@ import segmenter
 from config import Settings
 from core.errors import ModelError
 from core.image.decoder_pool import MAX_SECONDS
+from core.image.messages import Limits
 from core.labels import LABELS
 from core.output.encode import encode_map
 from core.types import EngineOptions, Stage
@@ -63,7 +64,7 @@ def test_create_model_passes_settings_to_model(monkeypatch: pytest.MonkeyPatch) 
     assert weights == find_weights(settings)
     assert options == EngineOptions(threads=6, canvas="fixed", precision="bfloat16")
     assert (queue.workers, queue.size, queue.timeout) == (settings.concurrency, 5, 7.0)
-    assert (pool.long_side, pool.max_pixels, pool.timeout) == (33, settings.max_image_pixels, 3.5)
+    assert (pool.limits, pool.timeout) == (Limits(33, settings.max_image_pixels), 3.5)
 
 
 def test_create_model_with_weights_does_not_search_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from flask import Flask, request
 from flask_restx import Api
 from werkzeug.exceptions import UnsupportedMediaType
 
-from api.bodies.form import FIELDS, Upload, read_form
-from api.bodies.json import DECODING, json_object, photo_in_base64, values_in
+from api.bodies.form import FIELDS, Contents, read_form
+from api.bodies.json import DECODING, json_object, upload_in_base64, values_in
 from api.parameters import check_names
 from config import Settings
 from core.errors import InvalidRequest
@@ -40,7 +40,7 @@ def _check_coding() -> None:
         raise UnsupportedMediaType(f"Content-Encoding: {coding[:50]} is not served; send the body without compression")
 
 
-def read_upload() -> Upload:
+def read_contents() -> Contents:
     """Return the photo and the parameters in the body of the current request: a form, JSON, or the photo alone.
 
     Raises InvalidRequest if it has no photo, several ones or a fault, and UnsupportedMediaType if it is compressed.
@@ -57,28 +57,28 @@ def read_upload() -> Upload:
         raise InvalidRequest(
             f"the body is of type {mimetype}; allowed: {MULTIPART}, {JSON}, image/*, {BINARY}, or none; {hint}"
         )
-    photo = read_body()
-    if not photo:
+    upload = read_body()
+    if not upload:
         raise InvalidRequest(f"the body is empty; {HOW_TO_SEND}")
-    return Upload(photo)
+    return Contents(upload)
 
 
-def _read_multipart() -> Upload:
+def _read_multipart() -> Contents:
     boundary = request.mimetype_params.get("boundary")
     if not boundary:
         raise InvalidRequest(
             "the header Content-Type has no boundary, so that the form can't be read; do not set the header yourself, "
             "so that your HTTP library sets it with the boundary"
         )
-    names, upload = read_form(request.stream, boundary)
+    names, contents = read_form(request.stream, boundary)
     check_names(names)
-    if upload is None:
+    if contents is None:
         found = f"the field {', '.join(names)}" if names else "no field"
         raise InvalidRequest(f"the field 'image' is missing: found {found[:200]}; {HOW_TO_SEND}")
-    return upload
+    return contents
 
 
-def _from_json(document: dict[str, Any]) -> Upload:
+def _from_json(document: dict[str, Any]) -> Contents:
     """Return the photo and the parameters in the object of a body. Raises InvalidRequest."""
     check_names(document)
     sent = [name for name in FIELDS if document.get(name) is not None]
@@ -86,5 +86,4 @@ def _from_json(document: dict[str, Any]) -> Upload:
         raise InvalidRequest(
             f"the JSON has {len(sent)} photos; send one, as base64 or a data: URI, as the member 'image' of an object"
         )
-    photo = photo_in_base64(sent[0], document[sent[0]])
-    return Upload(photo, values_in(document))
+    return Contents(upload_in_base64(sent[0], document[sent[0]]), values_in(document))

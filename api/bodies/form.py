@@ -16,21 +16,21 @@ MAX_PARTS = 100
 
 
 @dataclass(slots=True)
-class Upload:
-    """The file of a photo, and the values of the parameters that were sent with it."""
+class Contents:
+    """What a body holds: an `upload`, the bytes of an image file, and the values of the parameters beside it."""
 
-    photo: bytes
+    upload: bytes
     values: dict[str, list[str]] = field(default_factory=dict)
 
 
-def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Upload | None]:
+def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Contents | None]:
     """Return the names of the fields in a form, and its photo and parameters, or None if it has no photo.
 
     Other fields are not stored. File names are not used, and may be in any encoding or missing. Raises InvalidRequest
     if the form is damaged or too long, has several photos, or a parameter longer than MAX_VALUE or not UTF-8.
     """
     names: list[str] = []
-    contents: list[tuple[str, BytesIO]] = []
+    parts: list[tuple[str, BytesIO]] = []
     piece = b""
     try:
         # In Latin-1 every byte is a character.
@@ -38,32 +38,32 @@ def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Upload | Non
             while not parser.closed:
                 piece = stream.read(PIECE)
                 for event in parser.parse(piece):
-                    _collect(event, names, contents)
+                    _collect(event, names, parts)
     except ParserLimitReached as error:
         raise InvalidRequest(f"the form has too many or too long parts: {error}; send only the photo") from error
     except MultipartError as error:
         raise InvalidRequest(_fault(error, boundary, names, is_end=not piece)) from error
-    sent = [name for name, _ in contents if name in FIELDS]
+    sent = [name for name, _ in parts if name in FIELDS]
     if len(sent) > 1:
         comes = f"the field '{sent[0]}' comes" if len({*sent}) == 1 else "the fields 'image' and 'file' come"
         raise InvalidRequest(f"{comes} {len(sent)} times; send one photo per request")
-    upload = Upload(b"")
-    for name, content in contents:
+    contents = Contents(b"")
+    for name, content in parts:
         if name in FIELDS:
-            upload.photo = content.getvalue()
+            contents.upload = content.getvalue()
         else:
-            upload.values.setdefault(name, []).append(_decoded(name, content.getvalue()))
-    return names, upload if sent else None
+            contents.values.setdefault(name, []).append(_decoded(name, content.getvalue()))
+    return names, contents if sent else None
 
 
-def _collect(event: MultipartSegment | bytes | None, names: list[str], contents: list[tuple[str, BytesIO]]) -> None:
-    """Add an event of the parser to `names`, and to `contents` if it is of the photo or of a parameter."""
+def _collect(event: MultipartSegment | bytes | None, names: list[str], parts: list[tuple[str, BytesIO]]) -> None:
+    """Add an event of the parser to `names`, and to `parts` if it is of the photo or of a parameter."""
     if isinstance(event, MultipartSegment):
         names.append(event.name or "without a name")
         if names[-1] in FIELDS or names[-1] in PARAMETERS:
-            contents.append((names[-1], BytesIO()))
-    elif event and contents and names[-1] == contents[-1][0]:
-        name, content = contents[-1]
+            parts.append((names[-1], BytesIO()))
+    elif event and parts and names[-1] == parts[-1][0]:
+        name, content = parts[-1]
         content.write(event)
         if name in PARAMETERS and content.tell() > MAX_VALUE:
             raise InvalidRequest(f"{name}: it has more than {MAX_VALUE:,} bytes; send a value")

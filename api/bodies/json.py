@@ -34,7 +34,7 @@ def json_object(content: bytes) -> dict[str, Any]:
     return document
 
 
-def photo_in_base64(name: str, value: Any) -> bytes:
+def upload_in_base64(name: str, value: Any) -> bytes:
     """Return the bytes of the file that `value`, the member `name` of a JSON object, holds as base64 or as a data: URI.
 
     White space in the base64 is ignored, as in RFC 2045. Raises InvalidRequest if `value` is anything else.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
+from flask_restx import Resource
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 # The names of our model and of its only version, in the Open Inference Protocol.
@@ -41,11 +42,20 @@ def is_private(path: str) -> bool:
     return path.startswith(protocol_of(path).private)
 
 
+SEGMENTING: set[type[Resource]] = set()
+
+
+def segmenting(resource: type[Resource]) -> type[Resource]:
+    """Declare that a POST request to `resource` segments a photo: it gets a body, and waits in the queue."""
+    SEGMENTING.add(resource)
+    return resource
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """The `rule` of the path of a request, "unknown" if there is none, and whether its resource segments a photo.
 
-    Only such a resource gets the body of a request. It has an attribute `segments`.
+    Only such a resource gets the body of a request.
     """
 
     rule: str = "unknown"
@@ -66,4 +76,4 @@ def route_of(app: Flask, environ: Mapping[str, Any]) -> Route:
         raise MethodNotAllowed(allowed)
     rule, _ = adapter.match(return_rule=True)
     view = getattr(app.view_functions[rule.endpoint], "view_class", None)
-    return Route(rule.rule, method == "POST" and getattr(view, "segments", False))
+    return Route(rule.rule, method == "POST" and view in SEGMENTING)

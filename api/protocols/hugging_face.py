@@ -10,12 +10,13 @@ from typing import Any
 from flask import Response, request
 from flask_restx import Namespace, Resource, fields
 
-from api.bodies import read_body, read_upload
-from api.bodies.json import DECODING, json_object, object_in, photo_in_base64, shown, text_in
+from api.bodies import read_body, read_contents
+from api.bodies.json import DECODING, json_object, object_in, shown, text_in, upload_in_base64
 from api.context import segmented
 from api.description.schemas import error_responses, protocol_error
 from api.negotiation import respond
 from api.parameters import check_names, parsed
+from api.protocols import segmenting
 from core.errors import InvalidRequest
 from core.kinds import Number
 from core.output.class_masks import encode_class_masks
@@ -54,16 +55,15 @@ element = namespace.model(
 
 
 @namespace.route("/image-segmentation")
+@segmenting
 class ImageSegmentation(Resource):
-    segments = True
-
     @namespace.doc("image_segmentation")
     @namespace.expect(request_model)
     @namespace.response(200, "Each class in the photo, background included", [element])
     @error_responses(protocol_error)
     def post(self) -> Response:
         """Segment an image into a mask for each class"""
-        photo, parameters = read_request()
+        upload, parameters = read_request()
         check_names(parameters, (*THRESHOLDS, "subtask"))
         if parameters.get("subtask") not in (None, *TASKS):
             raise InvalidRequest(
@@ -73,17 +73,17 @@ class ImageSegmentation(Resource):
         minimum = {name: probability(name, parameters.get(name)) for name in THRESHOLDS}
         encode = partial(encode_class_masks, threshold=minimum["mask_threshold"])
         options = Options(size="original", min_score=minimum["threshold"])
-        return respond(segmented(photo, encode, options))
+        return respond(segmented(upload, encode, options))
 
 
 def read_request() -> tuple[bytes, dict[str, Any]]:
-    """Return the photo and the `parameters` of the current request. Raises InvalidRequest, as read_upload()."""
+    """Return the image file and the `parameters` of the current request. Raises InvalidRequest, as read_contents()."""
     if request.mimetype != JSON:
-        return read_upload().photo, {}
+        return read_contents().upload, {}
     with DECODING:
         document = json_object(read_body())
-        photo = photo_in_base64("inputs", document.get("inputs"))
-    return photo, object_in("parameters", document.get("parameters"))
+        upload = upload_in_base64("inputs", document.get("inputs"))
+    return upload, object_in("parameters", document.get("parameters"))
 
 
 def probability(name: str, value: Any) -> float:

@@ -26,7 +26,7 @@ from api.description.schemas import error_responses, protocol_error
 from api.health import LOADING, check_ready
 from api.negotiation import respond
 from api.parameters import Parameters, check_names
-from api.protocols import MODEL, VERSION
+from api.protocols import MODEL, VERSION, segmenting
 from api.protocols.tensors import EXTENSION, HEADER, INPUT, InferRequest, Tensor, infer_response, read_request
 from core.output.encode import JSON, Encoded, Encoder, encode_mask
 from core.output.segmentation import Segmentation
@@ -105,9 +105,8 @@ class ModelReady(Resource):
 
 @namespace.route(f"{ADDRESS}/infer")
 @namespace.route(f"{VERSIONED}/infer", doc=False)
+@segmenting
 class Infer(Resource):
-    segments = True
-
     @namespace.doc("infer")
     @namespace.expect(request_model)
     @namespace.response(200, "The requested tensors", infer_model)
@@ -119,7 +118,7 @@ class Infer(Resource):
         check_names(infer.parameters)
         parameters = Parameters(request.args.to_dict(flat=False), values_in(infer.parameters))
         encode = InferEncoder(infer, encoder("objects", parameters.own()))
-        encoded = segmented(infer.photo, encode, parameters.options(current_model().labels))
+        encoded = segmented(infer.upload, encode, parameters.options(current_model().labels))
         response = respond(encoded)
         if encoded.mimetype == BINARY:
             response.headers[HEADER] = str(encode.json_length)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from api.bodies.json import json_object, kind, object_in, photo_in_base64, shown
+from api.bodies.json import json_object, kind, object_in, shown, upload_in_base64
 from core.errors import InvalidRequest
 from core.types import Array
 
@@ -26,7 +26,7 @@ LENGTH = 4  # bytes of the little-endian length in front of each element of a BY
 class InferRequest:
     """A request for an inference: a photo's file, and whether each of the `outputs` is wanted behind the JSON."""
 
-    photo: bytes
+    upload: bytes
     id: str | None
     parameters: dict[str, Any]
     outputs: dict[str, bool]
@@ -42,12 +42,12 @@ def read_request(body: bytes, header: str | None, names: tuple[str, ...]) -> Inf
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1:
         raise InvalidRequest(f"inputs: send a list with one tensor, '{INPUT}'")
-    photo = _photo(object_in("inputs", inputs[0]), memoryview(body)[length:])
+    upload = _upload(object_in("inputs", inputs[0]), memoryview(body)[length:])
     parameters = object_in("parameters", document.get("parameters"))
     id_ = document.get("id")
     if not isinstance(id_, str | None):
         raise InvalidRequest(f"id: it is {kind(id_)}; send a string")
-    return InferRequest(photo, id_, parameters, _outputs(document.get("outputs"), parameters, names))
+    return InferRequest(upload, id_, parameters, _outputs(document.get("outputs"), parameters, names))
 
 
 def _length(header: str, size: int) -> int:
@@ -58,8 +58,8 @@ def _length(header: str, size: int) -> int:
     return length
 
 
-def _photo(tensor: dict[str, Any], rest: memoryview) -> bytes:
-    """Return the photo in the input `tensor`, or in `rest`, the bytes behind the JSON."""
+def _upload(tensor: dict[str, Any], rest: memoryview) -> bytes:
+    """Return the image file in the input `tensor`, or in `rest`, the bytes behind the JSON."""
     name, datatype, shape = (tensor.get(member) for member in ("name", "datatype", "shape"))
     if name != INPUT or datatype != "BYTES" or shape not in ([1], [1, 1]):
         raise InvalidRequest(
@@ -73,7 +73,7 @@ def _photo(tensor: dict[str, Any], rest: memoryview) -> bytes:
             data = data[0]
         if rest:
             raise InvalidRequest(f"inputs: {len(rest)} bytes follow the JSON, but the tensor has no binary_data_size")
-        return photo_in_base64("inputs.data", data)
+        return upload_in_base64("inputs.data", data)
     expected = int.from_bytes(rest[:LENGTH], "little") + LENGTH
     if size != len(rest) or size != expected:
         raise InvalidRequest(

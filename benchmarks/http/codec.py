@@ -58,7 +58,7 @@ def decode_plainly(data: bytes) -> UInt8Array:
 
 def decode(data: bytes) -> UInt8Array:
     """Return the resized photo, uint8 [height, width, 3], by the service's code."""
-    return np.asarray(resized(read_image(data, max_pixels=50_000_000, min_long_side=LONG_SIDE), LONG_SIDE))
+    return np.asarray(resized(read_image(data, max_pixels=50_000_000, image_size=LONG_SIDE), LONG_SIDE))
 
 
 def decode_in_process(pool: DecoderPool, data: bytes, *, keep_photo: bool = False) -> UInt8Array:

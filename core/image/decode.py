@@ -51,7 +51,7 @@ def no_notice(size: tuple[int, int]) -> None:
 def read_image(
     data: bytes,
     max_pixels: int,
-    min_long_side: int | None = None,
+    image_size: int | None = None,
     *,
     before_decoding: Callable[[tuple[int, int]], None] = no_notice,
 ) -> Photo:
@@ -61,7 +61,7 @@ def read_image(
     blended with white, channels of 16 bits are reduced to their high 8 bits, and of an animation or a document the
     first frame is decoded. Metadata is not needed, and may be damaged.
 
-    With `min_long_side`, in pixels, a JPEG is decoded at a half, a quarter or an eighth of its size, as long as its
+    With `image_size`, in pixels, a JPEG is decoded at a half, a quarter or an eighth of its size, as long as its
     long side keeps at least that many pixels: the decoder then skips most of its work.
 
     `before_decoding` gets the width and height in the file's header, in pixels.
@@ -77,9 +77,9 @@ def read_image(
         width, height = image.size
         before_decoding(image.size)
         draft = None
-        if min_long_side is not None:
+        if image_size is not None:
             long_side = max(width, height)
-            draft = (-(-width * min_long_side // long_side), -(-height * min_long_side // long_side))
+            draft = (-(-width * image_size // long_side), -(-height * image_size // long_side))
         frame = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
         image = _load(image, data, draft)
         image = _clipped(image, frame) if frame else _corrected(image, data)

@@ -13,7 +13,7 @@ from core.checkpoint import checkpoint
 from core.errors import DecoderLost, InvalidImage, MemoryFull, ModelError
 from core.image.decoder_process import DecoderProcess
 from core.image.exchange import ProcessLost
-from core.image.messages import Answer
+from core.image.messages import Answer, Limits
 from core.types import DecoderLoss, UInt8Array
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Picture:
 
 
 class DecoderPool:
-    """Decodes images, and resizes them to `long_side` pixels, in `processes` processes; its threads share them.
+    """Decodes images and resizes them to a long side of `image_size` pixels, in processes that all threads share.
 
     A file of more than `max_pixels` is rejected. A process is replaced if it takes longer than `timeout` seconds for a
     file, at most MAX_SECONDS, or too much CPU time, if it ends, or if it breaks a rule; `on_loss` is told why.
@@ -47,16 +47,15 @@ class DecoderPool:
 
     def __init__(
         self,
-        long_side: int,
+        image_size: int,
         max_pixels: int,
         timeout: float,
         processes: int = 1,
         on_loss: Callable[[DecoderLoss], None] = lambda loss: None,
     ) -> None:
-        self.long_side = long_side
-        self.max_pixels = max_pixels
+        self.limits = Limits(image_size, max_pixels)
         self.timeout = min(timeout, MAX_SECONDS)
-        self.processes = [DecoderProcess(long_side, max_pixels) for _ in range(processes)]
+        self.processes = [DecoderProcess(self.limits) for _ in range(processes)]
         self._on_loss = on_loss
         self._idle: SimpleQueue[DecoderProcess] = SimpleQueue()
         for process in self.processes:
@@ -78,8 +77,8 @@ class DecoderPool:
                 self._idle.put(process)
 
     @contextmanager
-    def read(self, data: bytes, *, keep_photo: bool = False) -> Iterator[Picture]:
-        """Yield the photo in the image file `data`; see core.image.decode. Its pixels can be used until the block ends.
+    def read(self, upload: bytes, *, keep_photo: bool = False) -> Iterator[Picture]:
+        """Yield the photo in the image file `upload` (see core.image.decode). Its pixels stay until the block ends.
 
         With `keep_photo` the photo is also there at its own size. Raises as read_image(), InvalidImage if decoding
         takes too much CPU time, DecoderLost if the process is lost in another way, MemoryFull if this system gives no
@@ -87,7 +86,7 @@ class DecoderPool:
         """
         process = self._take()
         try:
-            picture = self._read(process, data, keep_photo=keep_photo)
+            picture = self._read(process, upload, keep_photo=keep_photo)
             try:
                 yield picture
             finally:
@@ -136,10 +135,10 @@ class DecoderPool:
         self._on_loss(lost.loss)
         process.end()
 
-    def _read(self, process: DecoderProcess, data: bytes, *, keep_photo: bool) -> Picture:
+    def _read(self, process: DecoderProcess, upload: bytes, *, keep_photo: bool) -> Picture:
         try:
             self._prepare(process)
-            return _picture(*process.read(data, self.timeout, keep_photo=keep_photo), keep_photo=keep_photo)
+            return _picture(*process.read(upload, self.timeout, keep_photo=keep_photo), keep_photo=keep_photo)
         except ProcessLost as lost:
             self._end(process, lost)
             if lost.loss == "cpu":

@@ -8,7 +8,7 @@ from contextlib import suppress
 from core.checkpoint import checkpoint
 from core.image.child import Child, memory_file
 from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, WRONG, Exchange, ProcessLost
-from core.image.messages import DONE, ERRORS, MAX_MESSAGE, Answer, Failure, Job, WrongMessage, cleaned, encoded
+from core.image.messages import DONE, ERRORS, MAX_MESSAGE, Answer, Failure, Job, Limits, WrongMessage, cleaned, encoded
 from core.types import UInt8Array
 
 logger = logging.getLogger(__name__)
@@ -32,13 +32,13 @@ IDLE = "while it was idle"
 
 
 class DecoderProcess:
-    """A decoder process for photos of at most `max_pixels` and a model of `long_side` pixels.
+    """A decoder process for photos and a model within `limits`.
 
     It is used by one thread at a time. Call end() after a ProcessLost, and start() to replace it.
     """
 
-    def __init__(self, long_side: int, max_pixels: int) -> None:
-        self._limits = long_side, max_pixels
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self.start()
 
     @property
@@ -48,9 +48,9 @@ class DecoderProcess:
 
     def start(self) -> None:
         """Start a process. Raises OSError if the system starts none."""
-        long_side, max_pixels = self._limits
+        image_size, max_pixels = self._limits
         # Room for the largest image. The kernel gives memory to what is written to.
-        self._child = Child(PROGRAM, 3 * (max_pixels + long_side * long_side), self._limits)
+        self._child = Child(PROGRAM, 3 * (max_pixels + image_size * image_size), self._limits)
         self._missing: str | None = None
         self._idle_cpu = 0.0  # CPU time when the process became idle
 
@@ -89,17 +89,17 @@ class DecoderProcess:
             raise ProcessLost("cpu", f"the decoder took CPU time {IDLE}")
         self._check_threads()
 
-    def read(self, data: bytes, timeout: float, *, keep_photo: bool) -> tuple[Answer, UInt8Array]:
-        """Return the answer about the image file `data`, and the memory with its pixels, which stay until release().
+    def read(self, upload: bytes, timeout: float, *, keep_photo: bool) -> tuple[Answer, UInt8Array]:
+        """Return the answer about the image file `upload`, and the memory with its pixels, which stay until release().
 
         Raises as core.image.decode.read_image(), OSError, ProcessLost, and what checkpoint() raises. The process is
         ended unless it has answered: its answer must not come while another job waits for one.
         """
-        with memory_file() as upload:
-            with open(upload, "wb", closefd=False) as file:
-                file.write(data)
+        with memory_file() as upload_fd:
+            with open(upload_fd, "wb", closefd=False) as file:
+                file.write(upload)
             try:
-                answer = self._ask(Job(secrets.token_hex(8), len(data), keep_photo), upload, timeout)
+                answer = self._ask(Job(secrets.token_hex(8), len(upload), keep_photo), upload_fd, timeout)
             except BaseException:
                 self._log_printed()
                 self.end()
@@ -115,12 +115,12 @@ class DecoderProcess:
         with suppress(OSError):  # check_idle() finds a lost process
             self._child.send(DONE)
 
-    def _ask(self, job: Job, upload: int, timeout: float) -> Answer | Failure:
+    def _ask(self, job: Job, upload_fd: int, timeout: float) -> Answer | Failure:
         """Send `job` with its file and return the answer. Raises ProcessLost."""
-        exchange = Exchange(job.job, *self._limits)
+        exchange = Exchange(job.job, self._limits)
         cpu_before = self._child.cpu_seconds()
         try:
-            self._child.send(encoded(job), upload)
+            self._child.send(encoded(job), upload_fd)
         except BlockingIOError:
             raise ProcessLost("answer", "the decoder does not receive images") from None
         except ConnectionError:

@@ -19,7 +19,19 @@ from PIL import AvifImagePlugin, Image
 
 from core.heap import limit_heap, trim_heap
 from core.image.decode import read_image
-from core.image.messages import DONE, ERRORS, MAX_MESSAGE, MAX_TEXT, Answer, Failure, Job, Notice, cleaned, encoded
+from core.image.messages import (
+    DONE,
+    ERRORS,
+    MAX_MESSAGE,
+    MAX_TEXT,
+    Answer,
+    Failure,
+    Job,
+    Limits,
+    Notice,
+    cleaned,
+    encoded,
+)
 from core.image.resize import resized
 from core.image.sandbox import restrict
 
@@ -39,9 +51,10 @@ PIECE = 300_000
 def main() -> None:
     """Serve the socket and the shared memory whose descriptors are the first arguments.
 
-    The third is the long side of the model's image, the fourth the number of pixels that a photo may have.
+    The others are the Limits.
     """
-    descriptor, memory, long_side, max_pixels = map(int, sys.argv[1:])
+    descriptor, memory, *others = map(int, sys.argv[1:])
+    limits = Limits(*others)
     control = socket.socket(fileno=descriptor)
     pixels = mmap.mmap(memory, os.fstat(memory).st_size)
     os.close(memory)
@@ -51,7 +64,7 @@ def main() -> None:
     AvifImagePlugin.DEFAULT_MAX_THREADS = MAX_DECODER_THREADS
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # the first to end if the machine runs out of memory
-    control.send(restrict(MEMORY + BYTES_PER_PIXEL * max_pixels, FILES).encode() or b"ok")
+    control.send(restrict(MEMORY + BYTES_PER_PIXEL * limits.max_pixels, FILES).encode() or b"ok")
     messages = select.poll()
     messages.register(control, select.POLLIN)
     while True:
@@ -66,7 +79,7 @@ def main() -> None:
         job = Job(**json.loads(message))
         answer: Answer | Failure
         try:
-            answer = answer_to(job, files[0], control, pixels, (long_side, max_pixels))
+            answer = answer_to(job, files[0], control, pixels, limits)
         except tuple(ERRORS.values()) as error:
             answer = Failure(job.job, type(error).__name__, cleaned(str(error), MAX_TEXT))
         except MemoryError:
@@ -75,18 +88,18 @@ def main() -> None:
         control.send(encoded(answer))
 
 
-def answer_to(job: Job, upload: int, control: socket.socket, pixels: mmap.mmap, limits: tuple[int, int]) -> Answer:
-    """Decode the file `upload` and write the pixels of the model's image, and of the photo. Raises as read_image()."""
-    long_side, max_pixels = limits
+def answer_to(job: Job, upload_fd: int, control: socket.socket, pixels: mmap.mmap, limits: Limits) -> Answer:
+    """Decode the file `upload_fd` and write the pixels of the model's image and the photo. Raises as read_image()."""
+    image_size, max_pixels = limits
 
     def notify(size: tuple[int, int]) -> None:
         # A page behind the first one of a TIFF is rejected only when its pixels are loaded.
         if size[0] * size[1] <= max_pixels:
             control.send(encoded(Notice(job.job, size)))
 
-    data = os.pread(upload, job.size, 0)
-    photo = read_image(data, max_pixels, None if job.keep_photo else long_side, before_decoding=notify)
-    image = resized(photo, long_side, reduce_first=job.keep_photo)
+    upload = os.pread(upload_fd, job.size, 0)
+    photo = read_image(upload, max_pixels, None if job.keep_photo else image_size, before_decoding=notify)
+    image = resized(photo, image_size, reduce_first=job.keep_photo)
     pixels.seek(0)
     _write(image, pixels)
     if job.keep_photo:

@@ -1,6 +1,6 @@
 """The rules for one job of a decoder process: which messages may follow it, and how much CPU time it may take."""
 
-from core.image.messages import Answer, Failure, Notice, PixelSize, WrongMessage, read_message
+from core.image.messages import Answer, Failure, Limits, Notice, PixelSize, WrongMessage, read_message
 from core.image.resize import fitted
 from core.types import DecoderLoss
 
@@ -23,16 +23,15 @@ class ProcessLost(Exception):
 
 
 class Exchange:
-    """The messages about the job with the id `job`, for a photo of at most `max_pixels` and a model of `long_side`.
+    """The messages about the job with the id `job`, for a photo and a model within `limits`.
 
     `cpu_seconds` is the CPU time that the job may take.
     """
 
-    def __init__(self, job: str, long_side: int, max_pixels: int) -> None:
+    def __init__(self, job: str, limits: Limits) -> None:
         self.cpu_seconds = float(CPU_SECONDS)
         self._job = job
-        self._long_side = long_side
-        self._max_pixels = max_pixels
+        self._limits = limits
         self._header: PixelSize | None = None
 
     def accept(self, data: bytes) -> Answer | Failure | None:
@@ -56,7 +55,7 @@ class Exchange:
     def _extend(self, header: PixelSize) -> None:
         """Allow the CPU time for a photo of the size `header`. Raises WrongMessage."""
         pixels = header[0] * header[1]
-        if self._header or pixels > self._max_pixels:
+        if self._header or pixels > self._limits.max_pixels:
             raise WrongMessage("a second notice" if self._header else "a notice of more pixels than are allowed")
         self._header = header
         self.cpu_seconds += CPU_SECONDS_PER_MEGAPIXEL * pixels / 1e6
@@ -64,9 +63,9 @@ class Exchange:
     def _check(self, answer: Answer) -> None:
         """Raise WrongMessage unless `answer` describes the photo of the notice, and the image that follows from it.
 
-        Both then are in the shared memory, which has room for `max_pixels` and for a square of `long_side`.
+        Both then are in the shared memory, which has room for `max_pixels` and for a square of `image_size`.
         """
         if self._header not in (answer.photo, answer.photo[::-1]):  # a photo may have been turned
             raise WrongMessage("the photo has another size than its header")
-        if answer.image != fitted(answer.photo, self._long_side):
+        if answer.image != fitted(answer.photo, self._limits.image_size):
             raise WrongMessage("the image has another size than the model's")

@@ -5,7 +5,7 @@ A file that a decoder process decoded may have taken it over. So read_message() 
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 
@@ -19,6 +19,13 @@ PixelSize: TypeAlias = tuple[int, int]
 
 class WrongMessage(Exception):
     """A decoder process sent something else than its messages; `str(error)` tells why, in words of this package."""
+
+
+class Limits(NamedTuple):
+    """The arguments of a decoder process: the long side of the model's image, and the pixels that a photo may have."""
+
+    image_size: int
+    max_pixels: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from core.image.decoder_program import FILES, answer_to
-from core.image.messages import MAX_MESSAGE, Failure, Job, encoded
+from core.image.messages import MAX_MESSAGE, Failure, Job, Limits, encoded
 from core.image.sandbox import restrict
 
 # The photo that the tests send, and its size for a model of 65 pixels.
@@ -27,7 +27,7 @@ PHOTO, IMAGE = [451, 300], [65, 43]
 class HostileDecoder:
     """What modes use: the socket `control`, the job and its file, and what was sent for the jobs before."""
 
-    def __init__(self, control: socket.socket, pixels: mmap.mmap, limits: tuple[int, int]) -> None:
+    def __init__(self, control: socket.socket, pixels: mmap.mmap, limits: Limits) -> None:
         self.control = control
         self.pixels = pixels
         self.limits = limits
@@ -278,11 +278,11 @@ MODES: dict[str, Callable[[HostileDecoder], None]] = {
 def main() -> None:
     """Serve jobs in the mode of the first argument."""
     mode, *arguments = sys.argv[1:]
-    descriptor, memory, long_side, max_pixels = map(int, arguments)
+    descriptor, memory, *limits = map(int, arguments)
     control = socket.socket(fileno=descriptor)
     pixels = mmap.mmap(memory, os.fstat(memory).st_size)
     os.close(memory)
-    decoder = HostileDecoder(control, pixels, (long_side, max_pixels))
+    decoder = HostileDecoder(control, pixels, Limits(*limits))
     control.send(restrict(10**9, FILES).encode() or b"ok")
     if mode == "answers before it is asked":
         decoder.send({"job": "0" * 16, "size": PHOTO}, {"job": "0" * 16, "image": IMAGE, "photo": PHOTO})

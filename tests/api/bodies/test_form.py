@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from flask import Flask, Request
 
-from api.bodies.form import Upload, read_form
+from api.bodies.form import Contents, read_form
 from core.errors import InvalidRequest
 from tests.support.http_client import upload
 from tests.support.paths import CHELSEA
@@ -35,7 +35,7 @@ def part(disposition: bytes, content: bytes, *headers: bytes) -> bytes:
 def test_read_form_finds_photo_whatever_its_file_name(disposition: bytes) -> None:
     photo = CHELSEA.read_bytes()
     form = part(b'name="note"', b"text") + b"\r\n" + part(disposition, photo, b"Content-Type: image/jpeg") + END
-    assert read_form(BytesIO(form), "x") == (["note", "image"], Upload(photo))
+    assert read_form(BytesIO(form), "x") == (["note", "image"], Contents(photo))
 
 
 @pytest.mark.parametrize("cut", [0, 5, 40, -1, -6, -9])
@@ -47,7 +47,7 @@ def test_read_form_that_is_cut_off_raises(cut: int) -> None:
 
 def test_read_form_of_long_photo_returns_it_whole() -> None:
     photo = bytes(range(256)) * 40_000 + b"\r\n--y\r\n--"
-    assert read_form(BytesIO(part(b'name="image"', photo) + END), "x") == (["image"], Upload(photo))
+    assert read_form(BytesIO(part(b'name="image"', photo) + END), "x") == (["image"], Contents(photo))
 
 
 def test_read_form_returns_values_of_parameters_and_names_of_others() -> None:
@@ -58,7 +58,7 @@ def test_read_form_returns_values_of_parameters_and_names_of_others() -> None:
     ]
     names, upload = read_form(BytesIO(b"\r\n".join([*parts, part(b'name="file"', b"photo")]) + END), "x")
     assert names == ["classes", "type", "classes", "file"]
-    assert upload == Upload(b"photo", {"classes": ["cat", "8,D\u00f6g"]})
+    assert upload == Contents(b"photo", {"classes": ["cat", "8,D\u00f6g"]})
 
 
 def test_read_form_without_photo_returns_names_only() -> None:

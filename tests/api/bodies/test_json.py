@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.bodies.json import json_object, photo_in_base64, values_in
+from api.bodies.json import json_object, upload_in_base64, values_in
 from core.errors import InvalidRequest
 from tests.support.images import base64_of
 from tests.support.processes import memory_megabytes
@@ -21,9 +21,9 @@ def test_values_in_object_are_text_and_only_those_of_parameters() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"a", bytes(range(256)) * 100])
-def test_photo_in_base64_returns_bytes(data: bytes) -> None:
+def test_upload_in_base64_returns_bytes(data: bytes) -> None:
     for text in (base64_of(data), f"data:;base64,{base64_of(data)}", f"data:image/png;base64,{base64_of(data)}"):
-        assert photo_in_base64("image", text) == data
+        assert upload_in_base64("image", text) == data
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def test_photo_in_base64_returns_bytes(data: bytes) -> None:
         lambda: json_object(b'{"a":[' + b"[]," * (SIZE // 3) + b"1]}"),
         lambda: json_object(b'{"a":' + b"[" * SIZE),
         lambda: json_object(b'{"a":"' + b'\\"' * (SIZE // 2) + b"}"),
-        lambda: photo_in_base64("image", "ab " * (SIZE // 3) + "!"),
-        lambda: photo_in_base64("image", "data:" + "a" * SIZE),
-        lambda: photo_in_base64("image", "data:a" + ";a=b" * (SIZE // 4)),
-        lambda: photo_in_base64("image", "=" * SIZE),
-        lambda: photo_in_base64("image", " " * SIZE + "é"),
+        lambda: upload_in_base64("image", "ab " * (SIZE // 3) + "!"),
+        lambda: upload_in_base64("image", "data:" + "a" * SIZE),
+        lambda: upload_in_base64("image", "data:a" + ";a=b" * (SIZE // 4)),
+        lambda: upload_in_base64("image", "=" * SIZE),
+        lambda: upload_in_base64("image", " " * SIZE + "é"),
     ],
     ids=["lists", "nesting", "open string", "spaces", "data: URI", "parameters of data: URI", "padding", "blanks"],
 )

@@ -199,17 +199,17 @@ def test_read_of_hostile_file_stays_within_limits(name: str, pool: DecoderPool) 
     ],
     ids=["PNG", "JPEG", "GIF larger than its header"],
 )
-@pytest.mark.parametrize("min_long_side", [None, 10])
+@pytest.mark.parametrize("image_size", [None, 10])
 def test_decode_at_pixel_limit_passes_and_one_pixel_above_raises_image_too_large(
-    make: Callable[[Image.Image], bytes], min_long_side: int | None
+    make: Callable[[Image.Image], bytes], image_size: int | None
 ) -> None:
     at_limit = make(Image.new("L", (100, 100)))
-    assert read_image(at_limit, 10_000, min_long_side).size == (100, 100)
+    assert read_image(at_limit, 10_000, image_size).size == (100, 100)
     with pytest.raises(ImageTooLarge):
-        read_image(at_limit, 9_999, min_long_side)
+        read_image(at_limit, 9_999, image_size)
     # 10,001 = 73 x 137
     with pytest.raises(ImageTooLarge):
-        read_image(make(Image.new("L", (73, 137))), 10_000, min_long_side)
+        read_image(make(Image.new("L", (73, 137))), 10_000, image_size)
 
 
 def test_decode_above_pixel_limit_names_megapixels_and_setting() -> None:

@@ -212,19 +212,19 @@ def test_decode_of_pixel_type_without_rgb_conversion_raises_unsupported_image(mo
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_decode_with_min_long_side_returns_smaller_image_and_full_size(orientation: int) -> None:
+def test_decode_with_image_size_returns_smaller_image_and_full_size(orientation: int) -> None:
     exif = Image.Exif()
     exif[274] = orientation
     data = encode(halves().resize((2000, 1000)), "JPEG", exif=exif)
-    photo = read_image(data, 2_000_000, min_long_side=300)
+    photo = read_image(data, 2_000_000, image_size=300)
     assert photo.size == ((2000, 1000) if orientation == 1 else (1000, 2000))
     assert photo.image.size == ((500, 250) if orientation == 1 else (250, 500))
 
 
-@pytest.mark.parametrize(("min_long_side", "long_side"), [(500, 500), (501, 1000), (1001, 2000), (5000, 2000)])
-def test_decode_with_min_long_side_keeps_that_many_pixels(min_long_side: int, long_side: int) -> None:
+@pytest.mark.parametrize(("image_size", "long_side"), [(500, 500), (501, 1000), (1001, 2000), (5000, 2000)])
+def test_decode_with_image_size_keeps_that_many_pixels(image_size: int, long_side: int) -> None:
     data = encode(halves().resize((2000, 1000)), "JPEG")
-    assert max(read_image(data, 2_000_000, min_long_side).image.size) == long_side
+    assert max(read_image(data, 2_000_000, image_size).image.size) == long_side
 
 
 def test_decode_of_gif_whose_first_frame_is_smaller_than_its_canvas_is_white_around_it() -> None:

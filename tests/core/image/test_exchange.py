@@ -3,7 +3,7 @@
 import pytest
 
 from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, Exchange, ProcessLost
-from core.image.messages import Answer, Failure, Notice, PixelSize, encoded
+from core.image.messages import Answer, Failure, Limits, Notice, PixelSize, encoded
 
 HEADER = (400, 300)
 
@@ -11,7 +11,7 @@ HEADER = (400, 300)
 @pytest.fixture
 def exchange() -> Exchange:
     """An exchange about job 7, for a photo of at most 0.12 megapixels."""
-    return Exchange("7", long_side=65, max_pixels=120_000)
+    return Exchange("7", Limits(image_size=65, max_pixels=120_000))
 
 
 def send(exchange: Exchange, message: Notice | Answer | Failure) -> Answer | Failure | None:
