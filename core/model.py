@@ -8,17 +8,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from core.checkpoint import checkpoint
 from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.heap import release_memory
 from core.image.decoder_pool import DecoderPool, Picture
-from core.image.resize import fitted
 from core.output.confidence import hidden_logits
 from core.output.encode import Encoded, Encoder, check_size
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
+from core.runtime.warm_up import blank, warm_up
 from core.types import EngineOptions, Options, Prediction, Stage, UInt8Array
 from core.weights.registry import Weights
 
@@ -29,10 +27,6 @@ logger = logging.getLogger(__name__)
 
 # A request that runs on for longer than this after its deadline, in seconds, hangs in a stage that can't be stopped.
 MAX_OVERRUN_SECONDS = 10.0
-# Time limit, in seconds, for the warm-up. Each prepared shape saves its first request some hundredths of a second.
-MAX_WARM_UP_SECONDS = 5.0
-# The aspect ratios of common cameras and screens, which the warm-up prepares.
-WARM_UP_SHAPES = ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16))
 DEFAULT = Options()
 
 
@@ -156,7 +150,7 @@ class ModelWrapper:
         except Exception as error:
             # An image like one that has been segmented before tells whether this image or the session is at fault.
             try:
-                engine.predict(self._blank(WARM_UP_SHAPES[0]))
+                engine.predict(blank(self.image_size))
             except Exception:
                 self._failing = True
             logger.exception("the inference failed at an image of %s", image.shape)
@@ -181,12 +175,7 @@ class ModelWrapper:
                 f"{', '.join(self.labels)}; give MODEL_LABELS, a text file with one name a line"
             )
         engine = Engine(graph, self._options)
-        # TensorFlow compiles each input shape at its first inference, in each thread. This method occupies one worker
-        # of the queue; one more job for each of the others makes all of them compile before the first request.
-        others = [self.queue.submit(self._warm_up, engine) for _ in range(self.queue.workers - 1)]
-        self._warm_up(engine)
-        for other in others:
-            other.result()
+        warm_up(engine, self.queue, self.image_size)
         self.decoders.wait_until_ready()
         del graph
         # Loading takes several times the memory of the loaded model.
@@ -197,15 +186,3 @@ class ModelWrapper:
             *(seconds, self._weights.model_type, options.precision, options.threads, self.image_size),
         )
         return engine
-
-    def _warm_up(self, engine: "Engine") -> None:
-        began_at = time.monotonic()
-        for shape in WARM_UP_SHAPES:
-            engine.prepare(self._blank(shape))
-            if time.monotonic() - began_at > MAX_WARM_UP_SECONDS:
-                break
-
-    def _blank(self, shape: tuple[int, int]) -> UInt8Array:
-        """Return a black image with the aspect ratio of `shape`, width and height, as large as those of requests."""
-        width, height = fitted(shape, self.image_size)
-        return np.zeros((height, width, 3), np.uint8)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import core.model
 from core.errors import ModelError, ModelNotReady
 from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
+from core.runtime import warm_up
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions
 from core.weights.registry import Weights
@@ -51,7 +51,7 @@ def test_model_warm_up_runs_all_shapes_for_each_worker(
     workers: int, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shapes: list[tuple[int, ...]] = []
-    monkeypatch.setattr(core.model, "MAX_WARM_UP_SECONDS", math.inf)
+    monkeypatch.setattr(warm_up, "MAX_SECONDS", math.inf)
     monkeypatch.setattr(engine, "run", lambda image: shapes.append(image.shape))
     loaded_model(RequestQueue(workers, 4, NEVER))
     assert len(shapes) == 7 * workers
@@ -62,7 +62,7 @@ def test_model_warm_up_past_time_limit_ends_after_one_shape(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shapes: list[tuple[int, ...]] = []
-    monkeypatch.setattr(core.model, "MAX_WARM_UP_SECONDS", -1)
+    monkeypatch.setattr(warm_up, "MAX_SECONDS", -1)
     monkeypatch.setattr(engine, "run", lambda image: shapes.append(image.shape))
     assert loaded_model(RequestQueue(1, 4, NEVER)).ready
     assert shapes == [(64, 64, 3)]
