@@ -50,7 +50,7 @@ def _compressed(encoded: Encoded) -> Encoded:
     for start in range(0, len(content), PIECE):
         checkpoint()
         pieces.append(compressor.compress(content[start : start + PIECE]))
-    return replace(encoded, content=b"".join([*pieces, compressor.flush()]), coding="gzip")
+    return replace(encoded, content=b"".join([*pieces, compressor.flush()]), headers={"Content-Encoding": "gzip"})
 
 
 def respond(encoded: Encoded) -> Response:
@@ -59,6 +59,5 @@ def respond(encoded: Encoded) -> Response:
     response.vary.add("Accept")
     if encoded.mimetype == JSON:
         response.vary.add("Accept-Encoding")
-    if encoded.coding:
-        response.headers["Content-Encoding"] = encoded.coding
+    response.headers.update(encoded.headers)
     return response

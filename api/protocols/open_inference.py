@@ -1,6 +1,7 @@
 """The Open Inference Protocol V2 at /v2, as the clients of Triton and KServe speak it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response, request
@@ -117,30 +118,20 @@ class Infer(Resource):
             infer = read_request(read_body(), request.headers.get(HEADER), tuple(OUTPUTS))
         check_names(infer.parameters)
         parameters = Parameters(request.args.to_dict(flat=False), values_in(infer.parameters))
-        encode = InferEncoder(infer, encoder("objects", parameters.own()))
-        encoded = segmented(infer.upload, encode, parameters.options(current_model().labels))
-        response = respond(encoded)
-        if encoded.mimetype == BINARY:
-            response.headers[HEADER] = str(encode.json_length)
-        return response
+        encode = partial(encode_infer, infer=infer, encode_objects=encoder("objects", parameters.own()))
+        return respond(segmented(infer.upload, encode, parameters.options(current_model().labels)))
 
 
-class InferEncoder:
-    """Encodes a segmentation as the response to `infer`; `json_length` is then that of the JSON at its beginning."""
-
-    def __init__(self, infer: InferRequest, encode_objects: Encoder) -> None:
-        self._infer = infer
-        self._encode_objects = encode_objects
-        self.json_length = 0
-
-    def __call__(self, segmentation: Segmentation) -> Encoded:
-        """Return JSON, with tensors behind it if the request wants some there."""
-        values: dict[str, Callable[[], Tensor]] = {
-            "seg_map": lambda: Tensor("seg_map", segmentation.seg_map),
-            "mask_png": lambda: Tensor("mask_png", encode_mask(segmentation).content),
-            "objects": lambda: Tensor("objects", self._encode_objects(segmentation).content, bytes.decode),
-        }
-        outputs, id_ = self._infer.outputs, self._infer.id
-        head = {"model_name": MODEL, "model_version": VERSION} | ({} if id_ is None else {"id": id_})
-        body, self.json_length = infer_response(head, [values[name]() for name in outputs], outputs)
-        return Encoded(body, BINARY if any(outputs.values()) else JSON, segmentation.seg_map)
+def encode_infer(segmentation: Segmentation, *, infer: InferRequest, encode_objects: Encoder) -> Encoded:
+    """Return the response to `infer`: JSON, with tensors behind it if the request wants some there."""
+    values: dict[str, Callable[[], Tensor]] = {
+        "seg_map": lambda: Tensor("seg_map", segmentation.seg_map),
+        "mask_png": lambda: Tensor("mask_png", encode_mask(segmentation).content),
+        "objects": lambda: Tensor("objects", encode_objects(segmentation).content, bytes.decode),
+    }
+    outputs, id_ = infer.outputs, infer.id
+    head = {"model_name": MODEL, "model_version": VERSION} | ({} if id_ is None else {"id": id_})
+    body, json_length = infer_response(head, [values[name]() for name in outputs], outputs)
+    if any(outputs.values()):
+        return Encoded(body, BINARY, segmentation.seg_map, {HEADER: str(json_length)})
+    return Encoded(body, JSON, segmentation.seg_map)

@@ -2,8 +2,8 @@
 
 import io
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import orjson
@@ -33,13 +33,13 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 class Encoded:
     """An encoded segmentation: its bytes, their media type, and the label map, uint8 [height, width].
 
-    `coding` is the content coding of the bytes, such as gzip; "" for none.
+    `headers` are those that an HTTP response has with these bytes, such as their content coding.
     """
 
     content: bytes
     mimetype: str
     seg_map: UInt8Array
-    coding: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def width_height(self) -> tuple[int, int]:
