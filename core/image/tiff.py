@@ -33,17 +33,17 @@ def with_photo_first(data: bytes) -> bytes:
     Other files are returned unchanged. Raises UnsupportedImage for a camera raw file, whose photo is not decoded.
     """
     directories = _directories(data)
-    start, first = next(iter(directories.items()), (0, {}))
+    first = next(iter(directories.values()), {})
     whole = [position for position, tags in directories.items() if not _is_reduced(tags)]
-    is_below = Base.SubIFDs in first and not whole
+    photo = directories[whole[0]] if whole else first
+    is_lost = Base.SubIFDs in first and not whole
+    is_turned = first.get(Base.Orientation, 1) not in (1, photo.get(Base.Orientation))  # Pillow would not turn it
     has_sensor = any(tags.get(Base.PhotometricInterpretation) in SENSOR for tags in directories.values())
-    if RAW.match(data) or Base.DNGVersion in first or has_sensor or is_below:
-        raise UnsupportedImage(
-            "camera raw files are not served; send JPEG, PNG or another picture that was exported from it"
-        )
-    if start in whole or not whole:
+    if RAW.match(data) or Base.DNGVersion in first or has_sensor or is_lost or is_turned:
+        raise UnsupportedImage("camera raw files are not served; send JPEG, PNG or another picture that was exported")
+    if photo is first:
         return data
-    size = 4 if data[2:4] in (b"*\0", b"\0*") else 8
+    size = 8 if data[2:4] == b"+\0" else 4
     return data[:size] + whole[0].to_bytes(size, "little" if data[:1] == b"I" else "big") + data[2 * size :]
 
 
