@@ -6,10 +6,19 @@ import pyvips
 
 from core.types import UInt8Array
 
+MAX_PIXELS = 50_000_000
+
+pyvips.cache_set_max(0)  # it would keep large pictures
+
 
 def by_libvips(data: bytes) -> UInt8Array:
-    """Return the upright pixels of the file `data`, sRGB on white, by libvips. Raises pyvips.Error."""
+    """Return the upright pixels of the file `data`, sRGB on white, by libvips. Raises pyvips.Error.
+
+    Files of more than MAX_PIXELS raise ValueError: a damaged header can tell of pixels that no memory holds.
+    """
     image = pyvips.Image.new_from_buffer(data, "").autorot()
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are too many")
     if "icc-profile-data" in image.get_fields():
         image = image.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True)
     if image.hasalpha():
