@@ -21,9 +21,8 @@ UNSPECIFIED, HDR_TRANSFERS = 2, {16: "PQ", 18: "HLG"}
 
 def check_format(data: bytes) -> None:
     """Raise UnsupportedImage if the file `data` is of a kind in UNSERVED."""
-    for name, beginning in UNSERVED.items():
-        if beginning.match(data) and not SERVED.match(data):
-            raise UnsupportedImage(f"{name} are not served; send {FORMAT_LIST}")
+    if not SERVED.match(data) and (error := _unserved(data)):
+        raise error
 
 
 def rejection(data: bytes, error: Exception) -> UnsupportedImage | InvalidImage:
@@ -34,7 +33,8 @@ def rejection(data: bytes, error: Exception) -> UnsupportedImage | InvalidImage:
         return UnsupportedImage("this BMP is damaged, or of a kind that is not served; save with 24 bits per pixel")
     if reason := tiff.rejection(data):
         return UnsupportedImage(reason)
-    return InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
+    # A DICOM file may begin like a TIFF.
+    return _unserved(data) or InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
 
 
 def check_pixels(image: Image.Image, data: bytes) -> None:
@@ -47,3 +47,9 @@ def check_pixels(image: Image.Image, data: bytes) -> None:
         if transfers and transfers <= set(HDR_TRANSFERS):
             names = " and ".join(HDR_TRANSFERS[transfer] for transfer in sorted(transfers))
             raise UnsupportedImage(f"AVIF with HDR colours ({names}) is not served; save it with sRGB colours")
+
+
+def _unserved(data: bytes) -> UnsupportedImage | None:
+    """Return the error for the file `data` if it is of a kind in UNSERVED."""
+    names = (name for name, beginning in UNSERVED.items() if beginning.match(data))
+    return next((UnsupportedImage(f"{name} are not served; send {FORMAT_LIST}") for name in names), None)

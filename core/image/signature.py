@@ -21,7 +21,7 @@ UNSERVED = {
         rb"|.{25}ARECOYK",
         "audio files": rb".{4}ftyp(?:M4[ABP]|F4[AB])|ID3|\xff[\xf1-\xf3\xf9-\xfb]|fLaC|RIFF.{4}WAVE|FORM.{4}AIF|MThd"
         rb"|#!AMR|MAC |\.ra\xfd|OggS.{24}(?:\x01vorbis|OpusHead|\x7fFLAC|Speex)",
-        "videos": rb".{4}(?:ftyp(?!.{0,60}avi[fs])|styp|moov|mdat|RED[12])|\0\0..(?:wide|free|skip|pnot)|RIFF.{4}AVI "
+        "videos": rb".{4}(?:ftyp(?!.{0,60}avi[fs])|styp|moov|mdat|RED[12]|[\x11\x12]\xaf)|\0\0..(?:wide|free|skip|pnot)|RIFF.{4}AVI "
         rb"|\x1a\x45\xdf\xa3|\0\0\x01[\xb0\xb3\xb5\xba]|G.{187}G.{187}G|.{4}G.{191}G.{191}G|FLV\x01|OggS|\.RMF|DKIF"
         rb"|YUV4MPEG|\x30\x26\xb2\x75|\xb7\xd8\0\x20|\x06\x0e\x2b\x34|\x1f\x07\0|[CFZ]WS[\x01-\x32]",
         "JPEG XL images": rb"\xff\x0a|\0\0\0\x0cJXL ",
@@ -41,7 +41,7 @@ UNSERVED = {
         "DICOM images": rb".{128}DICM|[\x02\x08]\0[\0-\x20]\0(?:UL|UI|CS|DA|.{4}[\d.]{2})",
         "FITS images": rb"SIMPLE  =|XTENSION=",
         "HDF5 and NetCDF files": rb"(?:.{512})?\x89HDF\r\n|CDF[\x01\x02\x05]|\x0e\x03\x13\x01",
-        "scientific images (NIfTI, NRRD, MRC, CZI, LIF, ...)": rb"\x5c\x01\0\0|\0\0\x01\x5c|\x1c\x02\0\0n\+|NRRD0"
+        "scientific images (NIfTI, NRRD, MRC, CZI, LIF, ...)": rb"\x5c\x01\0\0|\0\0\x01\x5c|\x1c\x02\0\0n[+i]|NRRD0"
         rb"|.{208}MAP |ZISRAWFILE|\x70\0\0\0.{4}\x2a|\xda\xce\xbe\x0a|NITF0|NSIF0|MATLAB 5|\x93NUMPY|GRIB|ObjectType =",
         "ICNS images": rb"icns\0",
         "DDS images": rb"DDS \x7c\0\0\0",
@@ -50,7 +50,7 @@ UNSERVED = {
         "QOI images": rb"qoif",
         "rare images (DjVu, FLIF, BPG, MNG, ILBM, MIFF, XPM, XBM, PCD, PICT, KTX, ...)": rb"AT&TFORM|FLIF|BPG\xfb|BLP"
         rb"|\x97JB2|[\x8a\x8b][MJ]NG|FORM.{4}(?:ILBM|PBM )|id=ImageM|/\* XPM|#define \w+_width|\x59\xa6\x6a\x95"
-        rb"|.{2048}PCD_|PCD_OPA|\0{512}.{10}(?:\x11\x01|\0\x11\x02\xff)|PGF[4-6]|\x89LFP|\xabKTX|VTF\0",
+        rb"|.{2048}PCD_|PCD_OPA|(?:.{512})?.{10}\0\x11\x02\xff\x0c|PGF[4-6]|\x89LFP|\xabKTX|VTF\0",
         "SGI images": rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]",
         "PCX images": rb"\x0a[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]",
         # TGA has no magic number. These are the fields of its header with few values, without and with a palette.
