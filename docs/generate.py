@@ -1,12 +1,14 @@
 """Write the generated tables into the documents: `python -m docs.generate`, or `make docs`."""
 
 import re
+import textwrap
 from collections.abc import Collection
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
 from config import Settings
+from core.image.signature import UNSERVED
 from core.outputs import OUTPUTS
 from core.parameters import PARAMETERS
 
@@ -14,7 +16,9 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "settings.md", ROOT / "docs" / "api.md")
 # The opening mark has the kind of the table and, for settings, the variables of it, or `all`:
 # <!-- settings: MODEL_TYPE, PORT; a comment -->
-TABLE = re.compile(r"(<!-- (settings|outputs|parameters): ([A-Z0-9_, ]+|all);[^\n]*-->\n).*?(<!-- /\2 -->)", re.DOTALL)
+TABLE = re.compile(
+    r"(<!-- (settings|outputs|parameters|unserved): ([A-Z0-9_, ]+|all);[^\n]*-->\n).*?(<!-- /\2 -->)", re.DOTALL
+)
 
 
 def settings_table(names: Collection[str] = ()) -> str:
@@ -53,6 +57,11 @@ def parameters_table() -> str:
     return _table("parameter | values | default | meaning", rows)
 
 
+def unserved_list() -> str:
+    """Return a sentence with the kinds of files that are not served."""
+    return textwrap.fill(f"Not served: {', '.join(UNSERVED)}.", 120, break_on_hyphens=False)
+
+
 def _table(header: str, rows: list[str]) -> str:
     line = " | ".join("---" for _ in header.split(" | "))
     return "\n".join(f"| {row} |" for row in [header, line, *rows])
@@ -63,7 +72,12 @@ def generated(document: str) -> str:
 
     def rewritten(found: re.Match[str]) -> str:
         names = () if found[3] == "all" else found[3].split(", ")
-        tables = {"settings": lambda: settings_table(names), "outputs": outputs_table, "parameters": parameters_table}
+        tables = {
+            "settings": lambda: settings_table(names),
+            "outputs": outputs_table,
+            "parameters": parameters_table,
+            "unserved": unserved_list,
+        }
         return f"{found[1]}{tables[found[2]]()}\n{found[4]}"
 
     return TABLE.sub(rewritten, document)

@@ -7,6 +7,7 @@ from PIL import Image, ImageCms
 
 from tests.support.images import encode, png
 from tests.support.paths import ASTRONAUT
+from tests.support.tiff import tiff_pictures
 
 
 def seeds() -> dict[str, bytes]:
@@ -69,6 +70,10 @@ def seeds() -> dict[str, bytes]:
         "tiff-big": encode(photo.convert("L"), "TIFF", big_tiff=True, compression="packbits"),
         "tiff-cmyk": encode(photo.convert("CMYK"), "TIFF", compression="tiff_adobe_deflate"),
         "tiff-ycbcr": encode(photo.convert("YCbCr"), "TIFF"),
+        "tiff-thumbnail": tiff_pictures({254: 1}, {}),
+        "tiff-below": tiff_pictures({254: 1}, below={}, order=">"),
+        "tiff-raw": tiff_pictures({254: 1, 50706: 1025}, below={262: 32803, 259: 34713}),
+        "tiff-extra": tiff_pictures({277: 3, 279: 192}, below={254: 1}),
         "avif": encode(photo, "AVIF"),
         "avif-alpha": encode(half, "AVIF", exif=exif),
         "avif-animated": encode(photo, "AVIF", **frames()),

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageChops, ImageOps
+from PIL.ExifTags import Base
 from PIL.GifImagePlugin import GifImageFile
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from core.image.colour import to_srgb
-from core.image.formats import BITS_PER_SAMPLE, FORMATS, PHOTOMETRIC, check_format, check_pixels, rejection, select_page
+from core.image.formats import FORMATS, check_format, check_pixels, rejection
 from core.image.metadata import EOI, without_metadata
+from core.image.tiff import with_photo_first
 
 # libjpeg, libtiff and libavif tell of failed allocations in exceptions of other kinds. -9 is the code of Pillow's
 # decoders (PIL.ImageFile.ERRORS), which its TIFF plugin does not spell out.
@@ -72,7 +74,7 @@ def read_image(
     if not data:
         raise InvalidImage("the image is empty (0 bytes); send the contents of an image file")
     with _decoder_errors(max_pixels):
-        data = without_metadata(data)
+        data = with_photo_first(without_metadata(data))
         image = _open(data, max_pixels)
         width, height = image.size
         before_decoding(image.size)
@@ -126,7 +128,6 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (OSError, RuntimeError) as error:
         raise rejection(data, error) from error
-    select_page(image)
     check_pixels(image, data)
     return image
 
@@ -189,12 +190,12 @@ def _corrected(image: Image.Image, data: bytes) -> Image.Image:
 def _high_bits(image: Image.Image) -> Image.Image:
     """Return the high 8 bits of a grey `image` of 12 or 16 bits; convert("L") would clip to 255 instead."""
     tags = getattr(image, "tag_v2", {})
-    bits = tags.get(BITS_PER_SAMPLE, (16,))[0]
+    bits = tags.get(Base.BitsPerSample, (16,))[0]
     grey = np.asarray(image)
     if "transparency" in image.info:
         grey = np.where(grey == image.info["transparency"], 0xFFFF, grey)
     high = (grey >> (bits - 8)).astype(np.uint8)
-    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+    if tags.get(Base.PhotometricInterpretation) == WHITE_IS_ZERO:
         high = ~high
     reduced = Image.fromarray(high)
     reduced.info = {name: value for name, value in image.info.items() if name != "transparency"}

@@ -1,19 +1,78 @@
-"""Tells photos from other files by their first bytes, without decoding them."""
+"""Tells the kinds of files by their first bytes, without decoding them."""
 
 import re
-
-from core.image.formats import UNSERVED
 
 HEAD = 16  # bytes that is_photo() needs
 
 # The formats of photos whose first bytes no other file has by chance; two letters at the beginning, as a BMP or a PPM
 # has, can be the first word of a text.
-SERVED = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP|II[*+]\0|MM\0\*|.{4}ftypavi[fs]",
-    re.DOTALL,
-)
-# Formats that are not served. The commands report such photos instead of skipping them.
-REPORTED = [UNSERVED[f"{name} images"] for name in ("HEIC", "JPEG XL", "JPEG 2000", "PSD", "QOI", "big-endian BigTIFF")]
+SERVED = re.compile(rb"(?s)\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP|II[*+]\0|MM\0\*|.{4}ftypavi[fs]")
+# The beginning of a PNM file: white space or comments before each number, of which the first two are width and height.
+NUMBER = rb"(?:\s|#[^\r\n]*+)++\d++"
+# The beginning of a BMP file, up to the kind of compression at byte 30.
+BMP = rb"BM.{12}[\x28-\x7c]\0\0\0.{12}"
+# Kinds of files that are not served: their name, and how they begin. Pillow could decode some of the last ones, but
+# wrongly, or slowly, in Python.
+UNSERVED = {
+    name: re.compile(beginning, re.DOTALL)
+    for name, beginning in {
+        "HEIC images": rb".{4}ftyp(?!.{0,60}avi[fs])(?:he[iv].|mi[af]\w|msf\d|avc[is]|j2k[ij]|j2is|jpe?gs?|vvi[cs])",
+        "camera raw files": rb".{4}ftypcrx|II(?:R[OS]\x08|U\0|\x1a\0..HEAP)|MMOR\0|FUJIFILMCCD|FOVb|\0MRM|ARRI"
+        rb"|.{25}ARECOYK",
+        "audio files": rb".{4}ftyp(?:M4[ABP]|F4[AB])|ID3|\xff[\xf1-\xf3\xf9-\xfb]|fLaC|RIFF.{4}WAVE|FORM.{4}AIF|MThd"
+        rb"|#!AMR|MAC |\.ra\xfd|OggS.{24}(?:\x01vorbis|OpusHead|\x7fFLAC|Speex)",
+        "videos": rb".{4}(?:ftyp(?!.{0,60}avi[fs])|styp|moov|mdat|RED[12]|[\x11\x12]\xaf)|\0\0..(?:wide|free|skip|pnot)|RIFF.{4}AVI "
+        rb"|\x1a\x45\xdf\xa3|\0\0\x01[\xb0\xb3\xb5\xba]|G.{187}G.{187}G|.{4}G.{191}G.{191}G|FLV\x01|OggS|\.RMF|DKIF"
+        rb"|YUV4MPEG|\x30\x26\xb2\x75|\xb7\xd8\0\x20|\x06\x0e\x2b\x34|\x1f\x07\0|[CFZ]WS[\x01-\x32]",
+        "JPEG XL images": rb"\xff\x0a|\0\0\0\x0cJXL ",
+        "JPEG 2000 images": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ",
+        "JPEG XR images": rb"II\xbc[\0\x01]",
+        "PSD images": rb"8BPS\0",
+        "ICO images": rb"\0\0\x01\0[^\0]\0",
+        "CUR images": rb"\0\0\x02\0[^\0]\0",
+        "SVG images": rb"(?:\xef\xbb\xbf)?\s*+<(?=(?:.{0,9999}<)?(?:\w+:)?svg\b)",
+        "PDF files": rb"(?:\xef\xbb\xbf)?\s*+%PDF",
+        "EPS files": rb"%!PS|\xc5\xd0\xd3\xc6",
+        "WMF and EMF images": rb"\xd7\xcd\xc6\x9a|\x01\0[\x09\0]\0\0\x03|\x01\0\0\0.{36} EMF",
+        "drawings (XCF, CDR, DWG, INDD, PSP, ...)": rb"gimp xcf|RIFF.{4}CDR|AC10\d\d|\x06\x06\xed\xf5|Paint Shop Pro Im"
+        rb"|\0\xffKA|CSFCHUNK|BLENDER",
+        "office documents and archives (DOCX, ZIP, ...)": rb"PK[\x03\x05]|\xd0\xcf\x11\xe0|\{\\rtf|7z\xbc\xaf|Rar!"
+        rb"|\x1f[\x8b\x9d]|BZh\d|\xfd7zXZ|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|MSCF|.{257}ustar|.{32769}CD001",
+        "DICOM images": rb".{128}DICM|[\x02\x08]\0[\0-\x20]\0(?:UL|UI|CS|DA|.{4}[\d.]{2})",
+        "FITS images": rb"SIMPLE  =|XTENSION=",
+        "HDF5 and NetCDF files": rb"(?:.{512})?\x89HDF\r\n|CDF[\x01\x02\x05]|\x0e\x03\x13\x01",
+        "scientific images (NIfTI, NRRD, MRC, CZI, LIF, ...)": rb"\x5c\x01\0\0|\0\0\x01\x5c|\x1c\x02\0\0n[+i]|NRRD0"
+        rb"|.{208}MAP |ZISRAWFILE|\x70\0\0\0.{4}\x2a|\xda\xce\xbe\x0a|NITF0|NSIF0|MATLAB 5|\x93NUMPY|GRIB|ObjectType =",
+        "ICNS images": rb"icns\0",
+        "DDS images": rb"DDS \x7c\0\0\0",
+        "OpenEXR images": rb"v/1\x01",
+        "Radiance HDR, DPX and Cineon images": rb"#\?RADIANCE|#\?RGBE|SDPX|XPDS|\x80\x2a\x5f\xd7",
+        "QOI images": rb"qoif",
+        "rare images (DjVu, FLIF, BPG, MNG, ILBM, MIFF, XPM, XBM, PCD, PICT, KTX, ...)": rb"AT&TFORM|FLIF|BPG\xfb|BLP"
+        rb"|\x97JB2|[\x8a\x8b][MJ]NG|FORM.{4}(?:ILBM|PBM )|id=ImageM|/\* XPM|#define \w+_width|\x59\xa6\x6a\x95"
+        rb"|.{2048}PCD_|PCD_OPA|(?:.{512})?.{10}\0\x11\x02\xff\x0c|PGF[4-6]|\x89LFP|\xabKTX|VTF\0",
+        "SGI images": rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]",
+        "PCX images": rb"\x0a[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]",
+        # TGA has no magic number. These are the fields of its header with few values, without and with a palette.
+        "TGA images": rb".\0[\x02\x03\x0a\x0b]\0{5}.{8}[\x01\x08\x0f\x10\x18\x20][\0-\x3f]"
+        rb"|.\x01[\x01\x09].{4}[\x0f\x10\x18\x20].{8}[\x08\x10][\0-\x3f]",
+        "PBM images": rb"P[14]" + NUMBER * 2,
+        "text PGM images": rb"P2" + NUMBER * 2,
+        "text PPM images": rb"P3" + NUMBER * 2,
+        "PFM images": rb"P[Ff]" + NUMBER * 2,
+        "PAM images": rb"P7\n",
+        "private PNM images": rb"P(?:0CMYK|yP|yRGBA|yCMYK)\s",
+        "PGM and PPM images with a maximum other than 255": rb"P[56]" + NUMBER * 3 + rb"(?<!\D255)",
+        "big-endian BigTIFF images": rb"MM\0\+",
+        "BMP images with run lengths": BMP + rb"[\x01\x02]\0\0\0",
+        "BMP images with a JPEG or PNG inside": BMP + rb"[\x04\x05]\0\0\0",
+        "BMP images of OS/2": rb"BM.{12}[\x10-\x27\x40]\0\0\0",
+        "BMP images of 16 bits with alpha": rb"BM.{12}[\x38-\x7c]\0\0\0.{10}\x10\0\x03\0\0\0.{32}(?!\0{4})",
+    }.items()
+}
+# Kinds of photos that are not served. The commands report them instead of skipping them.
+PHOTOS = [f"{name} images" for name in ("HEIC", "JPEG XL", "JPEG 2000", "PSD", "QOI", "big-endian BigTIFF")]
+REPORTED = [UNSERVED[name] for name in (*PHOTOS, "camera raw files")]
 
 
 def is_photo(head: bytes) -> bool:

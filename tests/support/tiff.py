@@ -1,4 +1,4 @@
-"""Writes TIFF files of any bit depth, sample format and layout, which the libraries that read them do not write."""
+"""Writes TIFF files of any bit depth, layout and directories, which the libraries that read them do not write."""
 
 import struct
 import zlib
@@ -69,6 +69,33 @@ def tiff_file(  # noqa: PLR0913 - a file has that many properties
         entries += struct.pack(f"{order}HHI", tag, kind, len(numbers)) + packed.ljust(4, b"\0")
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", directory)
     return head + data + entries + bytes(4) + long_values
+
+
+def tiff_pictures(
+    *pages: dict[int, int], below: dict[int, int] | None = None, order: Literal["<", ">"] = "<", size: int = 8
+) -> bytes:
+    """Return a TIFF of black `pages`, grey with 8 bits and of `size` x `size` pixels, except where their tags differ.
+
+    The picture `below`, of twice that size, belongs to the first page (tag SubIFDs), as in the files of cameras.
+    """
+    usual = {256: size, 257: size, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: size, 279: size * size}
+    pictures = [usual | page for page in pages]
+    if below is not None:
+        doubled = {256: 2 * size, 257: 2 * size, 278: 2 * size, 279: 4 * size * size}
+        pictures.insert(1, usual | doubled | below)
+        pictures[0] = {330: 0} | pictures[0]
+    starts = np.cumsum([8 + 4 * size * size, *(6 + 12 * len(tags) for tags in pictures)]).tolist()
+    if below is not None:
+        pictures[0][330] = pictures[0][330] or starts[1]
+    pages_at = [start for number, start in enumerate(starts[:-1]) if below is None or number != 1]
+    following = dict(zip(pages_at, [*pages_at[1:], 0], strict=True))
+    data = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", starts[0]) + bytes(4 * size * size)
+    for start, tags in zip(starts, pictures, strict=False):
+        entries = [struct.pack(f"{order}HHII", tag, LONG, 1, value) for tag, value in sorted(tags.items())]
+        data += (
+            struct.pack(f"{order}H", len(tags)) + b"".join(entries) + struct.pack(f"{order}I", following.get(start, 0))
+        )
+    return data
 
 
 def packed_rows(plane: npt.NDArray[np.generic], bits: int, order: Literal["<", ">"]) -> bytes:

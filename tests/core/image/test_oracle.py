@@ -33,6 +33,7 @@ from tests.support.tiff import (
     packed_rows,
     tiff_file,
 )
+from tests.support.vips import by_libvips, difference
 
 # A file, its true pixels as RGB, and whether libvips reads it the same way.
 Cell: TypeAlias = tuple[bytes, UInt8Array, bool]
@@ -410,23 +411,6 @@ REJECTED = re.compile(
     r"|BMP (RGBX|XBGR|10 bits|BGR 555|444|1555|. bits|.-bit runs|JPEG|PNG|header).*"
     r"|(SGI|PCX|TGA|QOI|PBM|PAM|PFM).*|(PGM|PPM) (as text|1 |100|1023|65535).*"
 )
-
-
-def by_libvips(data: bytes) -> UInt8Array:
-    """Return the upright pixels of the file `data`, RGB on white, by libvips."""
-    image = pyvips.Image.new_from_buffer(data, "").autorot()
-    if image.hasalpha():
-        white = 65535 if image.format == "ushort" else 255
-        image = image.flatten(background=[white] * (image.bands - 1), max_alpha=white)
-    pixels: UInt8Array = image.colourspace("srgb").cast("uchar").numpy()
-    return np.repeat(pixels.reshape(*pixels.shape[:2], -1), 3 if pixels.ndim == 2 else 1, axis=2)
-
-
-def difference(pixels: npt.NDArray[Any], others: npt.NDArray[Any]) -> float:
-    """Return the mean absolute difference of two pictures, 255 if they differ in size."""
-    if pixels.shape != others.shape:
-        return 255
-    return float(np.abs(pixels.astype(int) - others).mean())
 
 
 @pytest.mark.parametrize("name", CELLS)

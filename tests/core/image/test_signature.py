@@ -23,3 +23,10 @@ def test_file_of_each_format_of_photos_is_a_photo(format_: str) -> None:
 )
 def test_other_file_is_no_photo(head: bytes) -> None:
     assert not is_photo(head)
+
+
+@pytest.mark.parametrize(
+    "head", [b"FUJIFILMCCD-RAW ", b"\0\0\0\x18ftypcrx \0\0\0\1", b"IIRO\x08\0\0\0", b"\0\0\0\x18ftypheic\0\0\0\0"]
+)
+def test_photo_of_a_kind_that_is_not_served_is_a_photo(head: bytes) -> None:
+    assert is_photo(head)
