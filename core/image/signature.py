@@ -21,9 +21,9 @@ UNSERVED = {
         rb"|.{25}ARECOYK",
         "audio files": rb".{4}ftyp(?:M4[ABP]|F4[AB])|ID3|\xff[\xf1-\xf3\xf9-\xfb]|fLaC|RIFF.{4}WAVE|FORM.{4}AIF|MThd"
         rb"|#!AMR|MAC |\.ra\xfd|OggS.{24}(?:\x01vorbis|OpusHead|\x7fFLAC|Speex)",
-        "videos": rb".{4}(?:ftyp(?!.{0,60}avi[fs])|styp|moov|mdat|RED[12]|[\x11\x12]\xaf)|\0\0..(?:wide|free|skip|pnot)|RIFF.{4}AVI "
-        rb"|\x1a\x45\xdf\xa3|\0\0\x01[\xb0\xb3\xb5\xba]|G.{187}G.{187}G|.{4}G.{191}G.{191}G|FLV\x01|OggS|\.RMF|DKIF"
-        rb"|YUV4MPEG|\x30\x26\xb2\x75|\xb7\xd8\0\x20|\x06\x0e\x2b\x34|\x1f\x07\0|[CFZ]WS[\x01-\x32]",
+        "videos": rb".{4}(?:ftyp(?!.{0,60}avi[fs])|styp|moov|mdat|RED[12]|[\x11\x12]\xaf)|\0\0..(?:wide|free|skip|pnot)"
+        rb"|RIFF.{4}AVI |\x1a\x45\xdf\xa3|\0\0\x01[\xb0\xb3\xb5\xba]|G.{187}G.{187}G|.{4}G.{191}G.{191}G|FLV\x01|OggS"
+        rb"|\.RMF|DKIF|YUV4MPEG|\x30\x26\xb2\x75|\xb7\xd8\0\x20|\x06\x0e\x2b\x34|\x1f\x07\0|[CFZ]WS[\x01-\x32]",
         "JPEG XL images": rb"\xff\x0a|\0\0\0\x0cJXL ",
         "JPEG 2000 images": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ",
         "JPEG XR images": rb"II\xbc[\0\x01]",
