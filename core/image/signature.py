@@ -30,7 +30,7 @@ UNSERVED = {
         "PSD images": rb"8BPS\0",
         "ICO images": rb"\0\0\x01\0[^\0]\0",
         "CUR images": rb"\0\0\x02\0[^\0]\0",
-        "SVG images": rb"(?:\xef\xbb\xbf)?\s*+<(?=(?:.{0,9999}<)?(?:\w+:)?svg\b)",
+        "SVG images": rb"(?:\xef\xbb\xbf)?\s*+<(?=(?:.{0,9999}<)?(?:\w{1,20}:)?svg\b)",
         "PDF files": rb"(?:\xef\xbb\xbf)?\s*+%PDF",
         "EPS files": rb"%!PS|\xc5\xd0\xd3\xc6",
         "WMF and EMF images": rb"\xd7\xcd\xc6\x9a|\x01\0[\x09\0]\0\0\x03|\x01\0\0\0.{36} EMF",
@@ -49,7 +49,7 @@ UNSERVED = {
         "Radiance HDR, DPX and Cineon images": rb"#\?RADIANCE|#\?RGBE|SDPX|XPDS|\x80\x2a\x5f\xd7",
         "QOI images": rb"qoif",
         "rare images (DjVu, FLIF, BPG, MNG, ILBM, MIFF, XPM, XBM, PCD, PICT, KTX, ...)": rb"AT&TFORM|FLIF|BPG\xfb|BLP"
-        rb"|\x97JB2|[\x8a\x8b][MJ]NG|FORM.{4}(?:ILBM|PBM )|id=ImageM|/\* XPM|#define \w+_width|\x59\xa6\x6a\x95"
+        rb"|\x97JB2|[\x8a\x8b][MJ]NG|FORM.{4}(?:ILBM|PBM )|id=ImageM|/\* XPM|#define \w{1,99}_width|\x59\xa6\x6a\x95"
         rb"|.{2048}PCD_|PCD_OPA|(?:.{512})?.{10}\0\x11\x02\xff\x0c|PGF[4-6]|\x89LFP|\xabKTX|VTF\0",
         "SGI images": rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]",
         "PCX images": rb"\x0a[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]",
