@@ -21,16 +21,16 @@ UNSERVED = {
         rb"|.{25}ARECOYK",
         "audio files": rb".{4}ftyp(?:M4[ABP]|F4[AB])|ID3|\xff[\xf1-\xf3\xf9-\xfb]|fLaC|RIFF.{4}WAVE|FORM.{4}AIF|MThd"
         rb"|#!AMR|MAC |\.ra\xfd|OggS.{24}(?:\x01vorbis|OpusHead|\x7fFLAC|Speex)",
-        "videos": rb".{4}(?:ftyp(?!.{0,60}avi[fs])|styp|moov|mdat|RED[12]|[\x11\x12]\xaf)|\0\0..(?:wide|free|skip|pnot)|RIFF.{4}AVI "
-        rb"|\x1a\x45\xdf\xa3|\0\0\x01[\xb0\xb3\xb5\xba]|G.{187}G.{187}G|.{4}G.{191}G.{191}G|FLV\x01|OggS|\.RMF|DKIF"
-        rb"|YUV4MPEG|\x30\x26\xb2\x75|\xb7\xd8\0\x20|\x06\x0e\x2b\x34|\x1f\x07\0|[CFZ]WS[\x01-\x32]",
+        "videos": rb".{4}(?:ftyp(?!.{0,60}avi[fs])|styp|moov|mdat|RED[12]|[\x11\x12]\xaf)|\0\0..(?:wide|free|skip|pnot)"
+        rb"|RIFF.{4}AVI |\x1a\x45\xdf\xa3|\0\0\x01[\xb0\xb3\xb5\xba]|G.{187}G.{187}G|.{4}G.{191}G.{191}G|FLV\x01|OggS"
+        rb"|\.RMF|DKIF|YUV4MPEG|\x30\x26\xb2\x75|\xb7\xd8\0\x20|\x06\x0e\x2b\x34|\x1f\x07\0|[CFZ]WS[\x01-\x32]",
         "JPEG XL images": rb"\xff\x0a|\0\0\0\x0cJXL ",
         "JPEG 2000 images": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ",
         "JPEG XR images": rb"II\xbc[\0\x01]",
         "PSD images": rb"8BPS\0",
         "ICO images": rb"\0\0\x01\0[^\0]\0",
         "CUR images": rb"\0\0\x02\0[^\0]\0",
-        "SVG images": rb"(?:\xef\xbb\xbf)?\s*+<(?=(?:.{0,9999}<)?(?:\w+:)?svg\b)",
+        "SVG images": rb"(?:\xef\xbb\xbf)?\s*+<(?=(?:.{0,9999}<)?(?:\w{1,20}:)?svg\b)",
         "PDF files": rb"(?:\xef\xbb\xbf)?\s*+%PDF",
         "EPS files": rb"%!PS|\xc5\xd0\xd3\xc6",
         "WMF and EMF images": rb"\xd7\xcd\xc6\x9a|\x01\0[\x09\0]\0\0\x03|\x01\0\0\0.{36} EMF",
@@ -49,7 +49,7 @@ UNSERVED = {
         "Radiance HDR, DPX and Cineon images": rb"#\?RADIANCE|#\?RGBE|SDPX|XPDS|\x80\x2a\x5f\xd7",
         "QOI images": rb"qoif",
         "rare images (DjVu, FLIF, BPG, MNG, ILBM, MIFF, XPM, XBM, PCD, PICT, KTX, ...)": rb"AT&TFORM|FLIF|BPG\xfb|BLP"
-        rb"|\x97JB2|[\x8a\x8b][MJ]NG|FORM.{4}(?:ILBM|PBM )|id=ImageM|/\* XPM|#define \w+_width|\x59\xa6\x6a\x95"
+        rb"|\x97JB2|[\x8a\x8b][MJ]NG|FORM.{4}(?:ILBM|PBM )|id=ImageM|/\* XPM|#define \w{1,99}_width|\x59\xa6\x6a\x95"
         rb"|.{2048}PCD_|PCD_OPA|(?:.{512})?.{10}\0\x11\x02\xff\x0c|PGF[4-6]|\x89LFP|\xabKTX|VTF\0",
         "SGI images": rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]",
         "PCX images": rb"\x0a[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]",

@@ -33,7 +33,7 @@ def with_photo_first(data: bytes) -> bytes:
     Other files are returned unchanged. Raises UnsupportedImage for a camera raw file, whose photo is not decoded.
     """
     directories = _directories(data)
-    first = next(iter(directories.values()), {})
+    first = next(iter(directories.values()), Tags())
     whole = [position for position, tags in directories.items() if not _is_reduced(tags)]
     photo = directories[whole[0]] if whole else first
     is_lost = Base.SubIFDs in first and not whole
@@ -61,7 +61,7 @@ def check_pixels(image: TiffImageFile) -> None:
 
 def rejection(data: bytes) -> str:
     """Return why Pillow can't open the TIFF file `data`, "" if it is damaged, or no TIFF."""
-    tags = next(iter(_directories(data).values()), {})
+    tags = next(iter(_directories(data).values()), Tags())
     return _rejection(tags) if Base.BitsPerSample in tags else ""
 
 

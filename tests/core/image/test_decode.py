@@ -207,7 +207,7 @@ def test_decode_of_truncated_jpeg_names_the_damage() -> None:
         ("office documents and archives .*", b"PK\3\4\x14\0"),
         ("office documents and archives .*", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
         ("DICOM images", bytes(128) + b"DICM\2\0\0\0UL"),
-        ("DICOM images", b"II*\0\x54\x18\x08\0" + bytes(120) + b"DICM\2\0\0\0UL"),
+        ("DICOM images", b"II*\0\x08\0\0\0" + bytes(120) + b"DICM\2\0\0\0UL"),
         ("FITS images", b"SIMPLE  =                    T"),
         ("HDF5 and NetCDF files", b"\x89HDF\r\n\x1a\n"),
         ("HDF5 and NetCDF files", b"CDF\1\0\0\0\0"),
