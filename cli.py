@@ -25,7 +25,7 @@ def cli() -> None:
 
     \b
     Begin with:
-      python cli.py predict photo.jpg       a picture of what is found in it, photo.overlay.png
+      python cli.py predict photo.jpg       a picture of what is found in it, photo.jpg.overlay.png
       python cli.py predict --help          other results, folders, standard input
       python cli.py serve                   the same over HTTP, on port 5000
 

@@ -68,6 +68,13 @@ def add_cors_headers(response: Response, environ: Mapping[str, Any], settings: S
         response.headers["Access-Control-Allow-Headers"] = asked
 
 
+def add_headers(response: Response, environ: Mapping[str, Any], path: str, settings: Settings) -> None:
+    """Add the security headers that the `response` at `path` does not have, and those of CORS."""
+    for name, value in headers(path).items():
+        response.headers.setdefault(name, value)
+    add_cors_headers(response, environ, settings)
+
+
 def headers(path: str) -> dict[str, str]:
     """Return the default security headers of a response at `path`."""
     common = {

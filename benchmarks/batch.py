@@ -58,7 +58,7 @@ class BatchRun:
         """Record memory and progress once a second, until there are `masks` masks or the run has ended."""
         while self.process.poll() is None:
             self.peak = max(self.peak, proportional_megabytes([self.process.pid, *descendants(self.process.pid)]))
-            done = sum(1 for _ in self.out.glob("mask/*/*.png"))
+            done = sum(1 for _ in self.out.glob("*/*.png"))
             self._samples.append((time.monotonic(), done))
             if masks is not None and done >= masks:
                 return
@@ -137,9 +137,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
         print(resumed.output())
 
     names = {path.relative_to(folder / "many").as_posix() for path in (folder / "many").rglob("*.jpg")}
-    unchanged = sum((out / f"mask/{path}.mask.png").stat().st_mtime_ns == was.st_mtime_ns for path, was in kept.items())
-    masks = [(small.out / str(row["mask"]), str(row["path"])) for row in manifest(small.out) if row["mask"]]
-    pairs = [(mask, folder / "few-predicted" / path.replace(".jpg", ".mask.png")) for mask, path in masks]
+    unchanged = sum((out / f"{path}.mask.png").stat().st_mtime_ns == was.st_mtime_ns for path, was in kept.items())
+    masks = [str(row["mask"]) for row in manifest(small.out) if row["mask"]]
+    pairs = [(small.out / mask, folder / "few-predicted" / mask) for mask in masks]
     same = sum(mask.read_bytes() == other.read_bytes() for mask, other in pairs)
     table = {
         **completeness(out, names, broken),
@@ -160,7 +160,8 @@ def completeness(out: Path, names: set[str], broken: int) -> dict[str, str]:
     rows = manifest(out)
     times = Counter(str(row["path"]) for row in rows)
     good = {str(row["mask"]) for row in rows if row["error"] is None}
-    files = {path.relative_to(out).as_posix() for path in (out / "mask").rglob("*") if path.is_file()}
+    found = (path for path in out.rglob("*") if path.is_file() and path.suffix != ".parquet")
+    files = {path.relative_to(out).as_posix() for path in found}
     return {
         f"rows in the manifest for {len(names):,} files": f"{len(times.keys() & names):,}",
         "files with more than one row": str(sum(count > 1 for count in times.values())),

@@ -10,9 +10,11 @@ from typing import TypeVar
 import click
 import numpy as np
 
-from commands.photos import LeftOut, photos_in
-from commands.usage import MODEL_SETTINGS, epilog
-from config import ConfigError, Settings
+from commands.shared.errors import failures_of
+from commands.shared.help import MODEL_SETTINGS, UNUSABLE, epilog
+from commands.shared.photos import LeftOut
+from commands.shared.sources import photos_in
+from config import Settings
 from core.errors import ModelError, SegmenterError
 from core.image.decode import read_image
 from core.image.resize import resized
@@ -22,11 +24,12 @@ from segmenter import find_weights
 
 T = TypeVar("T")
 
-# Every fifth photo is held out: nothing is measured on it but the loss.
+# Every fifth photo is held out: only the loss is measured on it.
 HELD_OUT = 5
 MIN_PHOTOS = 10
-# Size of the photos that are measured, relative to IMAGE_SIZE: smaller images lose the most by rounding. With photos of
-# two thirds of the size among them, slightly more labels at 257 and 333 pixels are those of float32, but fewer at 513.
+# Size of the photos on which ranges are measured, relative to IMAGE_SIZE: rounding changes the most labels in small
+# images. Adding photos at two thirds of IMAGE_SIZE gave slightly more labels equal to float32 at 257 and 333 pixels,
+# but fewer at 513.
 SIZE = Fraction(1, 2)
 # Kinds of CPUs, and whether their sums of products may saturate.
 CPUS = {"CPUs with VNNI": False, "CPUs without VNNI": True}
@@ -37,23 +40,23 @@ CPUS = {"CPUs with VNNI": False, "CPUs without VNNI": True}
     epilog=epilog(
         *MODEL_SETTINGS,
         done="the calibration was written",
-        failed="a photo can't be read, there are too few, or a setting or the graph can't be used",
+        failed=f"a photo can't be read, there are too few, or {UNUSABLE}",
     ),
 )
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def calibrate(folder: Path) -> None:
     """Calibrate the graph of MODEL_TYPE or MODEL_PATH for PRECISION=int8, on the photos in FOLDER.
 
-    Take a hundred photos or more of the kind that will be served; they need no masks. They are resized to half
-    of IMAGE_SIZE, which makes a result that is good for IMAGE_SIZE and for smaller sizes. The result is a file beside
-    the graph, which must stay there. Every fifth photo is held out, and the command prints how many of its pixels have
-    the same label at int8 as at float32, at IMAGE_SIZE.
+    Take a hundred photos or more of the kind that will be served; they need no masks. They are resized to half of
+    IMAGE_SIZE; the calibration is good for IMAGE_SIZE and for smaller sizes. It is a file beside the graph, which must
+    stay there. Every fifth photo is held out: the command prints how many of its pixels have the same label at int8 as
+    at float32, at IMAGE_SIZE.
 
     \b
     Example:
       MODEL_PATH=my_graph.pb python cli.py calibrate photos/
     """
-    try:
+    with failures_of("calibrate"):
         settings = Settings.from_environment()
         weights = find_weights(settings)
         left_out = LeftOut()
@@ -66,8 +69,6 @@ def calibrate(folder: Path) -> None:
         used = [path for number, path in enumerate(paths) if number % HELD_OUT]
         photos = [_read(path, settings, SIZE) for path in _progress(used, "decode photos")]
         _calibrate(weights, photos, held_out, settings)
-    except (ConfigError, SegmenterError, OSError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _read(path: Path, settings: Settings, size: Fraction) -> UInt8Array:

@@ -10,11 +10,13 @@ import click
 import numpy as np
 from PIL import Image
 
-from commands.progress import Progress
-from commands.usage import MODEL_SETTINGS, epilog
-from config import ConfigError, Settings
+from commands.shared.errors import failures_of
+from commands.shared.help import MODEL_SETTINGS, UNUSABLE, epilog
+from commands.shared.progress import Progress
+from config import Settings
 from core.errors import SegmenterError
 from core.evaluation import Accuracy, read_voc
+from core.model import ModelWrapper
 from core.types import EngineOptions, UInt8Array
 from segmenter import create_model, find_weights, unlimited
 
@@ -45,7 +47,7 @@ class Measured:
     epilog=epilog(
         *MODEL_SETTINGS,
         done="the accuracy was printed",
-        failed="a photo or a mask can't be read, or a setting or the model can't be used",
+        failed=f"a photo or a mask can't be read, or {UNUSABLE}",
     ),
 )
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -61,36 +63,47 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
 
     Example: IMAGE_SIZE=257 python cli.py evaluate VOC2012 --against stock
     """
-    try:
+    with failures_of("evaluate"):
         settings = unlimited(Settings.from_environment())
         examples = read_voc(folder, every)
         model = create_model(settings)
-        served = Measured(
-            f"{settings.canvas}, {settings.precision}", model.loading.result(), Accuracy(len(model.labels))
-        )
-    except (ConfigError, SegmenterError, OSError) as error:
-        raise click.ClickException(str(error)) from error
-    measured = [served]
+        engine = model.loading.result()
+        measured = [Measured(f"{settings.canvas}, {settings.precision}", engine, Accuracy(len(model.labels)))]
+        if against:
+            measured.append(Measured(against, _stock_engine(settings), Accuracy(len(model.labels))))
+        pixels, different = _measure(model, examples, measured)
+    _print_table(model.labels, measured)
     if against:
-        # These import TensorFlow, which takes seconds that the other commands should not need.
-        from core.graph.load import read_graph  # noqa: PLC0415
-        from core.runtime.engine import Engine  # noqa: PLC0415
+        print(f"{different:,} of {pixels:,} pixels ({different / pixels:.4%}) differ from {against}")
 
-        graph = read_graph(find_weights(settings).path)
-        stock = Engine(graph, EngineOptions(settings.threads), optimized=False)
-        measured.append(Measured(against, stock, Accuracy(len(model.labels))))
+
+def _stock_engine(settings: Settings) -> "Engine":
+    """Return an engine that runs the unmodified graph of `settings`."""
+    # These import TensorFlow, which takes seconds that the other commands should not need.
+    from core.graph.load import read_graph  # noqa: PLC0415
+    from core.runtime.engine import Engine  # noqa: PLC0415
+
+    return Engine(read_graph(find_weights(settings).path), EngineOptions(settings.threads), optimized=False)
+
+
+def _measure(model: ModelWrapper, examples: list[tuple[Path, Path]], measured: list[Measured]) -> tuple[int, int]:
+    """Run each of `measured` on `examples`, pairs of a photo and its mask.
+
+    Return the number of all pixels, and of those with different labels in the first and the last of `measured`.
+    """
     pixels = different = 0
     with Progress(len(examples)) as progress:
         for photo, mask in examples:
             truth = np.asarray(Image.open(mask))
-            with model.reader.read(photo.read_bytes()) as picture:
-                maps = [one.run(picture.image, truth) for one in measured]
+            try:
+                with model.reader.read(photo.read_bytes()) as picture:
+                    maps = [one.run(picture.image, truth) for one in measured]
+            except SegmenterError as error:
+                raise click.ClickException(f"{photo}: {error}") from error
             pixels += maps[0].size
             different += int(np.count_nonzero(maps[0] != maps[-1]))
             progress.add()
-    _print_table(model.labels, measured)
-    if against:
-        print(f"{different:,} of {pixels:,} pixels ({different / pixels:.4%}) differ from {against}")
+    return pixels, different
 
 
 def _print_table(labels: tuple[str, ...], measured: list[Measured]) -> None:

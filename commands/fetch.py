@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from commands.usage import epilog
-from config import ConfigError, Settings
-from core.errors import ModelError, SegmenterError
+from commands.shared.errors import failures_of
+from commands.shared.help import epilog
+from config import Settings
+from core.errors import ModelError
 from core.weights.download import download_graph, install_graph
 from core.weights.registry import MODELS, KnownModel, cache_folder, known_weights
 
@@ -35,10 +36,8 @@ def fetch(name: str, source: Path | None) -> None:
 
     Example: python cli.py fetch full
     """
-    try:
+    with failures_of("fetch"):
         print(_fetch(MODELS[name], source, Settings.from_environment()))
-    except (ConfigError, SegmenterError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _fetch(model: KnownModel, source: Path | None, settings: Settings) -> Path:

@@ -2,9 +2,9 @@
 
 import click
 
-from commands.usage import epilog
-from config import ConfigError, Settings
-from core.errors import ModelError
+from commands.shared.errors import failures_of
+from commands.shared.help import UNUSABLE, epilog
+from config import Settings
 from segmenter import find_weights
 
 
@@ -13,17 +13,17 @@ from segmenter import find_weights
     epilog=epilog(
         *("model_type", "model_path", "model_labels", "model_cache"),
         done="the classes were listed",
-        failed="a setting or the model can't be used",
+        failed=UNUSABLE,
     ),
 )
 def labels() -> None:
-    """List the classes of the model: id and name, as --classes takes them and a mask's pixels have them.
+    """List the classes of the model: the id, which is the value of a pixel in a mask, and the name.
+
+    --classes takes ids and names.
 
     Example: python cli.py labels
     """
-    try:
+    with failures_of("labels"):
         names = find_weights(Settings.from_environment()).labels
-    except (ConfigError, ModelError) as error:
-        raise click.ClickException(str(error)) from error
     for class_, name in enumerate(names):
         click.echo(f"{class_} {name}")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from commands.files import write
-from commands.options import Wanted, result_options
-from commands.progress import Progress
-from commands.results import Destinations, encoder
-from commands.sources import Sources
-from commands.usage import MODEL_SETTINGS, Refused, epilog
-from config import ConfigError, Settings
+from commands.shared.errors import Refused, failures_of
+from commands.shared.files import write
+from commands.shared.help import MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, UNUSABLE, epilog
+from commands.shared.options import Wanted, result_options
+from commands.shared.progress import Progress
+from commands.shared.results import Destinations, encoder
+from commands.shared.sources import Sources
+from config import Settings
 from core.errors import InvalidRequest, SegmenterError
 from segmenter import create_model, find_weights, unlimited
 
@@ -21,45 +22,45 @@ from segmenter import create_model, find_weights, unlimited
     short_help="Segment photos, and write the results to files.",
     epilog=epilog(
         *MODEL_SETTINGS,
+        rules=PHOTOS_AND_RESULTS,
         done="every photo has its result",
-        failed="a photo has none, or a setting or the model can't be used",
+        failed=f"{NO_RESULT}, or {UNUSABLE}",
     ),
 )
-@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @result_options("overlay")
 @click.option(
     "-o",
     "destination",
+    metavar="OUTPUT",
     default=".",
-    help="The folder to write to, with / at its end if it does not exist. For one photo also "
-    "a file (.jpg makes an overlay a JPEG, .webp a cut-out a WebP), or - for standard output.",
+    help="The folder for the results; end it with / if it does not exist yet. For a single photo also a file, whose "
+    "ending chooses the format (.jpg of an overlay, .webp of a cut-out), or - for standard output.",
 )
-def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
-    """Segment each PHOTO: a file, a folder with subfolders, or - for standard input (stdin.overlay.png).
+def predict(inputs: tuple[str, ...], wanted: Wanted, destination: str) -> None:
+    """Segment photos, and write the results to the folder OUTPUT.
 
-    Writes what the service would return: a file with the PHOTO's name and .map.json, .objects.json, .coco.json,
-    .mask.png, .overlay.png, .cutout.png or .confidence.png. Photos of equal names keep their endings, or the folder's
-    name. A photo that can't be segmented is reported, and the others are segmented. In a folder, photos are known by
-    their endings or first bytes; the other files are listed.
+    Each INPUT is a photo, a folder with its subfolders, or - for standard input, whose result is stdin.overlay.png.
+    The result of a photo that is itself an INPUT is OUTPUT/a.jpg.overlay.png.
 
     \b
     Examples:
-      python cli.py predict photo.jpg                              photo.overlay.png
+      python cli.py predict photo.jpg                              photo.jpg.overlay.png
       python cli.py predict photo.jpg --output objects -o -        the classes in it, as JSON
       python cli.py predict holiday/ --output cutout --classes person -o people/
       curl -s https://example.com/photo.jpg | python cli.py predict - -o photo.png
     """
-    try:
+    with failures_of("predict"):
         settings = unlimited(Settings.from_environment())
         weights = find_weights(settings)
-        sources = Sources(photos, Path(destination) if os.path.isdir(destination) else None)
+        sources = Sources(inputs, Path(destination) if os.path.isdir(destination) else None)
         problems = sources.problems
         try:
             options = wanted.options(weights.labels)
         except InvalidRequest as error:
             problems.append(str(error))
-        if sources.photos:
-            destinations = Destinations(sources.photos, wanted.output, destination)
+        if sources.found:
+            destinations = Destinations(sources.found, wanted.output, destination)
             problems += destinations.problems
         if problems:
             raise Refused(*problems)
@@ -67,16 +68,14 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
             click.echo(line, err=True)
         model = create_model(settings, weights)
         model.loading.result()
-    except (ConfigError, SegmenterError, OSError) as error:
-        raise click.ClickException(str(error)) from error
     encode = encoder(wanted.output, wanted.details, destination)
     failed, unread = 0, sources.left_out.errors
     with Progress(len(destinations.files)) as progress:
         for line in unread:
             progress.say(line)
-        for photo, file in destinations.files.items():
+        for source, file in destinations.files.items():
             try:
-                content = model.segment(photo.read(), encode, options).content
+                content = model.segment(source.read(), encode, options).content
                 if file:
                     write(file, content)
                 else:
@@ -84,9 +83,9 @@ def predict(photos: tuple[str, ...], wanted: Wanted, destination: str) -> None:
                     sys.stdout.buffer.flush()
             except (SegmenterError, OSError) as error:
                 failed += 1
-                progress.say(f"{photo}: {error}")
+                progress.say(f"{source}: {error}")
             progress.add()
-    lost = [f"{failed} of {len(destinations.files)} photos could not be segmented"] * bool(failed)
-    lost += [f"{len(unread)} folders could not be read"] * bool(unread)
+    lost = [f"{failed} of {len(destinations.files)} photos have no result"] * bool(failed)
+    lost += [f"{len(unread)} folders can't be read"] * bool(unread)
     if lost:
         raise click.ClickException("; ".join(lost))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from commands.usage import epilog
+from commands.shared.errors import failures_of
+from commands.shared.help import epilog
 
 APP = Path(__file__).parent.parent / "app.py"
 
@@ -22,4 +23,5 @@ def serve() -> None:
     Example: PORT=8080 python cli.py serve
     Then http://localhost:8080/ describes its API, and http://localhost:8080/demo is a page to try it.
     """
-    os.execv(sys.executable, [sys.executable, str(APP)])  # noqa: S606 - a file of this project
+    with failures_of("serve"):
+        os.execv(sys.executable, [sys.executable, str(APP)])  # noqa: S606 - a file of this project

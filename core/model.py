@@ -16,7 +16,7 @@ from core.heap import release_memory
 from core.image.reader import ImageReader, Picture
 from core.image.resize import fitted
 from core.output.confidence import hidden_logits
-from core.output.encode import Encoded, Encoder, check_sides
+from core.output.encode import Encoded, Encoder, check_size
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Options, Prediction, Stage, UInt8Array
@@ -127,7 +127,7 @@ class ModelWrapper:
             with self._timed("decode"):
                 picture = opened.enter_context(self.reader.read(data, keep_photo=options.size == "original"))
             if options.size == "original":
-                check_sides(picture.size, options.mimetype)
+                check_size(picture.size, options.mimetype)
             checkpoint()
             with self._timed("inference"):
                 prediction = self._predict(picture.image)

@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any, get_args
 
 from core.kinds import Background, Choice, Flag, Kind, Names, Number
-from core.output.encode import Encoded, Encoder, largest_side
+from core.output.encode import Encoded, Encoder, fits
 from core.output.polygons import MAX_TOLERANCE
 from core.output.render import BACKGROUNDS
-from core.output.segmentation import Segmentation
+from core.output.segmentation import Segmentation, image_size
 from core.outputs import OUTPUTS
 from core.types import Alpha, Edges, Shapes, Size
 
@@ -103,12 +103,12 @@ def encoder(output: str, values: Mapping[str, Any] = NONE, *mimetypes: str) -> E
     encoders = OUTPUTS[output].encoders
     own = {name: values.get(name, PARAMETERS[name].default) for name in own_parameters(output)}
     wanted = mimetypes or tuple(encoders)[:1]
-    if len(wanted) == 1 or not largest_side(wanted[0]):
+    if len(wanted) == 1:
         return partial(encoders[wanted[0]], **own)
 
     def encode(segmentation: Segmentation) -> Encoded:
-        side = max(segmentation.seg_map.shape)
-        fitting = (mimetype for mimetype in wanted if side <= (largest_side(mimetype) or side))
+        size = image_size(segmentation.seg_map)
+        fitting = (mimetype for mimetype in wanted if fits(size, mimetype))
         return encoders[next(fitting, wanted[0])](segmentation, **own)
 
     return encode

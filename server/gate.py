@@ -6,6 +6,7 @@ body only if the route takes one. The body of any other request is neither kept 
 """
 
 import asyncio
+import math
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,20 +24,18 @@ from api.errors import error_response, incomplete, too_large, too_slow
 from api.metrics import Metrics
 from api.protocols import Route, route_of
 from config import Settings
+from core.errors import MemoryFull
 from core.log import log_access, request_ids
 from core.log.trace import trace_of
 from core.model import ModelWrapper
-from server.budget import MemoryBudget
 from server.heads import Heads
-from server.wsgi import PIECE, Body, Environ, check_head, check_length, environ_of
+from server.wsgi import PIECE, Body, Environ, check_head, environ_of, head_size
 
 Receive = Callable[[], Awaitable[Environ]]
 Send = Callable[[Environ], Awaitable[None]]
 # The id of a client or proxy is kept if it can't be mistaken for another part of a log line.
 VALID_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
-# Seconds without a byte after which the rest of a body is not waited for. Closing earlier loses the response: a client
-# that still sends does not read it.
-LINGER = 5.0
+LINGER = 5.0  # seconds without a byte until the rest of a body is given up; a client that still sends does not read
 
 
 class Gate:
@@ -44,8 +43,7 @@ class Gate:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self.heads = Heads(settings.port, settings.request_timeout)
-        self._app = app
-        self._settings = settings
+        self._app, self._settings = app, settings
         self._model: ModelWrapper = app.extensions["model"]
         self._metrics: Metrics = app.extensions["metrics"]
         self._budget = budget = MemoryBudget(settings.queue_size * settings.max_upload_bytes)
@@ -54,23 +52,28 @@ class Gate:
 
     async def __call__(self, scope: Environ, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        with self.heads.request(int(scope["client"][1])):
-            await self._answer(scope, receive, send)
+        exchange, client_port = Exchange(scope, receive, send, self._settings, self._budget), int(scope["client"][1])
+        self.heads.begin(client_port)
+        try:
+            await self._answer(exchange, scope)
+        finally:
+            self.heads.end(client_port, exchange.size)
 
-    async def _answer(self, scope: Environ, receive: Receive, send: Send) -> None:
+    async def _answer(self, exchange: "Exchange", scope: Environ) -> None:
         began_at = monotonic()
-        exchange = Exchange(scope, receive, send, self._settings, self._budget)
         request_ids.set({"request_id": exchange.id, **exchange.trace.ids})
         method, route = scope["method"], Route()
         try:
             try:
-                route = self._route(exchange)
+                check_head(scope, exchange.environ)
+                security.check_access(exchange.environ, exchange.path, self._settings.api_key)
+                route = route_of(self._app, exchange.environ)
                 response = await self._response(exchange, takes_body=route.segments)
                 exchange.hold(response.content_length or 0 if route.segments else 0)
             except Exception as error:
                 exchange.hold(0)
                 response = error_response(error, method, exchange.path)
-            security.add_cors_headers(response, exchange.environ, self._settings)
+            security.add_headers(response, exchange.environ, exchange.path, self._settings)
             self._metrics.count_request(method, route.rule, response.status_code, monotonic() - began_at)
             with closing(response):
                 await exchange.respond(response, refuses_body=route.segments)
@@ -82,39 +85,49 @@ class Gate:
         if status != HTTPStatus.REQUEST_TIMEOUT:
             await exchange.discard()
 
-    def _route(self, exchange: "Exchange") -> Route:
-        """Return the route of a request. Raises HTTPException if it has none, or a wrong head or key."""
-        check_head(exchange.scope, exchange.environ)
-        security.check_access(exchange.environ, exchange.path, self._settings.api_key)
-        return route_of(self._app, exchange.environ)
-
     async def _response(self, exchange: "Exchange", *, takes_body: bool) -> Response:
         """Return Flask's response. Raises SegmenterError or HTTPException if the request does not get so far."""
         environ, connection, body, watch = exchange.environ, Connection(), [], None
         if takes_body:
-            check_length(environ, self._settings.max_upload_bytes)
+            if int(environ.get("CONTENT_LENGTH", 0)) > self._settings.max_upload_bytes:
+                raise too_large(self._settings.max_upload_bytes)
             self._model.check()
             body = await exchange.receive_body()
             watch = asyncio.create_task(exchange.watch(connection))
-        environ |= {"wsgi.input": Body(body), CONNECTION: connection}
         try:
+            environ |= {"wsgi.input": Body(body), CONNECTION: connection}
             return await asyncio.to_thread(Response.from_app, self._app, environ)
         finally:
             if watch:
                 watch.cancel()
 
 
+class MemoryBudget:
+    """A limit on the bytes of uploads and responses in memory. Only the thread of the event loop uses it."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.reserved = limit, 0
+
+    def reserve(self, size: int) -> None:
+        """Reserve `size` bytes; a negative number releases them. Raises MemoryFull if they exceed the limit."""
+        if self.reserved + size > self.limit:
+            raise MemoryFull(
+                f"the service holds {self.reserved / 1e6:.0f} MB of uploads and responses, and may hold "
+                f"{self.limit / 1e6:g} MB (QUEUE_SIZE x MAX_UPLOAD_MB); try again later"
+            )
+        self.reserved += size
+
+
 class Exchange:
-    """A request and its response; `sent` counts the bytes of the response's body."""
+    """A request and its response; `size` counts the bytes of the request, `sent` those of the response's body."""
 
     def __init__(self, scope: Environ, receive: Receive, send: Send, settings: Settings, budget: MemoryBudget) -> None:
-        self.scope = scope
         self.environ = environ_of(scope)
         self.path = self.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
-        given = self.environ.get("HTTP_X_REQUEST_ID", "")
-        self.id = given if VALID_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+        found = VALID_ID.fullmatch(self.environ.get("HTTP_X_REQUEST_ID", ""))
+        self.id = found[0] if found else f"{random.getrandbits(128):032x}"
         self.trace = trace_of(self.environ.get("HTTP_TRACEPARENT", ""))
-        self.sent = 0
+        self.size, self.sent = head_size(scope), 0
         self._receive, self._send = receive, send
         self._settings, self._budget, self._held = settings, budget, 0
         self._ended = False  # before the body was received
@@ -132,6 +145,7 @@ class Exchange:
                 self._ended = True
                 raise incomplete()
             self._received = not message["more_body"]
+            self.size += len(message["body"])
             yield message["body"]
 
     async def receive_body(self) -> list[bytes]:
@@ -156,14 +170,13 @@ class Exchange:
 
     async def respond(self, response: Response, *, refuses_body: bool) -> None:
         """Send `response`, within its deadline; with `refuses_body`, tell a client that still sends to stop."""
-        headers = response.headers
-        for name, value in security.headers(self.path).items():
-            headers.setdefault(name, value)
+        headers, size = response.headers, self.size
         headers["X-Request-ID"] = self.id
         headers.update(self.trace.headers)
         if refuses_body and not self._received:
             headers["Connection"] = "close"
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        self.size = -math.inf
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.request_timeout):
                 await self._send({"type": "http.response.start", "status": response.status_code, "headers": encoded})
@@ -175,6 +188,7 @@ class Exchange:
                         await self._send({"type": "http.response.body", "body": piece, "more_body": more})
                 if more:
                     await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+                self.size = size
 
     async def discard(self) -> None:
         """Receive the rest of the request's body for as long as bytes keep coming, within the deadline of a request."""

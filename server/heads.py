@@ -4,18 +4,20 @@ Granian has one limit for an idle connection, which must outlive those of load b
 The bytes that a connection has received, as the kernel counts them, tell one from the other.
 """
 
+import math
 import os
 import socket
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
-BYTES_RECEIVED = slice(128, 136)  # tcpi_bytes_received in the struct tcp_info of linux/tcp.h
+# tcpi_bytes_received and tcpi_notsent_bytes in the struct tcp_info of linux/tcp.h.
+BYTES_RECEIVED, BYTES_UNSENT = slice(128, 136), slice(144, 148)
 
 
 class Heads:
-    """The connections to `port`; a head has `seconds` from its first byte on, the first one from the connection on.
+    """The connections to `port`: `seconds` for a head, the first one from the connection on, and for unread responses.
 
     A request belongs to the port of its client, because an address can be written in several ways. If two clients have
     the same port, one gets a later deadline.
@@ -24,39 +26,41 @@ class Heads:
     def __init__(self, port: int, seconds: float) -> None:
         self._port, self._seconds = port, seconds
         self._busy: Counter[int] = Counter()
-        self._served: set[int] = set()
-        # By the number of its socket: the bytes that a connection had received when it became idle, and when its head
-        # began; math.inf for an idle one.
-        self._waiting: dict[int, tuple[int, float]] = {}
+        self._served: dict[int, float] = {}  # bytes of answered requests
+        # By its number: a connection's bytes that belong to requests, and when its head began; inf for an idle one.
+        self._waiting: dict[int, tuple[float, float]] = {}
 
-    @contextmanager
-    def request(self, client_port: int) -> Iterator[None]:
-        """Tell at the beginning of the block that a head has arrived, and at its end that the request is answered."""
+    def begin(self, client_port: int) -> None:
+        """Tell that the head of a request has arrived."""
         self._busy[client_port] += 1
-        try:
-            yield
-        finally:
-            self._served.add(client_port)
-            self._busy -= Counter([client_port])
+
+    def end(self, client_port: int, size: float) -> None:
+        """Tell that a request of `size` bytes is over; math.inf if that is not known, -math.inf if nobody reads on."""
+        self._served[client_port] = self._served.get(client_port, 0) + size
+        self._busy -= Counter([client_port])
 
     def close_late(self, now: float) -> None:
         """Close each connection whose head is not there `seconds` after it has begun; `now` is the time in seconds."""
-        served, self._served = self._served, set()
-        waiting, self._waiting = self._waiting, {}
+        waiting, self._waiting, gone = self._waiting, {}, set(self._served)
         for number, connection in _connections(self._port):
             with connection, suppress(OSError):  # closed meanwhile
                 client_port = connection.getpeername()[1]
-                received = int.from_bytes(
-                    connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)[BYTES_RECEIVED], "little"
-                )
-                before, began_at = waiting.get(number, (0, now))
-                if client_port in served or client_port in self._busy:
-                    before, began_at = received, float("inf")
-                elif received > before:
-                    began_at = min(began_at, now)
+                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+                received, unsent = (int.from_bytes(info[part], "little") for part in (BYTES_RECEIVED, BYTES_UNSENT))
+                known, began_at = waiting.get(number, (0, now))
+                if client_port in self._busy:
+                    began_at = math.inf
+                else:
+                    served = self._served.pop(client_port, 0)
+                    known, began_at = min(known + served, received), now if served else began_at
+                    is_idle = known > 0 and received == known and not unsent
+                    began_at = math.inf if is_idle else min(began_at, now) if known >= 0 else -math.inf
                 if now - began_at > self._seconds:
                     connection.shutdown(socket.SHUT_RDWR)
-                self._waiting[number] = before, began_at
+                self._waiting[number] = known, began_at
+                gone.discard(client_port)
+        for client_port in gone - set(self._busy):
+            del self._served[client_port]
 
 
 def _connections(port: int) -> Iterator[tuple[int, socket.socket]]:
@@ -66,8 +70,7 @@ def _connections(port: int) -> Iterator[tuple[int, socket.socket]]:
             status = os.fstat(int(name))
             if stat.S_ISSOCK(status.st_mode):
                 found = socket.socket(fileno=os.dup(int(name)))
-                address = found.getsockname()
-                if isinstance(address, tuple) and address[1:2] == (port,):
+                if found.family in {socket.AF_INET, socket.AF_INET6} and found.getsockname()[1] == port:
                     yield status.st_ino, found
                 else:
                     found.close()

@@ -32,9 +32,9 @@ from server.gate import Gate
 MAX_CONNECTIONS, OWN_FILES = 4096, 100
 # Bytes of the head of a request, and threads in addition to QUEUE_SIZE, for requests that do not wait for the model.
 MAX_HEAD, SPARE_THREADS = 1 << 15, 16
-INTERVAL = 0.5  # seconds between two looks at the worker
+INTERVAL = 1.0  # seconds between two looks at the worker
 # Looks at a broken model before the worker ends: after a pause of the whole machine, requests need a moment to end.
-PATIENCE = 10
+PATIENCE = 5
 STOP = {signal.SIGINT, signal.SIGTERM}
 
 logger = logging.getLogger(__name__)
@@ -93,8 +93,8 @@ def _address(host: str, port: int) -> str:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
     except (OSError, UnicodeError) as error:
-        allowed = "allowed: an address of this machine and a free port"
-        raise ConfigError(f"HOST={host!r} with PORT={port} can't be used: {error}; {allowed}") from None
+        reason = f"{error}; allowed: an address of this machine and a free port"
+        raise ConfigError(f"HOST={host!r} with PORT={port} can't be used: {reason}") from None
     return str(address[0])
 
 

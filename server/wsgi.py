@@ -1,5 +1,6 @@
 """The bridge to the Flask application: a request in the form of WSGI, as far as Werkzeug reads it (PEP 3333)."""
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from io import RawIOBase
@@ -8,8 +9,6 @@ from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import BadRequest, ExpectationFailed, RequestHeaderFieldsTooLarge, RequestURITooLarge
 from werkzeug.wsgi import FileWrapper
-
-from api.errors import too_large
 
 Environ = dict[str, Any]
 MAX_TARGET, MAX_HEADER = 4000, 8190  # bytes of a request's target, and of a header with its name
@@ -60,6 +59,15 @@ def environ_of(scope: Environ) -> Environ:
     return environ
 
 
+def head_size(scope: Environ) -> float:
+    """Return the bytes of a request's head as clients write it; math.inf if its body has more than its content."""
+    if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+        return math.inf
+    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    headers = sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"])
+    return len(scope["method"]) + len(target) + len("  HTTP/1.1\r\n\r\n") + headers
+
+
 def check_head(scope: Environ, environ: Environ) -> None:
     """Raise an HTTPException if a head that Granian's parser accepts is ambiguous or too long."""
     host = environ.get("HTTP_HOST", "")
@@ -73,9 +81,3 @@ def check_head(scope: Environ, environ: Environ) -> None:
         raise RequestURITooLarge(f"the URL has {size} characters; allowed: {MAX_TARGET}")
     if (size := max((len(name) + len(value) for name, value in scope["headers"]), default=0)) > MAX_HEADER:
         raise RequestHeaderFieldsTooLarge(f"a header has {size} characters; allowed: {MAX_HEADER}")
-
-
-def check_length(environ: Environ, max_body: int) -> None:
-    """Raise RequestEntityTooLarge if a request says that its body has more than `max_body` bytes."""
-    if int(environ.get("CONTENT_LENGTH", 0)) > max_body:
-        raise too_large(max_body)

@@ -15,7 +15,7 @@ from core.parameters import PARAMETERS
 MAX_VALUES = 1000
 MAX_DATA_HEAD = 1000  # characters of a data: URI in front of its data
 DATA_URI = re.compile(r"data:[\w.+/-]*(?:;[\w.+-]+=[^;,]*)*(;base64)?,", re.ASCII | re.IGNORECASE)
-# The text of a document and the photo in it take twice the memory of the body, which alone is counted (server.budget).
+# The text of a document and the photo in it take twice the memory of the body, which alone is counted (server.gate).
 # One request at a time may do so.
 DECODING = Lock()
 

@@ -1,9 +1,9 @@
 """Measures the CPU time and the memory of every output for the worst pictures, and checks their bounds.
 
-Starts the real service and asks it for each output at the size of the picture. Prints the CPU time of its processes,
-and of it the time of the output's own encoder, measured in this process; the ratio of the rest to the time of the mask
-of the same picture; and the peak memory of the worker beyond its memory at rest, the upload, the photo, its labels and
-the answer.
+Starts the real service and asks it for each output at the size of the picture. Prints the CPU time of its processes;
+the time that the encoder of the output takes alone, measured in this process; the ratio of the rest to the time of the
+mask of the same picture; and the peak memory of the worker beyond its memory at rest, the upload, the photo, its labels
+and the answer.
 
 A promise is broken if an output takes more than 4 times the CPU time of the mask, and that of its own encoder, or is
 refused with another status than 4xx. Exits with 1 then.

@@ -1,8 +1,7 @@
 """Pictures that are hard for what follows the inference: fine patterns, and very long ones.
 
-The model finds objects in a photo, but hardly in a pattern. So a colour is added to the photo and subtracted from it,
-by turns. Reduced to the size of the model, the photo is unchanged; at its own size, the edges of objects follow the
-pattern.
+The model finds objects in a photo, but hardly in a pattern. So a colour is added to the photo and subtracted, by turns.
+Reduced to the size of the model, the photo is unchanged; at its own size, the edges of objects follow the pattern.
 """
 
 import math
@@ -11,15 +10,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from core.types import UInt8Array
+from core.types import Array, UInt8Array
 from tests.support.images import encode
 from tests.support.paths import ASTRONAUT, CHELSEA
 
 # Bool [height, width]: the sign with which the colour is added.
-Pattern = Callable[[int, int], npt.NDArray[np.bool_]]
+Pattern = Callable[[int, int], Array]
 # Far from the colours of both photos, and between those of their objects and of their background.
 COLOUR = np.array((80, -80, 0), np.int16)
 # The photos, and how often they are repeated along a side: so many edges between objects and background as can be.
@@ -33,7 +31,7 @@ PANORAMA_WIDTH = 65_000
 
 def checks(side: int) -> Pattern:
     """Return a chess board with squares of `side` pixels."""
-    return lambda height, width: np.add.outer(np.arange(height) // side, np.arange(width) // side) % 2 == 0
+    return lambda height, width: (np.arange(height)[:, np.newaxis] // side ^ np.arange(width) // side) % 2 == 0
 
 
 def comb(side: int) -> Pattern:
@@ -44,10 +42,9 @@ def comb(side: int) -> Pattern:
 def noise(side: int) -> Pattern:
     """Return squares of `side` pixels with random signs."""
 
-    def pattern(height: int, width: int) -> npt.NDArray[np.bool_]:
-        signs = np.random.default_rng(0).integers(0, 2, (-(-height // side), -(-width // side)), np.uint8) == 0
-        squares: npt.NDArray[np.bool_] = signs.repeat(side, axis=0).repeat(side, axis=1)
-        return squares[:height, :width]
+    def pattern(height: int, width: int) -> Array:
+        signs: Array = np.random.default_rng(0).integers(0, 2, (-(-height // side), -(-width // side)), np.uint8) == 0
+        return signs.repeat(side, axis=0).repeat(side, axis=1)[:height, :width]
 
     return pattern
 

@@ -111,7 +111,7 @@ async def check_killed_decoders(service: ServiceProcess, seconds: float) -> list
 
 def check_unread_log() -> list[Check]:
     """Send requests to a service whose log nobody reads, until it is far beyond what a pipe holds."""
-    port, count = free_port(), 3000
+    port, count = free_port(), 20_000
     environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port)}
     with process_group(APP, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         service = ServiceProcess(process, port)

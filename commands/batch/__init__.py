@@ -1,5 +1,5 @@
-"""`python cli.py batch`: segment an archive of photos, on one machine or on a cluster, with Ray Data.
+"""`python cli.py batch`: segment an archive of photos, in this process, or with Ray Data on one machine or a cluster.
 
-`cli` is the command line and works without Ray. `driver` lists the photos of a `storage` folder, sends them to the
-workers (`worker`, configured by a `job`) of a Ray `cluster`, and writes their results to the `manifest`.
+`cli` is the command line. `run` lists the photos of a folder (`storage`) that have no row in the `manifest` (`plan`). A
+`worker` segments them as its `job` says: in this process (`local`), or in processes of a Ray `cluster` (`driver`).
 """

@@ -5,8 +5,9 @@ import sys
 import click
 
 from commands.batch.job import Job
-from commands.options import Wanted, result_options
-from commands.usage import MODEL_SETTINGS, Refused, epilog, failures_of
+from commands.shared.errors import Refused, failures_of
+from commands.shared.help import MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, epilog
+from commands.shared.options import Wanted, result_options
 from config import Settings
 from segmenter import find_weights
 
@@ -18,15 +19,16 @@ REQUIREMENTS = "commands/batch/requirements.txt"
     epilog=epilog(
         *MODEL_SETTINGS,
         "max_upload_mb",
+        rules=PHOTOS_AND_RESULTS,
         done="every photo has its result",
-        failed="a photo has none (the column error tells why), or a setting, the model or Ray can't be used",
+        failed=f"{NO_RESULT}, or a setting, the model or Ray can't be used",
         more="130  interrupted; the same command goes on",
     ),
 )
 @click.argument("source", metavar="INPUT")
 @click.argument("target", metavar="OUTPUT", required=False)
 @result_options(
-    "mask", "none", why="; not the overlay of other commands, which takes a hundred times the space of a mask"
+    "mask", "none", why="; an overlay, the default of predict and watch, takes a hundred times the space of a mask"
 )
 @click.option(
     "--ray",
@@ -34,29 +36,30 @@ REQUIREMENTS = "commands/batch/requirements.txt"
     flag_value="local",
     default="",
     metavar="[ADDRESS]",
-    help="Use Ray, whatever the number of photos: on this machine (--ray at the end of the command, or --ray local), "
-    "or on the cluster at an address, such as auto or head:6379.",
+    help="Use Ray for any number of photos: on this machine (--ray at the end of the command, or --ray local), or on "
+    "the cluster at ADDRESS, such as auto or head:6379.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Use Ray with so many processes, with one model each; default: as many as the CPUs allow.",
+    help="Use Ray with this number of processes, each with its own model; default: as many as the CPUs allow.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="CPU threads of each of Ray's processes; default: 2. Without Ray, of this process; default: THREADS.",
+    help="CPU threads of the model: with Ray, of each process, default: 2; without Ray, default: THREADS.",
 )
 def batch(  # noqa: PLR0913, PLR0917 (one for each option)
     source: str, target: str | None, wanted: Wanted, ray: str, workers: int | None, threads: int | None
 ) -> None:
-    """Segment all photos in INPUT and its subfolders into OUTPUT; the same command resumes an interrupted run.
+    """Segment the photos in the folder INPUT and its subfolders, and write the results to the folder OUTPUT.
 
-    Both are folders, or URLs of fsspec (s3://, gs://, hdfs://, ...). The Parquet files in OUTPUT/manifest/ hold the
-    result or the error of each photo. --output coco writes one file, OUTPUT/annotations.json, for all photos.
+    Both can be URLs of fsspec (s3://, gs://, hdfs://, ...). The Parquet files in OUTPUT/manifest/ have the result or
+    the error of each photo. The same command resumes an interrupted run. --output coco writes one file for all photos,
+    OUTPUT/annotations.json, and --output none the manifest alone.
 
-    Few photos, or a machine with few cores, are done in this process; many on many cores with Ray. Either goes on where
-    the other was interrupted. `pip install -r commands/batch/requirements.txt` installs what batch needs.
+    Ray segments the photos if they are many and the machine has many cores; else this process does. Either resumes a
+    run of the other. `pip install -r commands/batch/requirements.txt` installs the packages of batch.
 
     \b
     Examples:
@@ -69,7 +72,7 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
         raise Refused(f"OUTPUT is missing{hint}")
     with failures_of("batch", REQUIREMENTS):
         # PyArrow and fsspec may be missing: the other commands do not need them.
-        from commands.batch.run import Engine, run  # noqa: PLC0415
+        from commands.batch.run import Placement, run  # noqa: PLC0415
 
         settings = Settings.from_environment()
         weights = find_weights(settings)
@@ -82,7 +85,7 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
             threads=settings.threads,
             settings=settings,
         )
-        summary = run(job, weights, Engine(ray, workers, threads))
+        summary = run(job, weights, Placement(ray, workers, threads))
     print(summary)
     for message in summary.errors:
         click.echo(message, err=True)

@@ -1,4 +1,4 @@
-"""One file in COCO's format of instances for all photos of a manifest."""
+"""The file annotations.json: all photos of a manifest in COCO's format of instances."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MAX_CLASSES = 256
 
 
 def without_ids(content: bytes) -> str:
-    """Return as JSON the annotations in `content`, one photo in COCO's format, without ids."""
+    """Return the annotations in `content`, one photo in COCO's format, as JSON without ids."""
     annotations = orjson.loads(content)["annotations"]
     for annotation in annotations:
         del annotation["id"], annotation["image_id"]

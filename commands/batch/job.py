@@ -1,9 +1,9 @@
-"""The job of a batch run, as it is sent to each worker."""
+"""The job of a batch run, which each worker gets."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from commands.identity import identity
+from commands.shared.run_identity import identity
 from config import Settings
 from core.types import Options
 from segmenter import unlimited
@@ -14,10 +14,10 @@ IN_TRANSIT = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Make `output`, an encoder's name or "none", of the photos at the URL `source`, and write it to the URL `target`.
+    """Write the `output`, a name in OUTPUTS or "none", of the photos at the URL `source` to the URL `target`.
 
-    `details` are the names and values of the encoder's options.
-    Each worker runs a model with `settings` on `threads` CPU threads.
+    `details` are names and values of the parameters of the output that differ from their defaults. Each worker runs a
+    model with `settings` on `threads` CPU threads.
     """
 
     source: str
@@ -34,7 +34,7 @@ class Job:
         return replace(self.settings, threads=self.threads).concurrency + IN_TRANSIT
 
     def model_settings(self) -> Settings:
-        """Return the settings of a worker's model, whose queue has no clients."""
+        """Return the settings of a worker's model: its queue takes all calls, and no deadline ends a photo."""
         return replace(unlimited(self.settings), threads=self.threads, queue_size=self.calls)
 
     def identity(self, graph_sha256: str) -> dict[str, str]:

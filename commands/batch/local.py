@@ -1,4 +1,4 @@
-"""A batch run in this process: no start of Ray, and the same rows."""
+"""A batch run in this process, which writes the same rows as one with Ray."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +10,7 @@ from commands.batch.manifest import Manifest
 from commands.batch.summary import Outcome
 from commands.batch.worker import RESULT, Worker, record
 
-# Photos that are handed to the threads of the worker at a time.
+# Number of photos in the queue of the worker's threads.
 PIECE = 1000
 
 

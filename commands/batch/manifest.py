@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from commands.batch.storage import Storage
-from commands.identity import check_identity
+from commands.shared.run_identity import check_identity
 
 FOLDER = "manifest"
 SCHEMA = pa.schema(

@@ -1,4 +1,4 @@
-"""What a batch run has to do: the photos that have no row in the manifest yet."""
+"""The photos that are left: those without a row in the manifest."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ import pyarrow.compute as pc
 
 from commands.batch.manifest import Manifest
 from commands.batch.storage import Storage
-from commands.photos import LeftOut
+from commands.shared.photos import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`photos`, a table with a column path, are to be segmented; of those with a row, `broken` have an error.
+    """`photos`, a table with a column path, are left; `skipped` have a row, of which `broken` have an error.
 
-    `left_out` are the other files of the folder.
+    `left_out` are the files of the folder that are not photos.
     """
 
     photos: pa.Table
@@ -24,7 +24,7 @@ class Plan:
 
 
 def plan(source: Storage, target: Storage, manifest: Manifest) -> Plan:
-    """Return the photos in `source`, without those in the subfolder `target`, and what `manifest` says about them.
+    """Return the photos in `source`, without those in the subfolder `target`, that have no row in `manifest`.
 
     The lists are Arrow tables: as Python strings, millions of paths take gigabytes. Raises the exceptions of the file
     system if `source` itself can't be read.

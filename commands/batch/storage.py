@@ -10,8 +10,9 @@ from fsspec.archive import AbstractArchiveFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from commands.files import check_inside, check_path, complete, ignores_case, why_not_writable
-from commands.photos import LeftOut, reason_of, why_left_out
+from commands.shared.files import check_inside, complete, why_not_writable
+from commands.shared.names import check_path, ignores_case
+from commands.shared.photos import LeftOut, reason_of, why_left_out
 from core.errors import SegmenterError
 
 
@@ -45,8 +46,8 @@ class Storage:
         """Return whether the file system is known to ignore the case of names."""
         return self._local and ignores_case(Path(self._root))
 
-    def why_not_writable(self, made: list[Path], *folders: str) -> str:
-        """Create the folder, if it is on this machine; return why it, or one of its `folders`, can't be written.
+    def why_not_writable(self, made: list[Path], subfolder: str) -> str:
+        """Create the folder, if it is on this machine; return why it or its `subfolder` can't be written.
 
         Add new folders to `made`.
         """
@@ -54,17 +55,16 @@ class Storage:
             return ""
         root = Path(self._root)
         try:
-            for folder in folders:
-                check_inside(root / folder, root)
+            check_inside(root / subfolder, root)
         except OSError as error:
             return str(error)
         return why_not_writable(root, made)
 
     def photos(self, without: "Storage", left_out: LeftOut) -> Iterator[pa.Array]:
-        """Yield, for each subfolder, the paths of its photos; leave out the subfolder `without`.
+        """Yield the paths of the photos in each subfolder except `without`.
 
-        Other files, and subfolders that can't be read, are added to `left_out`. Only files on this machine are photos
-        by their first bytes: elsewhere, reading them costs a request each.
+        Add the other files, and subfolders that can't be read, to `left_out`. The first bytes of a file count only on
+        this machine: elsewhere, reading them costs a request for each file.
         """
         for files in self._folders(without, left_out):
             found = sorted(filter(None, (self._photo(path, left_out) for path in files)))
@@ -72,15 +72,15 @@ class Storage:
                 yield pa.array(found, pa.large_string())
 
     def _folders(self, without: "Storage", left_out: LeftOut) -> Iterator[list[str]]:
-        """Yield the whole paths of the files of each subfolder but `without`; of an archive, of all at once."""
+        """Yield the full paths of the files in each subfolder except `without`; those in an archive are one list."""
         if isinstance(self._fs, AbstractArchiveFileSystem):
             self._fs.info(self._root)
-            # The only list with absolute names and empty parts: ls() leaves them out. It is an attribute without a
-            # leading underscore, but fsspec does not document it.
+            # ls() leaves out absolute names and names with empty parts; only this list has them. fsspec does not
+            # document the attribute, but its name has no leading underscore.
             entries = [info["name"] for info in self._fs.dir_cache.values() if info["type"] != "directory"]
             yield [name for name in entries if name.startswith(self._below_root)]
             return
-        # fsspec's walk() does not tell the errors of subfolders.
+        # fsspec's walk() does not report the errors of subfolders.
         waiting = [self._root]
         while waiting:
             folder = waiting.pop()
@@ -155,7 +155,7 @@ class Storage:
         return path
 
     def _place(self, path: str) -> str:
-        """Create the folders of a file to be written, and return its whole path."""
+        """Create the folders of a file that is to be written, and return its full path."""
         whole = self._path(path)
         folder = whole.rpartition("/")[0]
         if folder not in self._made:

@@ -9,7 +9,7 @@ MAX_ERRORS = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of some photos: how many are done, the errors of `broken` ones, and the transient errors of the others."""
+    """The result of some photos: the number of those `done`, and the errors, broken or transient, of the others."""
 
     done: int
     broken: list[str]
@@ -20,8 +20,7 @@ class Outcome:
 class Summary:
     """The progress of a run: `skipped` photos were done by earlier runs, of which `skipped_broken` have no result.
 
-    `errors` are the first of the broken photos and of the transient errors. `lost` is the number of folders and photos
-    that can't be read.
+    `errors` are the first errors of this run. `lost` is the number of folders and photos that can't be listed.
     """
 
     photos: int

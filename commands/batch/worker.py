@@ -13,14 +13,15 @@ from commands.batch.job import Job
 from commands.batch.manifest import SCHEMA, Manifest
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome
-from commands.photos import read_limited
-from commands.results import encoder
+from commands.shared.names import result_name
+from commands.shared.photos import read_limited
+from commands.shared.results import encoder
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from core.output.encode import Encoded
-from core.outputs import file_suffix
 from segmenter import create_model
 
-# The column of a transient error, such as a failed network: the manifest gets no row, and the next run tries again.
+# The column of a transient error, such as a failed network: the manifest gets no row, and the next run tries the photo
+# again.
 TRANSIENT_ERROR = "transient_error"
 RESULT = SCHEMA.append(pa.field(TRANSIENT_ERROR, pa.string()))
 
@@ -40,11 +41,11 @@ class Worker:
         return pa.Table.from_pylist(list(self.rows(photos)), RESULT)
 
     def rows(self, photos: pa.Table) -> Iterator[dict[str, Any]]:
-        """Yield the columns of RESULT that have a value, for each photo in the column path, as they are done."""
+        """Yield the columns of RESULT that have a value, for each photo in the column path, in order."""
         return self._threads.map(self._process, photos["path"].to_pylist())
 
     def close(self) -> None:
-        """Wait for the photos that have begun, and drop the others."""
+        """Wait for the photos that are being processed, and drop the others."""
         self._threads.shutdown(cancel_futures=True)
 
     def _process(self, path: str) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class Worker:
             if job.output == "coco":
                 annotations = coco.without_ids(encoded.content)
             elif encoded.content:
-                mask = f"{job.output}/{path}.{file_suffix(job.output)}"
+                mask = result_name(path, job.output)
                 self.target.write(mask, encoded.content)
         except (InvalidImage, UnsupportedImage, ImageTooLarge) as error:
             return {"path": path, "error": str(error)}

@@ -1,5 +1,5 @@
 """`python cli.py watch`: segment photos as they arrive in a folder.
 
-`cli` is the command line. `arrivals` tells which files are whole, `journal` remembers what is done, and `service` joins
-them with the model.
+`cli` is the command line. `arrivals` finds the files that are new and complete, `journal` has the photos that are done,
+and `service` segments the others.
 """

@@ -1,11 +1,12 @@
-"""The files of a watched folder: which are new, and which of them stand still, so that they are whole."""
+"""The files of a watched folder: which are new, and which of them have stopped growing and are complete."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.photos import LeftOut, files_in
+from commands.shared.photos import LeftOut
+from commands.shared.sources import files_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Version:
 class Arrivals:
     """The files in `source` and its subfolders, without those in the folder `without`.
 
-    A file is whole when it has stood still for `settle` seconds.
+    A file is complete when its size and its time have not changed for `settle` seconds.
     """
 
     def __init__(self, source: Path, without: Path | None, settle: float) -> None:
@@ -47,8 +48,8 @@ class Arrivals:
         else:
             self._look(path)
 
-    def whole(self) -> Iterator[tuple[Path, Version]]:
-        """Yield the files that are new or changed and stand still, in the order of their arrival."""
+    def complete(self) -> Iterator[tuple[Path, Version]]:
+        """Yield, once for each version, the files that are complete, in the order of their arrival."""
         for path, (before, since) in list(self._waiting.items()):
             if time.monotonic() < since + self._settle:
                 continue

@@ -6,14 +6,14 @@ from threading import Event
 
 import click
 
-from commands.files import why_not_writable
-from commands.identity import identity
-from commands.options import Wanted, result_options
-from commands.results import encoder
-from commands.usage import MODEL_SETTINGS, Refused, epilog, failures_of
+from commands.shared.errors import Refused, failures_of
+from commands.shared.files import why_not_writable
+from commands.shared.help import MODEL_SETTINGS, PHOTOS_AND_RESULTS, UNUSABLE, epilog
+from commands.shared.options import Wanted, result_options
+from commands.shared.results import encoder
+from commands.shared.run_identity import identity
 from config import Settings
 from core.model import ModelWrapper
-from core.outputs import file_suffix
 from segmenter import create_model, find_weights, unlimited
 
 REQUIREMENTS = "commands/watch/requirements.txt"
@@ -24,26 +24,26 @@ REQUIREMENTS = "commands/watch/requirements.txt"
     epilog=epilog(
         *MODEL_SETTINGS,
         "max_upload_mb",
+        rules=PHOTOS_AND_RESULTS,
         done="ended by SIGTERM or Ctrl-C, after the photo that was being segmented",
-        failed="a setting or the model can't be used, or IN can't be watched",
+        failed=f"INPUT can't be watched, or {UNUSABLE}",
     ),
 )
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUTPUT", type=click.Path(path_type=Path))
 @result_options("overlay")
 @click.option(
     "--settle",
     type=click.FloatRange(min=0.1),
     default=2.0,
-    help="A file is whole when its size has stood still for so many seconds.",
+    help="Seconds without a change after which a file is complete.",
 )
 def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
-    """Segment photos as they arrive in the folder IN and its subfolders, into OUT, until SIGTERM or Ctrl-C.
+    """Segment photos as they arrive in the folder INPUT and its subfolders, and write the results to the folder OUTPUT.
 
-    The result of IN/day/a.jpg is OUT/day/a.jpg.overlay.png, or what --output asks for. A photo that changes is
-    segmented again; one that is damaged is reported. If the disk is full, watch waits. A restart goes on where the last
-    run ended: OUT/watch.sqlite3 remembers what is done, also if the results are moved away.
-    `pip install -r commands/watch/requirements.txt` installs what watch needs.
+    It runs until SIGTERM or Ctrl-C. A photo that changes is segmented again. If the disk is full, watch waits. The
+    file OUTPUT/watch.sqlite3 lists the photos that are done: after a restart they are not segmented again, even if
+    their results were moved away. `pip install -r commands/watch/requirements.txt` installs the packages of watch.
 
     \b
     Example:
@@ -68,20 +68,29 @@ def watch(source: Path, target: Path, wanted: Wanted, settle: float) -> None:
             model = create_model(settings, weights)
             if _is_loaded(model, stop):
                 arrivals = Arrivals(source, None if source.is_relative_to(target) else target, settle)
-                suffix, encode = file_suffix(wanted.output), encoder(wanted.output, wanted.details)
+                encode = encoder(wanted.output, wanted.details)
                 click.echo(f"watching {source}")
                 Watch(
-                    source, target, suffix, model, encode, options, settings.max_upload_bytes, journal, arrivals, stop
+                    source=source,
+                    target=target,
+                    output=wanted.output,
+                    model=model,
+                    encode=encode,
+                    options=options,
+                    max_bytes=settings.max_upload_bytes,
+                    journal=journal,
+                    arrivals=arrivals,
+                    stop=stop,
                 ).run()
         click.echo("ended")
 
 
 def _check_folders(source: Path, target: Path) -> None:
     """Create the folder `target`. Raises Refused if one of the folders can't be used."""
-    problems = [] if source.is_dir() else [f"IN={str(source)!r} is not a folder; create it"]
+    problems = [] if source.is_dir() else [f"INPUT={str(source)!r} is not a folder; create it"]
     made: list[Path] = []
     if problem := why_not_writable(target, made):
-        problems.append(f"OUT={str(target)!r} can't be written: {problem}")
+        problems.append(f"OUTPUT={str(target)!r} can't be written: {problem}")
     if problems:
         for folder in reversed(made):
             folder.rmdir()

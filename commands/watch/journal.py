@@ -1,4 +1,4 @@
-"""The journal of a watched folder: the photos that are done, in an SQLite database that survives any end."""
+"""The journal of a watched folder: the photos that are done, in an SQLite database that survives a crash."""
 
 import os
 import sqlite3
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from commands.files import ignores_case, path_key
-from commands.identity import check_identity
+from commands.shared.names import ignores_case, path_key
+from commands.shared.run_identity import check_identity
 from commands.watch.arrivals import Version
 from core.errors import SegmenterError
 
@@ -15,10 +15,10 @@ FILE = "watch.sqlite3"
 TABLES = """
 CREATE TABLE IF NOT EXISTS identity (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS photos (
-    path BLOB PRIMARY KEY,  -- of the photo below IN, in bytes: names need not be UTF-8
+    path BLOB PRIMARY KEY,  -- of the photo below INPUT, in bytes: names need not be UTF-8
     size INTEGER,           -- of the photo, in bytes
     modified INTEGER,       -- time of its last change, in nanoseconds
-    key BLOB,               -- equal for paths that the file system of OUT can't tell apart
+    key BLOB,               -- equal for paths that the file system of OUTPUT can't tell apart
     error TEXT              -- why it can't be segmented; NULL if it has a result
 );
 """

@@ -1,4 +1,4 @@
-"""Segments the photos of a watched folder, until it is told to stop."""
+"""Segments the photos of a watched folder until `stop` is set."""
 
 import errno
 import time
@@ -10,8 +10,9 @@ from threading import Event
 import click
 import watchfiles
 
-from commands.files import check_inside, write
-from commands.photos import read_limited, reason_of
+from commands.shared.files import check_inside, write
+from commands.shared.names import result_name
+from commands.shared.photos import read_limited, reason_of
 from commands.watch.arrivals import Arrivals, Version
 from commands.watch.journal import Journal
 from core.errors import DecoderLost, ImageTooLarge, InferenceFailed, InvalidImage, MemoryFull, UnsupportedImage
@@ -19,27 +20,27 @@ from core.model import ModelWrapper
 from core.output.encode import Encoder
 from core.types import Options
 
-# Milliseconds between two looks at files that may stand still by now.
-LOOK = 250
-# Seconds between two scans of the folder: file systems of other machines tell no events.
+# Polling interval, in ms, for files that may be complete.
+POLL = 250
+# Seconds between two scans of the folder: network file systems send no events.
 SCAN = 30.0
-# Seconds until a result that can't be written, because the disk is full, is written again.
+# Seconds between two attempts to write a result to a full disk.
 RETRY = 5.0
-# Reasons of the photo, not of the disk, why a result can't be written: trying again does not help.
+# Errors of writing a result that stay: their cause is the name of the photo or a file in its place, not a full disk.
 PERMANENT = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.EILSEQ}
 
 
 class Stopped(Exception):
-    """The watch was told to stop while it waited; the photo is done after the next start."""
+    """`stop` was set while the watch waited; the photo is segmented after the next start."""
 
 
 @dataclass
 class Watch:
-    """Results of the photos in `source`, made by `model`, in the folder `target`: one with `suffix` for each photo."""
+    """Segments the photos in `source` with `model`, and writes the `output` of each to the folder `target`."""
 
     source: Path
     target: Path
-    suffix: str
+    output: str
     model: ModelWrapper
     encode: Encoder | None
     options: Options
@@ -52,9 +53,9 @@ class Watch:
     def run(self) -> None:
         """Segment photos until `stop` is set; the current photo is finished.
 
-        Raises ModelNotReady if the model is broken, and OSError or RuntimeError if the system can't tell events.
+        Raises ModelNotReady if the model is broken, and OSError or RuntimeError if the system can't watch `source`.
         """
-        told: set[str] = set()
+        printed: set[str] = set()
         next_scan = 0.0
         for changed in self._changes():
             for path in changed:
@@ -63,10 +64,10 @@ class Watch:
             if time.monotonic() >= next_scan:
                 self.arrivals.scan()
                 next_scan = time.monotonic() + SCAN
-            for error in sorted(self.arrivals.errors - told):
+            for error in sorted(self.arrivals.errors - printed):
                 click.echo(error, err=True)
-            told = set(self.arrivals.errors)
-            for path, version in self.arrivals.whole():
+            printed = set(self.arrivals.errors)
+            for path, version in self.arrivals.complete():
                 try:
                     self._process(path, version)
                 except Stopped:
@@ -75,13 +76,13 @@ class Watch:
                     return
 
     def _changes(self) -> Iterator[list[Path]]:
-        """Yield the paths that changed, at least every LOOK milliseconds, until `stop` is set."""
+        """Yield the paths that changed, at least every POLL milliseconds, until `stop` is set."""
         found = watchfiles.watch(
             self.source,
             watch_filter=None,
-            debounce=LOOK,
+            debounce=POLL,
             stop_event=self.stop,
-            rust_timeout=LOOK,
+            rust_timeout=POLL,
             yield_on_timeout=True,
             force_polling=False,
             ignore_permission_denied=True,
@@ -104,7 +105,7 @@ class Watch:
             if path.exists():
                 click.echo(f"{photo}: {failure}", err=True)
             return
-        file = self.target / f"{photo}.{self.suffix}"
+        file = self.target / result_name(photo, self.output)
         if error is None:
             error = self._patiently(lambda: self._write(file, content))
         self._patiently(lambda: self.journal.add(photo, version, error))
@@ -136,7 +137,7 @@ class Watch:
         write(file, content)
 
     def _patiently(self, action: Callable[[], None]) -> str | None:
-        """Call `action` until the disk accepts it; return why it never will, or None. Raises Stopped."""
+        """Call `action` until it succeeds; return None, or an error of PERMANENT. Raises Stopped."""
         while True:
             try:
                 action()
@@ -151,7 +152,7 @@ class Watch:
                 return None
 
     def _wait(self, why: str) -> None:
-        """Wait for a moment, and say why, but only once. Raises Stopped if `stop` is set."""
+        """Wait for RETRY seconds, and print why, once. Raises Stopped if `stop` is set."""
         if not self._waits:
             click.echo(f"{why}; waiting, and trying every {RETRY:g} s", err=True)
         self._waits = True

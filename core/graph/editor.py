@@ -21,6 +21,10 @@ class GraphEditor:
 
     `consumers` and `replace` regard the first output of a node only. Inference uses no other output of the nodes that
     the passes replace.
+
+    The editor knows no shapes, and operations of two inputs broadcast: the same Add can have a number for each channel,
+    one for all, or a map. A pass that moves or merges one checks the shape of its constant, and leaves it where that
+    does not tell what is broadcast.
     """
 
     def __init__(self, graph_def: Any) -> None:

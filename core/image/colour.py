@@ -10,7 +10,7 @@ SRGB = ImageCms.createProfile("sRGB")
 # The modes that profiles describe, by the signature of the profile's colour space (ICC.1:2022, 7.2.6).
 PROFILED_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 # Modes that are converted first: without alpha, a palette, or fewer than 8 bits.
-OPAQUE_MODES = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBX": "RGB", "YCbCr": "RGB"}
+OPAQUE_MODES = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "YCbCr": "RGB"}
 # A profile that changes no sample by more, of 255, is not applied; that saves 35 ns per pixel.
 INVISIBLE = 2
 STEPS = range(0, 256, 51)
@@ -25,8 +25,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
     A colour profile that is damaged, or describes another kind of pixels, is ignored.
     """
-    if image.mode in ("La", "RGBa"):
-        image = image.convert(image.mode.upper())
+    if image.mode == "La":
+        image = image.convert("LA")
     alpha = None
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")

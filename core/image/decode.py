@@ -12,14 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps
 from PIL.GifImagePlugin import GifImageFile
-from PIL.PngImagePlugin import PngImageFile
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from core.image import bmp
 from core.image.colour import to_srgb
-from core.image.formats import BITS_PER_SAMPLE, FORMATS, PHOTOMETRIC, check_pixels, rejection, select_page
+from core.image.formats import BITS_PER_SAMPLE, FORMATS, PHOTOMETRIC, check_format, check_pixels, rejection, select_page
 from core.image.metadata import EOI, without_metadata
 
 # libjpeg, libtiff and libavif tell of failed allocations in exceptions of other kinds. -9 is the code of Pillow's
@@ -120,29 +118,16 @@ def _too_many_pixels(pixels: int, max_pixels: int) -> ImageTooLarge:
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     """Return the image file in `data`, of which only the header has been read. Raises as read_image()."""
+    check_format(data)
     # One limit per process; checking the size of an opened image would be too late: to open a GIF, Pillow may already
     # allocate its first frame.
     Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (UnidentifiedImageError, KeyError, RuntimeError) as error:  # of an unknown compression, of libavif
-        raise rejection(data) from error
-    except OSError:
-        if not bmp.has_bit_fields(data):
-            raise
-        return _bmp_with_bit_fields(data, max_pixels)
+    except (OSError, RuntimeError) as error:
+        raise rejection(data, error) from error
     select_page(image)
     check_pixels(image, data)
-    return image
-
-
-def _bmp_with_bit_fields(data: bytes, max_pixels: int) -> Image.Image:
-    """Return the BMP file `data`. Raises as read_image()."""
-    width, height = bmp.image_size(data)
-    if width * height > max_pixels:
-        raise _too_many_pixels(width * height, max_pixels)
-    image = bmp.decode_bit_fields(data)
-    image.format = "BMP"
     return image
 
 
@@ -181,11 +166,21 @@ def _turn(image: Image.Image) -> None:
 
 
 def _corrected(image: Image.Image, data: bytes) -> Image.Image:
-    """Return the loaded `image` of the file `data` with 8 bits per channel, where Pillow decodes it otherwise."""
+    """Return the loaded `image` of the file `data` with 8 bits per channel, where Pillow decodes it otherwise.
+
+    Raises UnsupportedImage for what can't be corrected.
+    """
     if image.mode.startswith("I"):
         return _high_bits(image)
     if image.format == "PNG" and "transparency" in image.info and image.mode in ("L", "RGB"):
-        return _with_png_transparency(image, data)
+        # Pillow compares the value in the chunk tRNS with samples that it has scaled to 8 bits, or has cut to them.
+        depth = data[PNG_DEPTH]
+        if depth == 16:
+            raise UnsupportedImage(
+                "PNG of 16 bits with a transparent colour is not served; save with 8 bits, or with an alpha channel"
+            )
+        if image.mode == "L":
+            image.info["transparency"] = image.info["transparency"] * 255 // ((1 << depth) - 1)
     if image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         return image.convert("RGB")  # an alpha channel that is zero everywhere was not meant as one
     return image
@@ -204,26 +199,6 @@ def _high_bits(image: Image.Image) -> Image.Image:
     reduced = Image.fromarray(high)
     reduced.info = {name: value for name, value in image.info.items() if name != "transparency"}
     return reduced
-
-
-def _with_png_transparency(image: Image.Image, data: bytes) -> Image.Image:
-    """Return the PNG `image`, grey or RGB, with the transparent colour that its tRNS chunk means.
-
-    Pillow compares the chunk's value with samples that it has scaled to 8 bits, or has cut to them.
-    """
-    colour, depth = image.info.pop("transparency"), data[PNG_DEPTH]
-    if image.mode == "L":
-        image.info["transparency"] = colour * 255 // ((1 << depth) - 1)
-    elif depth == 8:
-        image.info["transparency"] = colour
-    else:
-        low = PngImageFile(io.BytesIO(data))
-        # Of 16 bits, the unpacker of little-endian samples takes the second byte: the low one of a big-endian sample.
-        low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
-        samples = np.asarray(image).astype(np.uint16) << 8 | np.asarray(low)
-        transparent = (samples == np.array(colour, np.uint16)).all(axis=2)
-        image.putalpha(Image.fromarray(~transparent * np.uint8(255)))
-    return image
 
 
 def _clipped(image: Image.Image, frame: tuple[int, int, int, int]) -> Image.Image:

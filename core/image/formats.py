@@ -1,4 +1,4 @@
-"""The file formats: which are served, and what of them is not decoded rightly and therefore rejected."""
+"""The file formats: which are served, and which variants are rejected because Pillow decodes them wrongly."""
 
 import io
 import re
@@ -7,17 +7,11 @@ from contextlib import suppress
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
-    CurImagePlugin,
-    DdsImagePlugin,
     GifImagePlugin,
     Image,
     JpegImagePlugin,
-    PcxImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
-    QoiImagePlugin,
-    SgiImagePlugin,
-    TgaImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
@@ -36,39 +30,53 @@ FORMATS = [
         TiffImagePlugin.TiffImageFile,
         AvifImagePlugin.AvifImageFile,
         PpmImagePlugin.PpmImageFile,
-        QoiImagePlugin.QoiImageFile,
-        SgiImagePlugin.SgiImageFile,
-        PcxImagePlugin.PcxImageFile,
-        TgaImagePlugin.TgaImageFile,  # last, because its files begin with nothing that only they have
     )
 ]
-FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or 8-bit {FORMATS[-1]}"
 
-# Formats that are only recognized, so that their error has their name: by their plugins, or by their first bytes.
-RECOGNIZED = {
-    plugin.format: name
-    for plugin, name in (
-        (CurImagePlugin.CurImageFile, "CUR"),
-        (DdsImagePlugin.DdsImageFile, "DDS"),
-    )
+# The beginning of a PNM file: white space or comments before each number, of which the first two are width and height.
+NUMBER = rb"(?:\s|#[^\r\n]*+)++\d++"
+# The beginning of a BMP file, up to the kind of compression at byte 30.
+BMP = rb"BM.{12}[\x28-\x7c]\0\0\0.{12}"
+# Kinds of files that are not served: their name, and how they begin. Pillow could decode some of the last ones, but
+# wrongly, or slowly, in Python.
+UNSERVED = {
+    name: re.compile(beginning, re.DOTALL)
+    for name, beginning in {
+        "HEIC images": rb"\0\0..ftyp(?!.{0,60}avi[fs])(?:hei|hev|mif1|msf1)",
+        "camera raw files": rb"\0\0..ftypcrx|II\*\0\x10\0\0\0CR|II(?:R[OS]\x08|U\0)|MMOR\0|FUJIFILMCCD",
+        "videos": rb"\0\0..ftyp(?!.{0,60}avi[fs])",
+        "JPEG XL images": rb"\xff\x0a|\0\0\0\x0cJXL ",
+        "JPEG 2000 images": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  ",
+        "PSD images": rb"8BPS\0",
+        "ICO images": rb"\0\0\x01\0[^\0]\0",
+        "CUR images": rb"\0\0\x02\0[^\0]\0",
+        "SVG images": rb"(?:\xef\xbb\xbf)?\s*+<(?:svg|\?xml)",
+        "PDF files": rb"%PDF",
+        "EPS files": rb"%!PS",
+        "ICNS images": rb"icns\0",
+        "DDS images": rb"DDS \x7c\0\0\0",
+        "OpenEXR images": rb"v/1\x01",
+        "QOI images": rb"qoif",
+        "SGI images": rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]",
+        "PCX images": rb"\x0a[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]",
+        # TGA has no magic number. These are the fields of its header with few values, without and with a palette.
+        "TGA images": rb".\0[\x02\x03\x0a\x0b]\0{5}.{8}[\x01\x08\x0f\x10\x18\x20][\0-\x3f]"
+        rb"|.\x01[\x01\x09].{4}[\x0f\x10\x18\x20].{8}[\x08\x10][\0-\x3f]",
+        "PBM images": rb"P[14]" + NUMBER * 2,
+        "text PGM images": rb"P2" + NUMBER * 2,
+        "text PPM images": rb"P3" + NUMBER * 2,
+        "PFM images": rb"P[Ff]" + NUMBER * 2,
+        "PAM images": rb"P7\n",
+        "private PNM images": rb"P(?:0CMYK|yP|yRGBA|yCMYK)\s",
+        "PGM and PPM images with a maximum other than 255": rb"P[56]" + NUMBER * 3 + rb"(?<!\D255)",
+        "big-endian BigTIFF images": rb"MM\0\+",
+        "BMP images with run lengths": BMP + rb"[\x01\x02]\0\0\0",
+        "BMP images with a JPEG or PNG inside": BMP + rb"[\x04\x05]\0\0\0",
+        "BMP images of OS/2": rb"BM.{12}[\x10-\x27\x40]\0\0\0",
+        "BMP images of 16 bits with alpha": rb"BM.{12}[\x38-\x7c]\0\0\0.{10}\x10\0\x03\0\0\0.{32}(?!\0{4})",
+    }.items()
 }
-FIRST_BYTES = {
-    "HEIC": tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1")),
-    "JPEG XL": (b"\xff\x0a", b"JXL "),
-    "JPEG 2000": (b"\xff\x4f\xff\x51", b"jP  "),
-    "PSD": (b"8BPS",),
-    "ICO": (b"\x00\x00\x01\x00",),
-    "SVG": (b"<svg", b"<?xml"),
-    "PDF": (b"%PDF",),
-    "EPS": (b"%!PS",),
-    "ICNS": (b"icns",),
-    "PAM": (b"P7\n",),
-    "OpenEXR": (b"v/1\x01",),
-}
-
-# Pillow modes with a defined conversion to 8-bit RGB. 32-bit integers and floats have no agreed white level, and Pillow
-# does not convert LAB.
-MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "I;16", "I;16L", "I;16B"}
 
 # Tags of TIFF 6.0.
 SUBFILE_TYPE, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, PLANAR, EXTRA_SAMPLES, SAMPLE_FORMAT = (
@@ -80,23 +88,16 @@ SUBFILE_TYPE, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, PLANAR, EXTRA_SAMPLES, 
     338,
     339,
 )
-TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SAMPLE_FORMATS = {1: "unsigned integers", 2: "signed integers", 3: "floats", 4: "unsigned integers"}
 UNSIGNED = 1
 SEPARATE = 2  # a planar configuration
 STRAIGHT = 2  # alpha as an extra sample, not multiplied with the colours
+RGB_OR_GREY = "save as 8- or 16-bit RGB or grey"
+# Pillow's modes of TIFF that are not served: 32-bit integers and floats have no agreed white level, and Pillow does not
+# convert LAB.
+UNSERVED_MODES = {"I", "F", "LAB"}
 # None, CCITT, LZW, JPEG, Deflate, PackBits, LZMA and Zstandard.
 COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000}
-# Photometric interpretation and bits per sample of the files that Pillow opens, unless they are damaged.
-PLAIN = {
-    *((kind, (bits,)) for kind in (0, 1) for bits in (1, 2, 4, 8)),
-    *((3, (bits,)) for bits in (1, 2, 4, 8)),
-    *((kind, (bits,) * 4) for kind in (2, 5) for bits in (8, 16)),
-    *((2, (bits,) * 3) for bits in (8, 16)),
-    (1, (16,)),
-    (1, (8, 8)),
-    (6, (8, 8, 8)),
-}
 Tags = TiffImagePlugin.ImageFileDirectory_v2
 # Pages of a TIFF that are searched for one that is no reduced image.
 MAX_PAGES = 16
@@ -107,33 +108,30 @@ NCLX = re.compile(rb"colrnclx..(..)", re.DOTALL)
 UNSPECIFIED, HDR_TRANSFERS = 2, {16: "PQ", 18: "HLG"}
 
 
-def rejection(data: bytes) -> UnsupportedImage | InvalidImage:
-    """Return the error for a file that Pillow can't open as one of FORMATS, which tells what it is."""
-    if data.startswith(TIFF_MAGICS):
-        with suppress(Exception):
-            tags = _first_tags(data)
-            is_plain = (tags.get(PHOTOMETRIC), tags.get(BITS_PER_SAMPLE)) in PLAIN and tags.get(PLANAR) != SEPARATE
-            if not is_plain or not _is_decoded(tags):
-                return _unsupported_tiff(tags)
-    elif data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis") and _has_whole_boxes(data):
+def check_format(data: bytes) -> None:
+    """Raise UnsupportedImage if the file `data` is of a kind in UNSERVED."""
+    for name, beginning in UNSERVED.items():
+        if beginning.match(data):
+            raise UnsupportedImage(f"{name} are not served; send {FORMAT_LIST}")
+
+
+def rejection(data: bytes, error: Exception) -> UnsupportedImage | InvalidImage:
+    """Return the error for the file `data`, which Pillow can't open as one of FORMATS because of `error`."""
+    if isinstance(error, RuntimeError):  # libavif does not decode a feature; for wrong boxes it raises SyntaxError
         return UnsupportedImage("this AVIF is damaged, or has a feature that is not decoded; save it as JPEG or PNG")
-    elif name := _recognized(data):
-        return UnsupportedImage(f"{name} images are not served; send {FORMAT_LIST}")
+    if re.match(BMP + rb".{24}", data, re.DOTALL):
+        return UnsupportedImage("this BMP is damaged, or of a kind that is not served; save with 24 bits per pixel")
+    with suppress(Exception):  # it is no TIFF, or its tags are damaged
+        tags = _first_tags(data)
+        if BITS_PER_SAMPLE in tags:
+            return UnsupportedImage(
+                f"this TIFF is damaged, or its pixels are not served: {_pixels(tags)}; {RGB_OR_GREY}"
+            )
     return InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
 
 
-def _recognized(data: bytes) -> str:
-    """Return the name of the unserved format of the file `data`; empty if it has none that is known."""
-    for name, magics in FIRST_BYTES.items():
-        if any(data.startswith(magic, start) for magic in magics for start in (0, 4)):
-            return name
-    with suppress(Exception):
-        return RECOGNIZED[Image.open(io.BytesIO(data), formats=list(RECOGNIZED)).format or ""]
-    return ""
-
-
 def select_page(image: Image.Image) -> None:
-    """Let the TIFF `image` be its first page that is no reduced image of another page, if it has one."""
+    """Seek to the first page of a TIFF `image` that is not a thumbnail, if it has one."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return
     for page in range(MAX_PAGES):
@@ -149,13 +147,11 @@ def check_pixels(image: Image.Image, data: bytes) -> None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
         if (
-            image.mode not in MODES
+            image.mode in UNSERVED_MODES
             or not _is_decoded(tags)
             or (tags.get(PLANAR) == SEPARATE and not _are_planes_right(image))
         ):
-            raise _unsupported_tiff(tags)
-    elif image.mode not in MODES and (image.format, image.mode) != ("PPM", "I"):
-        raise UnsupportedImage(f"pixels of type {image.mode} are not served; save as 8- or 16-bit RGB or grey")
+            raise UnsupportedImage(f"TIFF with {_pixels(tags)} is not served; {RGB_OR_GREY}")
     if image.format == "AVIF":
         transfers = {int.from_bytes(found) for found in NCLX.findall(data)} - {UNSPECIFIED}
         # A picture with a gain map has SDR colours, and HDR colours for displays that can show them.
@@ -177,43 +173,24 @@ def _are_planes_right(image: TiffImagePlugin.TiffImageFile) -> bool:
         return is_compressed or (bits == (8,) and image.mode == "L" and tags.get(PHOTOMETRIC) == 1)
     if image.mode in ("RGB", "CMYK"):
         return set(bits) == {8}
-    return (
-        image.mode in ("RGBA", "RGBX")
-        and set(bits) == {8}
-        and (is_compressed or tags.get(EXTRA_SAMPLES) == (STRAIGHT,))
-    )
+    return image.mode == "RGBA" and set(bits) == {8} and (is_compressed or tags.get(EXTRA_SAMPLES) == (STRAIGHT,))
 
 
-def _unsupported_tiff(tags: Tags) -> UnsupportedImage:
-    """Return the error for a TIFF whose `tags` tell a kind of pixels that is not served."""
+def _pixels(tags: Tags) -> str:
+    """Return a description of the pixels of a TIFF with these `tags`."""
     bits = "/".join(str(bits) for bits in sorted(set(tags.get(BITS_PER_SAMPLE, (1,)))))
     kinds = {SAMPLE_FORMATS.get(kind, f"type {kind}") for kind in tags.get(SAMPLE_FORMAT, (1,))}
     planar = " in separate planes" if tags.get(PLANAR) == SEPARATE else ""
-    return UnsupportedImage(
-        f"TIFF with {bits}-bit {' and '.join(sorted(kinds))}{planar}, photometric interpretation "
-        f"{tags.get(PHOTOMETRIC)} and compression {tags.get(COMPRESSION, 1)} is not served; "
-        "save as 8- or 16-bit RGB or grey"
+    return (
+        f"{bits}-bit {' and '.join(sorted(kinds))}{planar}, photometric interpretation {tags.get(PHOTOMETRIC)} "
+        f"and compression {tags.get(COMPRESSION, 1)}"
     )
 
 
 def _first_tags(data: bytes) -> Tags:
-    """Return the tags of the first page of the TIFF file `data`."""
+    """Return the tags of the first page of the TIFF file `data`; Pillow forgets those of a file that it can't open."""
     file = io.BytesIO(data)
-    header = file.read(16 if data[2:4] in (b"+\0", b"\0+") else 8)
-    tags = Tags(header)
+    tags = Tags(file.read(16 if data[2:4] == b"+\0" else 8))
     file.seek(tags.next)
     tags.load(file)
-    if BITS_PER_SAMPLE not in tags:
-        raise ValueError("a damaged file")
     return tags
-
-
-def _has_whole_boxes(data: bytes) -> bool:
-    """Return whether the boxes of the ISO base media file `data` end where the file ends."""
-    position = 0
-    while position + 8 <= len(data):
-        size = int.from_bytes(data[position : position + 4])
-        if size == 1:
-            size = int.from_bytes(data[position + 8 : position + 16])
-        position = position + max(size, 8) if size else len(data)
-    return position == len(data)

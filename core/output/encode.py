@@ -1,6 +1,7 @@
 """Encoders: a segmentation becomes the bytes of a JSON object or a picture."""
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -17,8 +18,9 @@ from core.output.segmentation import Segmentation, image_box, image_size
 from core.types import Alpha, Shapes, UInt8Array
 
 JSON, PNG, JPEG, WEBP = "application/json", "image/png", "image/jpeg", "image/webp"
-# The most pixels of a side: of libjpeg (JPEG_MAX_DIMENSION; the format itself has 65,535), and of WebP.
-LARGEST_SIDES = {JPEG: 65_500, WEBP: 16_383}
+# The most pixels of the long side, and of the picture. The sides are limits of libjpeg (JPEG_MAX_DIMENSION; the format
+# itself has 65,535) and of WebP, whose encoder can't be stopped, and takes up to 32 bytes and 120 ns for a pixel.
+LARGEST = {JPEG: (65_500, 1_000_000_000), WEBP: (16_383, 16_000_000)}
 # Options of Image.save(). Higher levels of PNG take several times as long and save a tenth of the size.
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     PNG: {"format": "PNG", "compress_level": 1},
@@ -82,7 +84,7 @@ def encode_overlay_jpeg(segmentation: Segmentation) -> Encoded:
 
     Raises InvalidRequest if the photo is too long for a JPEG.
     """
-    check_sides(image_size(segmentation.seg_map), JPEG)
+    check_size(image_size(segmentation.seg_map), JPEG)
     return _picture(segmentation, render.overlay(segmentation.photo, segmentation.seg_map), JPEG)
 
 
@@ -100,7 +102,7 @@ def encode_cutout(
     """
     width, height = image_size(segmentation.seg_map)
     left, top, right, bottom = (crop and image_box(segmentation.seg_map)) or (0, 0, width, height)
-    check_sides((right - left, bottom - top), mimetype)
+    check_size((right - left, bottom - top), mimetype)
     image = render.cutout(segmentation.photo, segmentation.seg_map, alpha, background)
     if (right - left, bottom - top) != image.size:
         image = image.crop((left, top, right, bottom))
@@ -113,18 +115,19 @@ def encode_confidence(segmentation: Segmentation) -> Encoded:
     return _picture(segmentation, Image.fromarray(confidence(segmentation.prediction, size)))
 
 
-def largest_side(mimetype: str) -> int | None:
-    """Return the most pixels that a side of a picture of type `mimetype` can have; None if there is no limit."""
-    return LARGEST_SIDES.get(mimetype)
+def fits(size: tuple[int, int], mimetype: str) -> bool:
+    """Return whether a picture of `size`, width and height, can be a file of type `mimetype`."""
+    side, pixels = LARGEST.get(mimetype, (math.inf, math.inf))
+    return max(size) <= side and size[0] * size[1] <= pixels
 
 
-def check_sides(size: tuple[int, int], mimetype: str) -> None:
-    """Raise InvalidRequest if a picture of `size`, width and height, is too long for a file of type `mimetype`."""
-    most = largest_side(mimetype)
-    if most and max(size) > most:
+def check_size(size: tuple[int, int], mimetype: str) -> None:
+    """Raise InvalidRequest if a picture of `size`, width and height, can't be a file of type `mimetype`."""
+    if not fits(size, mimetype):
+        side, pixels = LARGEST[mimetype]
         raise InvalidRequest(
-            f"the picture has {max(size):,} pixels at its long side, and {mimetype} at most {most:,}; "
-            f"ask for {PNG}, or send a smaller image"
+            f"the picture has {size[0]:,} x {size[1]:,} pixels; {mimetype} can have {side:,} at its long side, and "
+            f"{pixels / 1e6:g} megapixels; ask for {PNG}, or send a smaller image"
         )
 
 
@@ -147,6 +150,7 @@ def picture_file(image: Image.Image, mimetype: str = PNG) -> bytes:
 
 
 def _json(segmentation: Segmentation, **content: Any) -> Encoded:
+    checkpoint()
     body = {"status": "ok", "image_size": image_size(segmentation.seg_map)} | content
     # orjson reads the array's memory, without a list of Python integers in between. It can't be stopped, but takes less
     # than 10 nanoseconds a pixel.

@@ -20,9 +20,9 @@ MAX_POINTS, PIXELS_PER_POINT = 100_000, 60
 BATCH = 50_000
 # GEOS exceeds its limit at the ends of rings: the parts of the tolerance that are tried.
 PARTS = (1, 0.75, 0.5)
-# The most holes of a polygon whose rings are simplified together, which takes time in proportion to their square; and
-# the tolerance, in pixels, at which the rings of others do not cross.
-MAX_HOLES, SAFE_TOLERANCE = 500, 1.0
+# The most rings of a polygon that are simplified together: each point then takes time in proportion to their number.
+# And the tolerance, in pixels, of other polygons whose rings would cross: those of fine patterns do not at this one.
+MAX_RINGS, SAFE_TOLERANCE = 300, 1.0
 
 
 def polygons(seg_map: UInt8Array, tolerance: float) -> dict[int, list[Rings]]:
@@ -64,6 +64,7 @@ def _simplified(rings: Array, tolerance: float) -> Array:
     for part in _batches(rings):
         left = np.arange(part.start, part.stop)
         for share in PARTS:
+            checkpoint()
             simple = shapely.simplify(rings[left], share * tolerance, preserve_topology=True)
             is_near = _are_near(simple, rings[left], tolerance)
             simplified[left[is_near]] = simple[is_near]
@@ -76,11 +77,12 @@ def _simplified(rings: Array, tolerance: float) -> Array:
 def _simplified_together(polygon: shapely.Polygon, tolerance: float) -> shapely.Polygon:
     """Return `polygon` with fewer points, moved by at most `tolerance`; no ring crosses another one."""
     rings = shapely.get_rings(polygon)
-    if len(rings) > MAX_HOLES:
+    if len(rings) > MAX_RINGS:
         outer, *holes = _simplified(rings, min(tolerance, SAFE_TOLERANCE))
         simple = shapely.Polygon(outer, holes)
         return simple if simple.is_valid else polygon
     for share in PARTS:
+        checkpoint()
         simple = shapely.simplify(polygon, share * tolerance, preserve_topology=True)
         if simple.is_valid and _are_near(shapely.get_rings(simple), rings, tolerance).all():
             return simple
@@ -93,6 +95,7 @@ def _are_near(simple: Array, rings: Array, tolerance: float) -> Array:
     A point is compared with the line between the points before and after it that the simplified ring has kept. No two
     rings share a point.
     """
+    checkpoint()
     points, ring = shapely.get_coordinates(rings, return_index=True)
     is_kept = np.isin(_keys(points), _keys(shapely.get_coordinates(simple)))
     place = np.arange(len(points))

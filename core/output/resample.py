@@ -1,7 +1,7 @@
 """Pictures at other sizes, in parts: Pillow's own results, without its memory for whole pictures.
 
-Pillow resamples rows first, and then columns, so that it can be given some rows of the one, and some columns of the
-other.
+Pillow resamples each row, and then each column of the result; of a tall picture, it resamples the columns first. So it
+can be given some of them at a time.
 """
 
 from collections.abc import Iterator
@@ -21,15 +21,21 @@ def reduced(image: UInt8Array, long_side: int) -> UInt8Array:
     height, width = image.shape[:2]
     scale = min(1.0, long_side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    narrow = Image.new("RGB", (size[0], height))
-    for rows in pieces(0, height, PIXELS // width):
-        part = Image.fromarray(image[rows])
-        narrow.paste(part.resize((size[0], part.height), Image.Resampling.BOX), (0, rows.start))
-    return np.asarray(narrow.resize(size, Image.Resampling.BOX))
+    if height > 2 * width:
+        once = Image.new("RGB", (width, size[1]))
+        for columns in pieces(0, width, PIXELS // height):
+            part = Image.fromarray(image[:, columns])
+            once.paste(part.resize((part.width, size[1]), Image.Resampling.BOX), (columns.start, 0))
+    else:
+        once = Image.new("RGB", (size[0], height))
+        for rows in pieces(0, height, PIXELS // width):
+            part = Image.fromarray(image[rows])
+            once.paste(part.resize((size[0], part.height), Image.Resampling.BOX), (0, rows.start))
+    return np.asarray(once.resize(size, Image.Resampling.BOX))
 
 
 def enlarged(image: Image.Image, size: tuple[int, int]) -> Iterator[tuple[Tile, Image.Image]]:
-    """Yield the place of each part of `image`, enlarged bilinearly to `size`, width and height, and the part."""
+    """Yield the parts of `image`, enlarged bilinearly to `size`, width and height, with their rows and columns."""
     across, down = image.width / size[0], image.height / size[1]
     for rows, columns in blocks(size[1], size[0]):
         count, height = columns.stop - columns.start, rows.stop - rows.start

@@ -39,7 +39,9 @@ def test_evaluate_of_folder_without_list_names_the_missing_files(tmp_path: Path)
     assert "neither val.txt" in result.stderr
 
 
-def test_evaluate_with_bad_setting_names_setting_and_value(tmp_path: Path) -> None:
-    result = CliRunner().invoke(cli, ["evaluate", str(tmp_path)], env={"IMAGE_SIZE": "5"})
+def test_evaluate_of_damaged_photo_names_it(folder: Path) -> None:
+    photo = folder / "JPEGImages" / "chelsea.jpg"
+    photo.write_bytes(CHELSEA.read_bytes()[:5000])
+    result = CliRunner().invoke(cli, ["evaluate", str(folder)], env={"IMAGE_SIZE": "65"})
     assert result.exit_code == 1
-    assert "IMAGE_SIZE='5' can't be used" in result.stderr
+    assert f"Error: {photo}: the image is truncated or damaged" in result.stderr

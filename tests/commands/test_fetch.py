@@ -52,11 +52,3 @@ def test_fetch_from_mirror_downloads_graph_once(cache: Path, tmp_path: Path, mon
     assert first.stdout == second.stdout == f"{downloaded}\n"
     assert downloaded.read_bytes() == MOBILE.read_bytes()
     assert len(server.asked) == 1
-
-
-def test_fetch_with_bad_checksum_setting_names_variable_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODEL_SHA512", "full=abc")
-    result = fetch("full")
-    assert result.exit_code == 1
-    allowed = "full=SHA512, with 128 hexadecimal digits"
-    assert result.output == f"Error: MODEL_SHA512='full=abc' can't be used; allowed: {allowed}\n"

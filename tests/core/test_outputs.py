@@ -11,9 +11,10 @@ from PIL import Image
 
 from api.negotiation import accepted
 from cli import cli
-from commands.photos import RESULTS, photo_endings
-from commands.results import encoder as encoder_of_file
-from commands.results import endings
+from commands.shared.names import RESULTS
+from commands.shared.photos import photo_endings
+from commands.shared.results import encoder as encoder_of_file
+from commands.shared.results import endings
 from core.output.encode import Encoded
 from core.output.segmentation import Segmentation
 from core.outputs import OUTPUTS, SUFFIXES, file_suffix

@@ -47,11 +47,14 @@ def test_idle_connection_is_closed_after_its_own_deadline(hasty_service: Service
     assert time.monotonic() - began > (IDLE_TIMEOUT + REQUEST_TIMEOUT) / 2
 
 
-def test_head_after_a_request_is_closed_after_the_deadline_of_a_head(hasty_service: ServiceProcess) -> None:
+@pytest.mark.parametrize("pause", [0, 1.5])
+def test_head_after_a_request_is_closed_after_the_deadline_of_a_head(
+    hasty_service: ServiceProcess, pause: float
+) -> None:
     with connect(hasty_service) as connection:
         for _ in range(2):
             assert exchange(connection, get("/health/live")).status_code == 200
-            time.sleep(1.5)  # an idle connection, whose time is not that of the next head
+            time.sleep(pause)  # an idle connection, whose time is not that of the next head
         began = time.monotonic()
         connection.sendall(b"GET /health/live HT")
         assert received(connection) == b""

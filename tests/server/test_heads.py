@@ -1,5 +1,6 @@
 """The deadline of heads, on real connections and with a clock of the test."""
 
+import math
 import socket
 from collections.abc import Iterator
 
@@ -72,16 +73,18 @@ def test_idle_connection_stays_open(heads: Heads, pair: Pair) -> None:
     heads.close_late(100)
     for now in (101.0, 500.0, 900.0):
         pair.send(b"request")
-        with heads.request(pair.client_port):
-            pass
+        heads.begin(pair.client_port)
+        heads.end(pair.client_port, len(b"request"))
         heads.close_late(now)
         heads.close_late(now + 30 * SECONDS)
         assert pair.is_open
 
 
 def test_later_head_has_its_deadline_from_its_first_byte_on(heads: Heads, pair: Pair) -> None:
-    with heads.request(pair.client_port):
-        heads.close_late(100)
+    pair.send(b"request")
+    heads.begin(pair.client_port)
+    heads.close_late(100)
+    heads.end(pair.client_port, len(b"request"))
     heads.close_late(500)
     pair.send(b"GE")
     heads.close_late(600)
@@ -92,13 +95,45 @@ def test_later_head_has_its_deadline_from_its_first_byte_on(heads: Heads, pair: 
     assert not pair.is_open
 
 
-def test_connection_with_a_request_stays_open(heads: Heads, pair: Pair) -> None:
-    with heads.request(pair.client_port):
-        pair.send(b"a body")
-        for now in (100.0, 200.0, 300.0):
-            heads.close_late(now)
-    heads.close_late(400)
+def test_head_that_begins_between_two_looks_has_its_whole_deadline(heads: Heads, pair: Pair) -> None:
+    pair.send(b"re")
+    heads.close_late(100)  # the first head has begun
+    pair.send(b"questre")
+    heads.begin(pair.client_port)
+    heads.end(pair.client_port, len(b"request"))
+    heads.close_late(100 + SECONDS)  # the second one has
+    heads.close_late(100 + 2 * SECONDS)
     assert pair.is_open
+    heads.close_late(101 + 2 * SECONDS)
+    assert not pair.is_open
+
+
+def test_connection_with_a_request_stays_open(heads: Heads, pair: Pair) -> None:
+    heads.begin(pair.client_port)
+    pair.send(b"a body")
+    for now in (100.0, 200.0, 300.0):
+        heads.close_late(now)
+    heads.end(pair.client_port, math.inf)
+    heads.close_late(400)
+    heads.close_late(400 + 30 * SECONDS)
+    assert pair.is_open
+
+
+def test_head_that_begins_at_once_after_a_request_has_its_deadline(heads: Heads, pair: Pair) -> None:
+    heads.close_late(100)
+    for size in (7, 9):  # also if a client writes its head in fewer bytes than most do
+        pair.send(b"request")
+        heads.begin(pair.client_port)
+        heads.end(pair.client_port, size)
+        heads.close_late(101)
+    pair.send(b"requestGE")
+    heads.begin(pair.client_port)
+    heads.end(pair.client_port, len(b"request"))
+    heads.close_late(200)
+    heads.close_late(200 + SECONDS)
+    assert pair.is_open
+    heads.close_late(201 + SECONDS)
+    assert not pair.is_open
 
 
 def test_connections_to_other_ports_stay_open(pair: Pair) -> None:
@@ -111,9 +146,10 @@ def test_connections_to_other_ports_stay_open(pair: Pair) -> None:
 def test_closed_connections_are_forgotten(heads: Heads, listener: socket.socket) -> None:
     pair = Pair(listener)
     heads.close_late(100)
-    with heads.request(pair.client_port):
-        heads.close_late(101)
+    heads.begin(pair.client_port)
+    heads.close_late(101)
+    heads.end(pair.client_port, 1)
     pair.client.close()
     pair.server.close()
     heads.close_late(102)
-    assert (heads._waiting, heads._served, +heads._busy) == ({}, set(), {})
+    assert (heads._waiting, heads._served, +heads._busy) == ({}, {}, {})

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from commands.batch.storage import Storage
-from commands.photos import LeftOut
+from commands.shared.photos import LeftOut
 from core.errors import SegmenterError
 from tests.support.hostile_names import HOSTILE_NAMES, write_archive
 from tests.support.paths import CHELSEA
@@ -127,7 +127,7 @@ def test_photos_of_listing_with_names_that_lead_out_are_the_others() -> None:
 @pytest.mark.parametrize("url", ["{folder}/out", "memory://bucket/out"])
 def test_paths_that_lead_out_are_neither_read_nor_written(url: str, name: str, tmp_path: Path) -> None:
     storage = Storage(url.format(folder=tmp_path))
-    for path in (name, f"mask/{name}"):
+    for path in (name, f"results/{name}"):
         with pytest.raises(SegmenterError, match="can't be used"):
             storage.open(path)
         with pytest.raises(SegmenterError, match="can't be used"):
@@ -138,15 +138,15 @@ def test_paths_that_lead_out_are_neither_read_nor_written(url: str, name: str, t
 
 
 def test_write_through_link_that_leads_out_raises_an_error_and_writes_nothing(tmp_path: Path) -> None:
-    (tmp_path / "out" / "mask").mkdir(parents=True)
+    (tmp_path / "out" / "results").mkdir(parents=True)
     (tmp_path / "other").mkdir()
-    (tmp_path / "out" / "mask" / "sub").symlink_to(tmp_path / "other")
+    (tmp_path / "out" / "results" / "sub").symlink_to(tmp_path / "other")
     (tmp_path / "out" / "manifest").symlink_to(tmp_path / "other")
     target = Storage(str(tmp_path / "out"))
     with pytest.raises(OSError, match="a link leads out of"):
-        target.write("mask/sub/new/x.png", b"content")
-    assert "a link leads out of" in target.why_not_writable([], "manifest", "mask")
-    assert target.why_not_writable([], "mask") == ""
+        target.write("results/sub/new/x.png", b"content")
+    assert "a link leads out of" in target.why_not_writable([], "manifest")
+    assert target.why_not_writable([], "results") == ""
     assert list((tmp_path / "other").iterdir()) == []
 
 
@@ -177,8 +177,8 @@ def test_write_replaces_file_and_part_of_a_killed_process(tmp_path: Path) -> Non
 
 def test_write_to_bucket_stores_content() -> None:
     bucket = Storage("memory://bucket/out")
-    bucket.write("mask/x.png", b"content")
-    with bucket.open("mask/x.png") as file:
+    bucket.write("results/x.png", b"content")
+    with bucket.open("results/x.png") as file:
         assert file.read() == b"content"
 
 

@@ -65,7 +65,7 @@ def process(worker: Worker, *names: str) -> list[dict[str, Any]]:
 
 def test_worker_writes_result_and_returns_its_size_and_classes(worker: Worker, tmp_path: Path) -> None:
     [row] = process(worker, "chelsea.jpg")
-    assert (row["objects"], row["size"], row["mask"]) == (["cat"], [451, 300], "cutout/chelsea.jpg.cutout.png")
+    assert (row["objects"], row["size"], row["mask"]) == (["cat"], [451, 300], "chelsea.jpg.cutout.png")
     assert (row["error"], row[TRANSIENT_ERROR]) == (None, None)
     with Image.open(tmp_path / "out" / row["mask"]) as picture:
         assert (picture.mode, picture.size) == ("RGBA", (451, 300))

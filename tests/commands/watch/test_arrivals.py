@@ -1,4 +1,4 @@
-"""Which files of a watched folder are whole."""
+"""Which files of a watched folder are complete."""
 
 from pathlib import Path
 
@@ -24,33 +24,33 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def whole(found: Arrivals) -> list[str]:
-    return [path.name for path, _ in found.whole()]
+def complete(found: Arrivals) -> list[str]:
+    return [path.name for path, _ in found.complete()]
 
 
-def test_file_is_whole_when_it_has_stood_still(tmp_path: Path, clock: Clock) -> None:
+def test_file_is_complete_when_it_has_stopped_growing(tmp_path: Path, clock: Clock) -> None:
     found = Arrivals(tmp_path, None, settle=2)
     (tmp_path / "a.jpg").write_bytes(b"first")
     found.see(tmp_path / "a.jpg")
     clock.now = 1.9
-    assert whole(found) == []
+    assert complete(found) == []
     (tmp_path / "a.jpg").write_bytes(b"first and second")  # without an event
     clock.now = 2.0
-    assert whole(found) == []
+    assert complete(found) == []
     clock.now = 4.0
-    assert whole(found) == ["a.jpg"]
+    assert complete(found) == ["a.jpg"]
     found.scan()
     clock.now = 8.0
-    assert whole(found) == []
+    assert complete(found) == []
 
 
-def test_file_that_changes_is_whole_again(tmp_path: Path, clock: Clock) -> None:
+def test_file_that_changes_is_complete_again(tmp_path: Path, clock: Clock) -> None:
     found = Arrivals(tmp_path, None, settle=2)
     for content in (b"one", b"other"):
         (tmp_path / "a.jpg").write_bytes(content)
         found.scan()
         clock.now += 2
-        assert whole(found) == ["a.jpg"]
+        assert complete(found) == ["a.jpg"]
 
 
 def test_file_that_is_deleted_is_forgotten(tmp_path: Path, clock: Clock) -> None:
@@ -59,7 +59,7 @@ def test_file_that_is_deleted_is_forgotten(tmp_path: Path, clock: Clock) -> None
     found.scan()
     (tmp_path / "a.jpg").unlink()
     clock.now = 2
-    assert whole(found) == []
+    assert complete(found) == []
 
 
 def test_scan_finds_files_in_new_subfolder_but_not_in_links_and_results(tmp_path: Path, clock: Clock) -> None:
@@ -71,4 +71,4 @@ def test_scan_finds_files_in_new_subfolder_but_not_in_links_and_results(tmp_path
     for name in ("new", "out", "out/b.jpg", "loop", "loop/new/deep/a.jpg"):
         found.see(tmp_path / name)
     clock.now = 2
-    assert whole(found) == ["a.jpg"]
+    assert complete(found) == ["a.jpg"]

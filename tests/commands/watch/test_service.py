@@ -24,7 +24,7 @@ def failing_watch(folder: Path, journal: Journal, error: SegmenterError) -> Watc
 
     model: Any = SimpleNamespace(segment=segment)
     arrivals = Arrivals(folder, None, 0)
-    return Watch(folder, folder, "png", model, None, Options(), 1000, journal, arrivals, Event())
+    return Watch(folder, folder, "mask", model, None, Options(), 1000, journal, arrivals, Event())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`cli.py watch` in its own process: arrivals, broken files, a full disk, restarts, and its end."""
+"""`cli.py watch` in its own process: arrivals, damaged photos, a full disk, restarts, and its end."""
 
 import os
 import shutil
@@ -10,11 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from cli import cli
-from commands.watch.cli import REQUIREMENTS
-from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
+from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.processes import process_group
 from tests.support.service import TIMEOUT, wait_for
 
@@ -173,40 +170,3 @@ def test_watch_of_result_that_can_not_be_written_goes_on(tmp_path: Path) -> None
         watch.wait_for_line("a.jpg: ")
         watch.put(CHELSEA, "b.jpg")
         assert watch.end() == 0
-
-
-def watch_error(*arguments: object, status: int) -> str:
-    """Return the message of `cli.py watch`, which must end with `status`."""
-    command = [sys.executable, str(ROOT / "cli.py"), "watch", *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
-    assert (run.returncode, run.stdout) == (status, "")
-    return run.stderr
-
-
-def test_watch_of_folders_that_can_not_be_used_names_both(tmp_path: Path) -> None:
-    error = watch_error(tmp_path / "in", "/proc/out", status=2)
-    assert error.splitlines() == [
-        f"Error: IN='{tmp_path}/in' is not a folder; create it",
-        "Error: OUT='/proc/out' can't be written: No such file or directory",
-    ]
-
-
-def test_watch_with_unknown_class_names_it(tmp_path: Path) -> None:
-    error = watch_error(tmp_path, tmp_path, "--classes", "unicorn", status=2)
-    assert error.startswith("Error: classes: 'unicorn' is not a class; allowed: ")
-
-
-def test_watch_without_watchfiles_names_the_requirements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "watchfiles", None)
-    monkeypatch.delitem(sys.modules, "commands.watch.service", raising=False)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        result = CliRunner().invoke(cli, ["watch", str(tmp_path), str(tmp_path)])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    assert (result.exit_code, result.output) == (
-        1,
-        f"Error: watch needs watchfiles, which is not installed; get it with: pip install -r {REQUIREMENTS}\n",
-    )
-    assert (ROOT / REQUIREMENTS).exists()

@@ -79,12 +79,6 @@ def avif_larger_than_its_header() -> bytes:
     return patched(large, b"ispe", 4, struct.pack(">II", 64, 64))
 
 
-def bmp_runs(width: int, height: int, runs: bytes) -> bytes:
-    """Return a run-length encoded BMP."""
-    head = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 62)
-    return head + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, 0, 0, 0, 2, 0) + bytes(8) + runs + b"\0\1"
-
-
 # By name: a function that returns the file, and the expected error, or None if the file is decoded. With SegmenterError
 # it is the limit of CPU time or that of memory.
 FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
@@ -144,7 +138,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
     "WEBP with 200,000 frames": (webp_of_many_frames, None),
     "AVIF of 2^62 pixels": (
         lambda: patched(AVIF, b"ispe", 4, struct.pack(">II", 2**31 - 1, 2**31 - 1)),
-        UnsupportedImage,
+        InvalidImage,
     ),
     "AVIF of 225 megapixels": (lambda: patched(AVIF, b"ispe", 4, struct.pack(">II", 15_000, 15_000)), ImageTooLarge),
     "AVIF larger than its header": (avif_larger_than_its_header, None),
@@ -156,15 +150,16 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
         lambda: patched(BMP, b"BM", 16, struct.pack("<ii", 64, -(2**31))),
         ImageTooLarge,
     ),
-    "BMP with a run for each pixel": (lambda: bmp_runs(1000, 1000, b"\1\0" * 10**6), InvalidImage),
-    "BMP with deltas beyond the image": (lambda: bmp_runs(1000, 1000, b"\0\2\xff\xff" * 20_000), None),
     "TIFF of 2^64 pixels": (lambda: tiff(t256=(4, 1, 2**32 - 1), t257=(4, 1, 2**32 - 1)), ImageTooLarge),
     "TIFF with cyclic directories": (tiff, None),
     "TIFF with cyclic EXIF": (lambda: tiff(t34665=(4, 1, 8)), None),
-    "TIFF with 4 billion strips": (lambda: tiff(t273=(4, 2**32 - 1, 1000), t279=(4, 2**32 - 1, 1000)), InvalidImage),
+    "TIFF with 4 billion strips": (
+        lambda: tiff(t273=(4, 2**32 - 1, 1000), t279=(4, 2**32 - 1, 1000)),
+        UnsupportedImage,
+    ),
     "TIFF with strips of 0 rows": (lambda: tiff(t278=(4, 1, 0)), InvalidImage),
     "TIFF with strips of 4 billion rows": (lambda: tiff(t259=(3, 1, 8), t278=(4, 1, 2**32 - 1)), InvalidImage),
-    "TIFF with 65,535 samples per pixel": (lambda: tiff(t277=(3, 1, 65_535)), InvalidImage),
+    "TIFF with 65,535 samples per pixel": (lambda: tiff(t277=(3, 1, 65_535)), UnsupportedImage),
     "TIFF with a text of 2 GB": (lambda: tiff(t270=(2, 2**31 - 1, 1000)), None),
     "TIFF with tiles of 4.3 gigapixels": (lambda: tiled((4, 1, 65_520), (4, 1, 65_520)), InvalidImage),
     "TIFF with tiles of 0 pixels": (lambda: tiled((4, 1, 0), (4, 1, 0)), InvalidImage),

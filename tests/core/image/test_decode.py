@@ -167,18 +167,40 @@ def test_decode_of_truncated_jpeg_names_the_damage() -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
-        ("JPEG XL", b"\0\0\0\x0cJXL \r\n\x87\n"),
-        ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
-        ("PSD", b"8BPS\0\x01"),
-        ("ICO", b"\0\0\x01\0\x01\0"),
-        ("SVG", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
-        ("PDF", b"%PDF-1.7"),
+        ("HEIC images", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+        ("HEIC images", b"\0\0\0\x1cftypmsf1\0\0\0\0mif1heicmiaf"),
+        ("camera raw files", b"\0\0\0\x18ftypcrx \0\0\0\1crx isom"),
+        ("camera raw files", b"II*\0\x10\0\0\0CR\2\0"),
+        ("camera raw files", b"FUJIFILMCCD-RAW 0201"),
+        ("videos", b"\0\0\0\x14ftypqt  \0\0\0\0qt  "),
+        ("videos", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"),
+        ("JPEG XL images", b"\0\0\0\x0cJXL \r\n\x87\n"),
+        ("JPEG XL images", b"\xff\x0a\xfa\x1f"),
+        ("JPEG 2000 images", b"\0\0\0\x0cjP  \r\n\x87\n"),
+        ("PSD images", b"8BPS\0\1"),
+        ("ICO images", b"\0\0\1\0\1\0"),
+        ("CUR images", b"\0\0\2\0\1\0"),
+        ("SVG images", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        ("SVG images", b"\xef\xbb\xbf<?xml version='1.0'?><svg/>"),
+        ("PDF files", b"%PDF-1.7"),
+        ("EPS files", b"%!PS-Adobe-3.0 EPSF-3.0"),
+        ("OpenEXR images", b"v/1\1\2\0\0\0"),
+        ("private PNM images", b"PyRGBA\n1 1\n255\n\0\0\0\0"),
+        ("big-endian BigTIFF images", b"MM\0+\0\x08\0\0" + bytes(8)),
     ],
 )
 def test_decode_of_format_that_is_not_served_names_the_format(name: str, data: bytes) -> None:
-    with pytest.raises(UnsupportedImage, match=f"{name} images are not served; send JPEG, PNG"):
+    with pytest.raises(UnsupportedImage, match=f"{name} are not served; send JPEG, PNG"):
         read_image(data, LIMIT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"P6 and P5", b"P1 is first", b"Python 3", b"BMW, an article", b"The wide river", b"\nA line", b"IIR filters"],
+)
+def test_decode_of_text_that_begins_like_an_image_raises_invalid_image(text: bytes) -> None:
+    with pytest.raises(InvalidImage):
+        read_image(text * 10, LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -249,10 +271,10 @@ def test_decode_of_format_that_pillow_writes_and_is_not_served_names_it(format_:
         read_image(encode(Image.new("RGB", (16, 16)), format_), LIMIT)
 
 
-def test_decode_of_whole_avif_that_is_not_decoded_is_named_and_truncated_one_is_damaged() -> None:
+def test_decode_of_avif_with_unknown_feature_is_named_and_truncated_one_is_damaged() -> None:
     data = encode(halves(), "AVIF")
     broken = data.replace(b"av1C", b"xxxx")
     with pytest.raises(UnsupportedImage, match="AVIF is damaged, or has a feature"):
         read_image(broken, LIMIT)
     with pytest.raises(InvalidImage):
-        read_image(broken[:-10], LIMIT)
+        read_image(data[:-10], LIMIT)

@@ -12,13 +12,17 @@ from PIL import Image
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
 
+from core.errors import InvalidRequest
 from core.labels import LABELS
 from core.output import render
 from core.output.encode import (
+    LARGEST,
+    WEBP,
     Encoded,
     encode_cutout,
     encode_objects,
     encode_overlay_jpeg,
+    picture_file,
 )
 from core.output.segmentation import Segmentation
 from core.outputs import OUTPUTS, file_suffix
@@ -148,6 +152,35 @@ def test_encode_overlay_jpeg_returns_jpeg_like_the_overlay(segmentation: Segment
     assert image.format == "JPEG"
     difference = np.asarray(image).astype(int) - np.asarray(render.overlay(smooth.photo, SEG_MAP))
     assert np.abs(difference).mean() < 5
+
+
+def long(width: int) -> Segmentation:
+    """Return a segmentation of one row of `width` pixels, with a cat at the pixels 3 to 10."""
+    seg_map = np.zeros((1, width), np.uint8)
+    seg_map[:, 3:10] = 8
+    return Segmentation(seg_map, np.zeros((1, width, 3), np.uint8), LABELS, PREDICTION)
+
+
+@pytest.mark.parametrize("mimetype", LARGEST)
+def test_largest_sides_are_those_that_pillow_encodes(mimetype: str) -> None:
+    side, _ = LARGEST[mimetype]
+    picture_file(Image.new("RGB", (side, 1)), mimetype)
+    with pytest.raises((OSError, ValueError)):
+        picture_file(Image.new("RGB", (side + 1, 1)), mimetype)
+
+
+def test_encode_overlay_jpeg_of_a_long_photo_raises_invalid_request() -> None:
+    assert encode_overlay_jpeg(long(65_500)).content
+    with pytest.raises(InvalidRequest, match=r"65,501 x 1 pixels; image/jpeg can have 65,500 .* ask for image/png"):
+        encode_overlay_jpeg(long(65_501))
+
+
+def test_encode_cutout_as_webp_of_a_long_photo_raises_invalid_request() -> None:
+    assert encoder("cutout", {}, WEBP)(long(16_383)).content
+    with pytest.raises(InvalidRequest, match=r"16,384 x 1 pixels; image/webp can have 16,383 .* ask for image/png"):
+        encoder("cutout", {}, WEBP)(long(16_384))
+    assert opened(encoder("cutout", {"crop": True}, WEBP)(long(16_384))).size == (7, 1)
+    assert opened(encoder("cutout")(long(16_384))).size == (16_384, 1)
 
 
 @pytest.mark.parametrize(

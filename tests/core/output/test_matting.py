@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from core.output.matting import Foreground, soft_alpha
+from core.output.tiles import pieces
 from core.types import UInt8Array
 from tests.core.output.test_refine import scene
 
@@ -55,3 +56,13 @@ def test_foreground_leaves_other_pixels_and_the_photo_unchanged() -> None:
     hard = (alpha == 0) | (alpha == 255)
     assert np.array_equal(result[hard], photo[hard])
     assert np.array_equal(photo, before)
+
+
+def test_foreground_of_tiles_is_that_of_the_whole() -> None:
+    photo, truth = scene()
+    alpha = np.asarray(Image.fromarray((truth != 0) * np.uint8(255)).filter(ImageFilter.GaussianBlur(2)))
+    foreground, result = Foreground(photo, alpha), np.zeros_like(photo)
+    for rows in pieces(0, photo.shape[0], 30):
+        for columns in pieces(0, photo.shape[1], 50):
+            result[rows, columns] = foreground.colours((rows, columns))
+    assert np.array_equal(result, colours(photo, alpha))

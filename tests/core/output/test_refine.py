@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from core.output import guided, tiles
 from core.output.refine import refined_labels
 from core.output.upsample import upsampled_labels
 from core.types import Prediction, UInt8Array
@@ -97,3 +98,13 @@ def test_refined_labels_without_logits_raise_value_error() -> None:
     photo = np.zeros((8, 8, 3), np.uint8)
     with pytest.raises(ValueError, match="no logits"):
         refined_labels(Prediction(np.zeros((8, 8), np.uint8), None, 1), photo, photo)
+
+
+def test_refined_labels_in_small_blocks_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, truth = scene()
+    prediction = blurred_prediction(truth)
+    expected = refined_labels(prediction, photo, photo)
+    monkeypatch.setattr(tiles, "BLOCK_SIDE", 50)
+    monkeypatch.setattr(guided, "PIXELS", 200)
+    # BLAS can round the sums of other shapes differently.
+    assert wrong(refined_labels(prediction, photo, photo), expected) < 1e-4

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 
+from core.output import run_length
 from core.output.run_length import areas
 from tests.support.label_maps import LABEL_MAPS
 
@@ -39,3 +40,11 @@ def test_area_equals_pycocotools(name: str) -> None:
         assert area.pixels == coco.area(rle)
         assert list(area.bbox) == coco.toBbox(rle).tolist()
         assert np.array_equal(coco.decode({"size": list(seg_map.shape), "counts": area.counts}), inside)
+
+
+@pytest.mark.parametrize("pixels", [1, 7, 64])
+@pytest.mark.parametrize("name", [name for name in LABEL_MAPS if name != "long runs"])
+def test_areas_do_not_depend_on_the_pieces(name: str, pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = areas(LABEL_MAPS[name])
+    monkeypatch.setattr(run_length, "PIXELS", pixels)
+    assert areas(LABEL_MAPS[name]) == expected

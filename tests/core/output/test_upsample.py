@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from core.graph.load import read_graph
+from core.output import tiles, upsample
 from core.output.upsample import upsampled_labels
 from core.runtime.engine import Engine
 from core.types import Array, EngineOptions, UInt8Array
@@ -51,3 +52,11 @@ def test_upsampled_labels_at_size_of_model_equal_label_map_of_model() -> None:
     assert prediction.logits.shape == (51, 65, 21)
     labels = upsampled_labels(prediction.logits, prediction.stride, (400, 513), (400, 513))
     assert np.count_nonzero(labels != prediction.seg_map) <= 5
+
+
+def test_upsampled_labels_in_small_blocks_equal_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = RANDOM.normal(size=(6, 8, 5)).astype(np.float32)
+    expected = upsampled_labels(logits, 8, (40, 57), (200, 300))
+    monkeypatch.setattr(tiles, "BLOCK_SIDE", 37)
+    monkeypatch.setattr(upsample, "PIXELS", 50)
+    assert np.array_equal(upsampled_labels(logits, 8, (40, 57), (200, 300)), expected)

@@ -1,12 +1,12 @@
-"""The names of results: no two photos share one, none is a photo, and problems are found before any work."""
+"""The files of results: no two photos share one, none is a photo, and problems are found before any work."""
 
 from pathlib import Path
 
 import pytest
 
-from commands import results
-from commands.results import Destinations
-from commands.sources import Sources
+from commands.shared import results
+from commands.shared.results import Destinations
+from commands.shared.sources import Sources
 
 
 @pytest.fixture(autouse=True)
@@ -23,57 +23,47 @@ def touch(*names: str) -> None:
 def written(*arguments: str, output: str = "mask", to: str = "out") -> dict[str, str]:
     """Return the path of the result of each photo of `arguments`, which have no problem."""
     sources = Sources(arguments, None)
-    found = Destinations(sources.photos, output, to)
+    found = Destinations(sources.found, output, to)
     assert [*sources.problems, *found.problems] == []
-    return {str(photo): str(file or "-") for photo, file in found.files.items()}
+    return {str(source): str(file or "-") for source, file in found.files.items()}
 
 
 def problems(*arguments: str, output: str = "mask", to: str = "out") -> list[str]:
     """Return the problems of `arguments`; no folder may be left behind."""
     before = sorted(Path().rglob("*"))
-    found = Destinations(Sources(arguments, None).photos, output, to).problems
+    found = Destinations(Sources(arguments, None).found, output, to).problems
     assert sorted(Path().rglob("*")) == before
     return found
 
 
-@pytest.mark.parametrize(("output", "ending"), [("objects", "objects.json"), ("mask", "mask.png")])
-def test_results_of_photos_with_equal_stems_keep_the_endings(output: str, ending: str) -> None:
-    touch("in/a.jpg", "in/a.png", "in/b.jpg", "in/c.mask.png", "in/sub/a.jpg")
-    assert list(written("in", output=output).values()) == [
-        f"out/a.jpg.{ending}",
-        f"out/a.png.{ending}",
-        f"out/b.{ending}",
-        f"out/sub/a.{ending}",
-    ]
+def test_results_of_photos_are_below_the_destination_as_the_photos_below_the_given_folder() -> None:
+    touch("in/a.jpg", "in/a.png", "in/c.mask.png", "in/sub/a.jpg", "x/y/b.jpg")
+    assert written("in", "x/y/b.jpg", "-", output="objects") == {
+        "in/a.jpg": "out/a.jpg.objects.json",
+        "in/a.png": "out/a.png.objects.json",
+        "in/sub/a.jpg": "out/sub/a.jpg.objects.json",
+        "x/y/b.jpg": "out/b.jpg.objects.json",
+        "standard input": "out/stdin.objects.json",
+    }
 
 
-@pytest.mark.parametrize("arguments", [("day1", "day2"), ("day1/IMG_0001.JPG", "day2/IMG_0001.JPG")])
-def test_results_of_equal_names_in_two_folders_are_in_two_folders(arguments: tuple[str, ...]) -> None:
-    touch("day1/IMG_0001.JPG", "day2/IMG_0001.JPG")
-    assert list(written(*arguments).values()) == ["out/day1/IMG_0001.JPG.mask.png", "out/day2/IMG_0001.JPG.mask.png"]
-
-
-def test_results_of_a_photo_that_is_named_like_the_full_name_of_another_are_different() -> None:
-    touch("in/a.jpg", "in/a.png", "in/a.jpg.png")
-    assert len(set(written("in").values())) == 3
-
-
-def test_results_that_would_be_one_file_are_refused_with_both_names() -> None:
-    touch("x/day/a.jpg", "y/day/a.jpg")
-    [problem] = problems("x/day", "y/day")
-    assert problem.startswith("the results of x/day/a.jpg and y/day/a.jpg would both be out/day/a.jpg.mask.png; rename")
+@pytest.mark.parametrize("arguments", [("day1", "day2"), ("day1/a.jpg", "day2/a.jpg")])
+def test_results_that_would_be_one_file_are_refused_with_both_names(arguments: tuple[str, ...]) -> None:
+    touch("day1/a.jpg", "day2/a.jpg")
+    [problem] = problems(*arguments)
+    assert problem.startswith("the results of day1/a.jpg and day2/a.jpg would be one file; ")
 
 
 def test_photo_that_is_given_twice_has_one_result() -> None:
     touch("in/a.jpg")
-    assert written("in", "in/a.jpg", "./in/a.jpg") == {"in/a.jpg": "out/a.mask.png"}
+    assert written("in", "in/a.jpg", "./in/a.jpg") == {"in/a.jpg": "out/a.jpg.mask.png"}
 
 
 def test_results_on_file_system_that_ignores_case_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    touch("in/A.jpg", "in/a.jpg", "in/\u00e9.jpg", "in/e\u0301.jpg")
-    assert len(set(written("in").values())) == 4
+    touch("in/A.jpg", "in/a.jpg")
+    assert len(set(written("in").values())) == 2
     monkeypatch.setattr(results, "ignores_case", lambda _: True)
-    assert len(problems("in")) == 2
+    assert len(problems("in")) == 1
 
 
 @pytest.mark.parametrize(
@@ -81,10 +71,10 @@ def test_results_on_file_system_that_ignores_case_are_refused(monkeypatch: pytes
     [
         (["a.jpg"], "overlay", "a.jpg", "the result of a.jpg would overwrite the photo a.jpg; use another -o"),
         (
-            ["a.jpg", "a.mask.png"],
+            ["a.jpg", "a.jpg.mask.png"],
             "mask",
             ".",
-            "the result of a.jpg would overwrite the photo a.mask.png; use another -o",
+            "the result of a.jpg would overwrite the photo a.jpg.mask.png; use another -o",
         ),
         (
             ["a.jpg", "b.jpg"],
@@ -111,16 +101,16 @@ def test_results_on_file_system_that_ignores_case_are_refused(monkeypatch: pytes
     ],
 )
 def test_destination_that_can_not_be_used_is_reported(photos: list[str], output: str, to: str, problem: str) -> None:
-    touch("a.jpg", "b.jpg", "a.mask.png")
+    touch("a.jpg", "b.jpg", "a.jpg.mask.png")
     assert problems(*photos, output=output, to=to) == [problem]
 
 
 @pytest.mark.parametrize(
     ("to", "file"),
     [
-        ("results_v1.2/", "results_v1.2/a.mask.png"),
-        ("results_v1.2", "results_v1.2/a.mask.png"),
-        ("x.png/", "x.png/a.mask.png"),
+        ("results_v1.2/", "results_v1.2/a.jpg.mask.png"),
+        ("results_v1.2", "results_v1.2/a.jpg.mask.png"),
+        ("x.png/", "x.png/a.jpg.mask.png"),
         ("new/x.PNG", "new/x.PNG"),
         ("-", "-"),
         ("/dev/null", "/dev/null"),
@@ -132,8 +122,8 @@ def test_destination_is_a_folder_or_a_file(to: str, file: str) -> None:
 
 
 def test_result_that_is_a_folder_is_reported() -> None:
-    touch("a.jpg", "out/a.mask.png/x")
-    assert problems("a.jpg") == ["-o: out/a.mask.png is a folder; remove it, or use another -o"]
+    touch("a.jpg", "out/a.jpg.mask.png/x")
+    assert problems("a.jpg") == ["-o: out/a.jpg.mask.png is a folder; remove it, or use another -o"]
 
 
 def test_results_in_folder_to_which_a_link_leads_out_are_reported(tmp_path: Path) -> None:
@@ -141,4 +131,4 @@ def test_results_in_folder_to_which_a_link_leads_out_are_reported(tmp_path: Path
     (tmp_path / "out" / "day").symlink_to(tmp_path / "elsewhere")
     assert problems("in") == ["-o: out/day: a link leads out of out; remove the link, or write to its target"]
     (tmp_path / "linked").symlink_to(tmp_path / "elsewhere")
-    assert list(written("in", to="linked").values()) == ["linked/b.mask.png", "linked/day/a.mask.png"]
+    assert list(written("in", to="linked").values()) == ["linked/b.jpg.mask.png", "linked/day/a.jpg.mask.png"]

@@ -1,4 +1,4 @@
-"""Tells on standard error how far a command is: a bar on a terminal, elsewhere a line from time to time."""
+"""Prints the progress of a command on standard error: a bar on a terminal, else a line every INTERVAL seconds."""
 
 import logging
 import sys
@@ -45,7 +45,7 @@ class Progress:
         """Count `photos` more as processed."""
         self._done += photos
         if self._terminal and self._total > 1:
-            # Not before the first photo: until then, C code that starts can print what no handler sees.
+            # The bar appears with the first photo: while TensorFlow starts, its C code can print past the handler.
             if not self._bar:
                 bar = click.progressbar(length=self._total, label=f"{self._total} photos", file=sys.stderr)
                 self._bar = self._opened.enter_context(bar)

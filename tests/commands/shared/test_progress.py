@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from commands import progress
-from commands.progress import Progress
+from commands.shared import progress
+from commands.shared.progress import Progress
 from tests.support.paths import ROOT
 from tests.support.service import TIMEOUT, wait_for
 
@@ -45,7 +45,7 @@ def test_progress_of_short_run_off_a_terminal_prints_only_records(capsys: pytest
 
 def test_log_record_on_a_terminal_does_not_break_the_bar() -> None:
     code = (
-        "import logging; from commands.progress import Progress\n"
+        "import logging; from commands.shared.progress import Progress\n"
         "with Progress(3) as shown:\n"
         "    shown.add(); logging.warning('a record'); shown.say('a line'); shown.add(); shown.add()\n"
     )

@@ -1,4 +1,4 @@
-"""Click options of results, which several commands share: those of core.parameters."""
+"""The options of results, one for each parameter of core.parameters; predict, batch and watch have them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from commands.usage import Refused
+from commands.shared.errors import Refused
 from core.kinds import Choice, Flag, Kind, Number
 from core.labels import class_ids
 from core.parameters import PARAMETERS, own_parameters
 from core.types import Edges, Options, Size
 
-# A command has time, and its results are looked at: they have the size of the photo.
+# The default of --size. The API's default, model, is faster; results in files are for people to look at.
 SIZE = "original"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The result that is wanted of each photo: an encoder's name or "none", and the values of the other options."""
+    """The values of the options of results: `output` is a name in OUTPUTS or "none"."""
 
     output: str
     size: Size
     edges: Edges | None
     classes: str | None
     min_score: float
-    details: Mapping[str, Any]  # the keyword arguments of the encoder
+    details: Mapping[str, Any]  # the parameters of `output` alone that differ from their defaults
 
     def options(self, labels: Sequence[str]) -> Options:
         """Return the options of the segmentation. Raises InvalidRequest for classes that are not in `labels`."""

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.files import check_inside, check_path, complete, duplicates, ignores_case, why_not_writable, write
-from core.errors import SegmenterError
-from tests.support.hostile_names import HOSTILE_NAMES
+from commands.shared.files import check_inside, complete, why_not_writable, write
 
 
 def test_write_replaces_a_file(tmp_path: Path) -> None:
@@ -38,21 +36,6 @@ def test_write_replaces_a_link_in_the_place_of_the_file_or_of_its_part(tmp_path:
     assert not (tmp_path / "x.png").is_symlink()
 
 
-@pytest.mark.parametrize("path", HOSTILE_NAMES)
-def test_check_path_that_can_lead_out_of_its_folder_raises_an_error_with_the_escaped_name(path: str) -> None:
-    with pytest.raises(SegmenterError, match=r"can't be used: the name has .*; rename it$") as caught:
-        check_path(path)
-    assert str(caught.value).startswith(repr(path))
-    assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    "path", ["a.jpg", "sub/a b.jpg", "..a/b...jpg", "C:/x.jpg", "\u00fc/\u4e2d.jpg", ".hidden/a.jpg"]
-)
-def test_check_path_below_its_folder_is_allowed(path: str) -> None:
-    check_path(path)
-
-
 def test_check_inside_of_link_that_leads_out_raises_an_error(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "real").mkdir(parents=True)
@@ -80,13 +63,3 @@ def test_why_not_writable_creates_folders_and_tells_which(tmp_path: Path) -> Non
     assert os.listdir(tmp_path / "a" / "b") == []
     (tmp_path / "file").touch()
     assert why_not_writable(tmp_path / "file" / "c", made) == "Not a directory"
-
-
-def test_ignores_case_of_a_linux_file_system_is_false_and_leaves_nothing(tmp_path: Path) -> None:
-    assert not ignores_case(tmp_path / "missing" / "folder")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_duplicates_are_paths_that_differ_in_case_or_composition_only() -> None:
-    paths = ["a/B.jpg", "a/c.jpg", "A/b.JPG", "\u00e9.jpg", "e\u0301.jpg"]
-    assert list(duplicates(paths)) == [("a/B.jpg", "A/b.JPG"), ("\u00e9.jpg", "e\u0301.jpg")]

@@ -1,19 +1,19 @@
-"""The encoders and the names of results: no two photos have one path, and none is a photo."""
+"""The encoders and the files of results: their paths are unique and never overwrite a photo."""
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from commands.files import check_inside, ignores_case, is_special, path_key, why_not_writable
-from commands.sources import Photo
+from commands.shared.files import check_inside, is_special, why_not_writable
+from commands.shared.names import equal_results, ignores_case, result_name
+from commands.shared.sources import Source
 from core import parameters
 from core.output.encode import Encoder
-from core.outputs import OUTPUTS, file_suffix
+from core.outputs import OUTPUTS
 
 STANDARD_OUTPUT = "-"
 # An ending that looks like that of a file; results_v1.2 is a folder.
@@ -42,29 +42,29 @@ class Destinations:
     `problems` has a line for each reason why -o or a result can't be written; with one, no folder is created.
     """
 
-    def __init__(self, photos: list[Photo], output: str, destination: str) -> None:
+    def __init__(self, sources: list[Source], output: str, destination: str) -> None:
         self.problems: list[str] = []
-        self.files: dict[Photo, Path | None] = {}
+        self.files: dict[Source, Path | None] = {}
         self._output = output
         if destination == STANDARD_OUTPUT:
-            self._set_single(photos, None, "-o - is one output")
-        elif self._is_file(photos, destination):
+            self._set_single(sources, None, "-o - is one output")
+        elif self._is_file(sources, destination):
             self._check_ending(destination)
-            self._set_single(photos, Path(destination), f"-o {destination} is one file")
+            self._set_single(sources, Path(destination), f"-o {destination} is one file")
         elif not destination:
             self.problems.append("-o is empty; give a folder, a file or -")
         else:
-            self._set_folder(photos, Path(destination))
+            self._set_folder(sources, Path(destination))
         self._check_photos()
         if not self.problems:
             self._check_folders()
 
-    def _is_file(self, photos: list[Photo], destination: str) -> bool:
+    def _is_file(self, sources: list[Source], destination: str) -> bool:
         if not destination or destination.endswith("/") or os.path.isdir(destination):
             return False
         ending = os.path.splitext(destination)[1].lower()
         known = ending == ".json" or ending in Image.registered_extensions()
-        return known or os.path.exists(destination) or (len(photos) == 1 and bool(FILE_ENDING.fullmatch(ending)))
+        return known or os.path.exists(destination) or (len(sources) == 1 and bool(FILE_ENDING.fullmatch(ending)))
 
     def _check_ending(self, destination: str) -> None:
         ending = os.path.splitext(destination)[1].lower()
@@ -75,44 +75,28 @@ class Destinations:
                 "a folder ends with /"
             )
 
-    def _set_single(self, photos: list[Photo], file: Path | None, what: str) -> None:
-        if len(photos) != 1:
-            self.problems.append(f"{what}, but there are {len(photos)} photos; give a folder, with / at its end")
-        self.files = dict.fromkeys(photos, file)
+    def _set_single(self, sources: list[Source], file: Path | None, what: str) -> None:
+        if len(sources) != 1:
+            self.problems.append(f"{what}, but there are {len(sources)} photos; give a folder, with / at its end")
+        self.files = dict.fromkeys(sources, file)
 
-    def _set_folder(self, photos: list[Photo], folder: Path) -> None:
-        """Give each photo the shortest name that no other has, and report those that have none."""
-        ending = f".{file_suffix(self._output)}"
-        fold = ignores_case(folder)
-        level = dict.fromkeys(photos, 0)
-        while True:
-            groups: dict[str, list[Photo]] = defaultdict(list)
-            for photo in photos:
-                groups[path_key(photo.names[level[photo]], fold=fold)].append(photo)
-            equal = [group for group in groups.values() if len(group) > 1]
-            longer = [photo for group in equal for photo in group if level[photo] + 1 < len(photo.names)]
-            if not longer:
-                break
-            for photo in longer:
-                level[photo] += 1
-        self.files = {photo: folder / f"{photo.names[level[photo]]}{ending}" for photo in photos}
+    def _set_folder(self, sources: list[Source], folder: Path) -> None:
+        self.files = {source: folder / result_name(source.name, self._output) for source in sources}
         for parent in sorted({file.parent for file in self.files.values() if file}):
             try:
                 check_inside(parent, folder)
             except OSError as error:
                 self.problems.append(f"-o: {error.filename}: {error.strerror}")
-        for first, second, *_ in equal:
-            self.problems.append(
-                f"the results of {first} and {second} would both be {self.files[first]}; rename one, or segment them "
-                "separately, each with its own -o"
-            )
+        names = ((source, source.name) for source in sources)
+        if problem := equal_results(names, fold=ignores_case(folder)):
+            self.problems.append(problem)
 
     def _check_photos(self) -> None:
         """Report results that would overwrite a photo."""
-        inputs = {os.path.realpath(photo.path): photo for photo in self.files if photo.path}
-        for photo, file in self.files.items():
+        inputs = {os.path.realpath(source.path): source for source in self.files if source.path}
+        for source, file in self.files.items():
             if file and (over := inputs.get(os.path.realpath(file))) and file.is_file():
-                self.problems.append(f"the result of {photo} would overwrite the photo {over}; use another -o")
+                self.problems.append(f"the result of {source} would overwrite the photo {over}; use another -o")
 
     def _check_folders(self) -> None:
         """Create the folders of the results and report those that can't be written."""

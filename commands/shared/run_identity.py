@@ -1,4 +1,4 @@
-"""The properties that two runs must share, so that the second can go on with the results of the first."""
+"""The properties that two runs must share for the second to resume the first."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,10 @@ from core.types import Options
 def identity(
     output: str, options: Options, details: Mapping[str, Any], settings: Settings, graph_sha256: str
 ) -> dict[str, str]:
-    """Return what makes a result: the options, those of the encoder that differ from their defaults, and the model."""
+    """Return all that results depend on but the photos: the options of results, the graph and its settings.
+
+    `details` are the parameters of `output` alone that differ from their defaults.
+    """
     return {
         "--output": output,
         "--size": options.size,
@@ -27,7 +30,7 @@ def identity(
 
 
 def check_identity(before: Mapping[str, str], now: Mapping[str, str], folder: str) -> None:
-    """Raise SegmenterError if the results in `folder`, made with `before`, are not those that `now` makes."""
+    """Raise SegmenterError if `before`, the identity of the results in `folder`, differs from `now`."""
     for name, value in now.items():
         if before.get(name, "") != value:
             raise SegmenterError(

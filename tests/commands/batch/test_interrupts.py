@@ -1,0 +1,131 @@
+"""`cli.py batch` with real Ray: each photo is processed once, also after interrupted and killed runs.
+
+The tests block a worker at a named pipe, which replaces a photo when the run has listed it, so that a run is in a known
+state when it is interrupted.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands.batch.runs import files, finish, manifest, started
+from tests.support.paths import CHELSEA, ROOT
+from tests.support.processes import command_line, descendants
+from tests.support.service import wait_for
+
+pytestmark = pytest.mark.slow
+
+# The command with small tasks, whose rows it writes to the manifest at once.
+TASK_SIZE = 8
+BATCH_IN_SMALL_TASKS = (
+    sys.executable,
+    "-c",
+    "from cli import cli; from commands.batch import driver, manifest; "
+    f"driver.TASK_SIZE = {TASK_SIZE}; manifest.SECONDS = 0; cli()",
+    "batch",
+)
+
+
+class Archive:
+    """A folder of photos 000.jpg, 001.jpg, ..., and the results of runs over it. The last file is no photo."""
+
+    def __init__(self, folder: Path, tasks: int) -> None:
+        self.photos, self.out = folder / "photos", folder / "out"
+        self.photos.mkdir()
+        *names, self.broken = (f"{number:03}.jpg" for number in range(tasks * TASK_SIZE))
+        for name in names:
+            (self.photos / name).symlink_to(CHELSEA)
+        (self.photos / self.broken).write_bytes(b"no photo")
+        self.names = [*names, self.broken]
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Return the rows of the manifest; none before its first file."""
+        return manifest(self.out) if (self.out / "manifest").exists() else {}
+
+    def masks(self) -> set[str]:
+        """Return the names of the photos that have a mask."""
+        return {path.name.removesuffix(".mask.png") for path in self.out.glob("*.png")}
+
+    @contextmanager
+    def blocked_run(self, environment: dict[str, str]) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+        """Start a run that can't finish, because its worker waits at a photo of the fifth task that is left.
+
+        Yield the process of the command, and the process id of its worker, when the manifest has rows of this run. Ray
+        may start the tasks in another order, but at most four at a time: the first that ends is one before the fifth.
+        """
+        before = self.rows()
+        left = [name for name in self.names if name not in before]
+        blocking, *others = left[4 * TASK_SIZE : 5 * TASK_SIZE]
+        # An interrupted run may have left masks of photos that have no row.
+        for name in others:
+            (self.out / f"{name}.mask.png").unlink(missing_ok=True)
+        arguments = [self.photos, self.out, "--size", "model", "--workers", 1]
+        with started(*arguments, cwd=ROOT, environment=environment, command=BATCH_IN_SMALL_TASKS) as process:
+            assert process.stderr
+            assert next(line for line in process.stderr if line.startswith("starting Ray"))
+            # A process that opens a named pipe for reading waits for a writer.
+            (self.photos / blocking).unlink()
+            os.mkfifo(self.photos / blocking)
+
+            def is_blocked() -> bool:
+                assert process.poll() is None, process.communicate()
+                return len(self.rows()) > len(before) and self.masks().issuperset(others)
+
+            wait_for(is_blocked)
+            # Ray's API of its state needs Ray's dashboard, which `batch` does not start.
+            [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::MapWorker"))
+            # A worker that waits already goes on waiting; the next one reads the photo.
+            (self.photos / blocking).unlink()
+            (self.photos / blocking).symlink_to(CHELSEA)
+            yield process, worker
+
+
+def is_running(pid: int) -> bool:
+    # A process that has ended and that its parent has not waited for has no executable file.
+    return Path(f"/proc/{pid}/exe").exists()
+
+
+def test_batch_after_interrupt_kill_and_lost_worker_processes_each_photo_once(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    archive = Archive(tmp_path, tasks=20)
+
+    with archive.blocked_run(environment) as (process, _):
+        before = archive.rows()
+        below = descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        output = finish(process, status=130)
+        wait_for(lambda: not any(map(is_running, below)))
+    interrupted = archive.rows()
+    assert before.items() <= interrupted.items()
+    left = len(archive.names) - len(interrupted)
+    assert output.startswith(f"{len(interrupted)} done, 0 skipped, 0 broken, {left} left in ")
+
+    with archive.blocked_run(environment) as (process, worker):
+        before = archive.rows()
+        process.kill()
+        finish(process, status=-signal.SIGKILL)
+        wait_for(lambda: not is_running(worker))
+    killed = archive.rows()
+    assert interrupted.items() < before.items() <= killed.items()
+
+    with archive.blocked_run(environment) as (process, worker):
+        before = archive.rows()
+        os.kill(worker, signal.SIGKILL)
+        output = finish(process, status=1)
+    rows = archive.rows()
+    assert killed.items() < before.items() <= rows.items()
+    done = len(archive.names) - len(killed) - 1
+    assert output.startswith(f"{done} done, {len(killed)} skipped, 1 broken, 0 left in ")
+    assert set(rows) == set(archive.names)
+    assert [name for name, row in rows.items() if row["error"]] == [archive.broken]
+    expected = {archive.out / row["mask"] for row in rows.values() if row["mask"]}
+    assert {path for path in files(archive.out) if path.suffix != ".parquet"} == expected
+    assert len({path.read_bytes() for path in expected}) == 1

@@ -1,0 +1,50 @@
+"""The properties that two runs must share for the second to resume the first."""
+
+from typing import Any
+
+import pytest
+
+from commands.shared.run_identity import check_identity, identity
+from config import Settings
+from core.errors import SegmenterError
+from core.types import Options
+
+OPTIONS = Options(classes=(8, 15))
+
+
+def made(**changed: Any) -> dict[str, str]:
+    """Return the identity of a run with these properties, and defaults for the others."""
+    defaults: dict[str, Any] = {
+        "output": "cutout",
+        "options": OPTIONS,
+        "details": {},
+        "settings": Settings(),
+        "graph_sha256": "1",
+    }
+    return identity(**(defaults | changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "value"),
+    [
+        ({"output": "overlay"}, "--output", "overlay"),
+        ({"options": Options("original", classes=(8, 15))}, "--size", "original"),
+        ({"options": Options()}, "--classes", ""),
+        ({"options": Options(classes=(8, 15), edges="photo")}, "--edges", "photo"),
+        ({"options": Options(classes=(8, 15), min_score=0.5)}, "--min-score", "0.5"),
+        ({"details": {"crop": True}}, "the options of --output", "--crop True"),
+        ({"settings": Settings(image_size=257)}, "IMAGE_SIZE", "257"),
+        ({"settings": Settings(canvas="fixed")}, "CANVAS", "fixed"),
+        ({"settings": Settings(precision="bfloat16")}, "PRECISION", "bfloat16"),
+        ({"graph_sha256": "2"}, "the graph's sha256", "2"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_identity_of_run_with_other_results_differs(changed: dict[str, Any], name: str, value: str) -> None:
+    assert dict(made(**changed).items() - made().items()) == {name: value}
+    with pytest.raises(SegmenterError, match=f"^out was made with {name}=.*; use the same value, or another folder$"):
+        check_identity(made(), made(**changed), "out")
+
+
+def test_identity_of_run_with_the_same_results_is_accepted() -> None:
+    check_identity(made(), made(settings=Settings(threads=1)), "out")
