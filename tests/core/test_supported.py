@@ -20,7 +20,9 @@ def test_other_python_ends_with_what_is_needed(
     version: tuple[int, ...], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "version_info", version)
-    with pytest.raises(SystemExit, match=rf"^error: Python {name} on Linux can't be used; needed: .* or Docker: ") as end:
+    with pytest.raises(
+        SystemExit, match=rf"^error: Python {name} on Linux can't be used; needed: .* or Docker: "
+    ) as end:
         require_support()
     assert "\n" not in str(end.value)
 
