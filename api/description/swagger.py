@@ -51,7 +51,7 @@ def _with_served_class(value: Any, labels: tuple[str, ...]) -> Any:
     served = {
         EXAMPLE_ID: len(labels) - 1,
         EXAMPLE_LABEL: labels[-1],
-        EXAMPLE_COLOUR: f"#{bytes(COLOURS[last]).hex()}",
+        EXAMPLE_COLOUR: f"#{bytes(COLOURS[len(labels) - 1]).hex()}",
     }
 
     def replaced(example: Any) -> Any:
