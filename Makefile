@@ -1,7 +1,9 @@
-# Every target creates the virtual environment that it needs; Python 3.11 is the only requirement of `run` and `test`.
+# Every target creates the virtual environment that it needs. CONTRIBUTING.md tells what each target needs and how long
+# it takes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CHECK := .venv-check
 BENCH := .venv-bench
 FUZZ := .venv-fuzz
 INTEGRATIONS := .venv-integrations
@@ -10,8 +12,18 @@ SECONDS ?= 60
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
-.PHONY: help run test test-all check format docs deploy-check rolling bench soak archive fuzz integrations graph clean
+# One worker process per core, as far as the memory allows (tests/conftest.py). The tests of a file share its fixtures, so
+# one worker runs them all.
+PARALLEL := --numprocesses=auto --dist=loadfile
+
+.PHONY: help run quick test test-all check format docs deploy-check rolling bench soak archive fuzz integrations graph clean
 .DEFAULT_GOAL := help
+
+# $(call create,FOLDER) creates an environment, or ends make with the line of core.supported. $(error) prints nothing else;
+# a command that fails would add a line of make.
+refusal = $(subst error: ,,$(shell message=$$($(PYTHON) -m core.supported 2>&1) || echo "$$message"))
+hint := To use another Python: make PYTHON=python3.12
+create = $(if $(refusal),$(error $(refusal). $(hint)))$(PYTHON) -m venv $(1)
 
 help:  ## print this list
 	@sed -En 's/^([a-z-]+):.*##[[:space:]]*(.*)/\1#\2/p' $(MAKEFILE_LIST) | \
@@ -20,21 +32,24 @@ help:  ## print this list
 run: $(VENV)/run  ## serve on http://localhost:5000
 	$(BIN)/python app.py
 
+quick: $(VENV)/test  ## run the tests that start no process and load no TensorFlow; ARGS=PYTEST_OPTIONS
+	$(BIN)/python -m pytest --quick -m "not slow" $(PARALLEL) $(ARGS)
+
 test: $(VENV)/test  ## run the tests that are not marked slow; ARGS=PYTEST_OPTIONS, VOC_VAL=FOLDER
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-all: $(VENV)/test  ## run all tests; those whose tool or data is missing are skipped, see CONTRIBUTING.md
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-check: $(VENV)/test  ## check lint, format, spelling and types; changes no file
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/codespell
-	$(BIN)/mypy
+check: $(CHECK)/installed  ## check lint, format, spelling and types; changes no file
+	$(CHECK)/bin/ruff check .
+	$(CHECK)/bin/ruff format --check .
+	$(CHECK)/bin/codespell
+	$(CHECK)/bin/mypy
 
-format: $(VENV)/test  ## fix lint errors where ruff can, and format
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+format: $(CHECK)/installed  ## fix lint errors where ruff can, and format
+	$(CHECK)/bin/ruff check --fix .
+	$(CHECK)/bin/ruff format .
 
 docs: $(VENV)/test  ## write the generated tables of settings in README.md and docs/settings.md
 	$(BIN)/python -m docs.generate
@@ -71,10 +86,10 @@ graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm 
 	rm -r $(DOWNLOAD)
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(BENCH) $(FUZZ) $(INTEGRATIONS) fuzz/corpus .*_cache
+	rm -rf $(VENV) $(CHECK) $(BENCH) $(FUZZ) $(INTEGRATIONS) fuzz/corpus .*_cache
 
 $(VENV)/run: requirements.txt
-	$(PYTHON) -m venv $(VENV)
+	$(call create,$(VENV))
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
@@ -82,18 +97,25 @@ $(VENV)/test: tests/requirements.txt commands/batch/requirements.txt commands/wa
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 
+# Pins only: pip would install the packages of a line `-r FILE` in a file of constraints, and rejects extras in it.
+$(CHECK)/installed: tests/requirements-check.txt requirements.txt tests/requirements.txt commands/watch/requirements.txt
+	$(call create,$(CHECK))
+	sed -e '/^-/d' -e 's/\[.*\]//' $(filter-out $<,$^) > $(CHECK)/constraints.txt
+	$(CHECK)/bin/pip install --quiet --disable-pip-version-check -c $(CHECK)/constraints.txt -r $<
+	touch $@
+
 $(BENCH)/installed: requirements.txt tests/requirements.txt benchmarks/requirements.txt
-	$(PYTHON) -m venv $(BENCH)
+	$(call create,$(BENCH))
 	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	touch $@
 
 $(FUZZ)/installed: requirements.txt fuzz/requirements.txt
-	$(PYTHON) -m venv $(FUZZ)
+	$(call create,$(FUZZ))
 	$(FUZZ)/bin/pip install --quiet --disable-pip-version-check -r fuzz/requirements.txt
 	touch $@
 
 $(INTEGRATIONS)/installed: tests/integrations/requirements.txt integrations/cvat/requirements.txt \
 		integrations/label_studio/requirements.txt
-	$(PYTHON) -m venv $(INTEGRATIONS)
+	$(call create,$(INTEGRATIONS))
 	$(INTEGRATIONS)/bin/pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
 	touch $@

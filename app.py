@@ -4,6 +4,9 @@ import os
 import signal
 
 if __name__ == "__main__":
+    from core.supported import require_support
+
+    require_support()
     # Until the server has its own handlers, nothing needs to be finished. The imports below take a moment.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))

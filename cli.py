@@ -1,5 +1,10 @@
 """The command line: `python cli.py --help`."""
 
+if __name__ == "__main__":
+    from core.supported import require_support
+
+    require_support()
+
 import click
 
 from commands.batch.cli import batch

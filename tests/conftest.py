@@ -1,4 +1,4 @@
-"""Fixtures that several test modules use, and a check that the session leaves no process behind."""
+"""Fixtures that several test modules use, options, and a check that the session leaves no process behind."""
 
 import os
 import signal
@@ -14,11 +14,13 @@ from werkzeug.test import Client
 
 from app import create_app
 from config import Settings
+from core.runtime.cpu import usable_cores
 from core.weights.registry import MODELS
 from tests.support.application import gated
 from tests.support.blockable_service import BlockableService, blockable_service
 from tests.support.model_zoo import Zoo, archive_of, zoo
 from tests.support.processes import command_line, with_variable
+from tests.support.quick import skip_slow_starts
 from tests.support.service import TIMEOUT, ServiceProcess, running_service
 
 # All processes that the tests start inherit this variable, through whatever parents.
@@ -27,10 +29,34 @@ MARKER, SESSION = "SEGMENTER_TEST_RUN", uuid.uuid4().hex
 SECONDS_TO_END = 60
 
 
+# Memory of a worker process of pytest-xdist and of the services that its tests start, in GB, see CONTRIBUTING.md.
+GIGABYTES_PER_WORKER = 4
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option --quick."""
+    parser.addoption("--quick", action="store_true", help="skip tests that start a process or import TensorFlow")
+
+
 def pytest_configure() -> None:
     """Mark the processes that this session starts, and end them if SIGTERM ends the session, as Ctrl-C does."""
     os.environ[MARKER] = SESSION
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let --quick begin, before test modules are imported."""
+    # The controller of pytest-xdist runs no test, and starts the workers. It alone has the option numprocesses.
+    if session.config.getoption("quick") and not session.config.getoption("numprocesses", None):
+        skip_slow_starts()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of workers of `--numprocesses=auto`: one per usable core, as far as the memory allows."""
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(usable_cores(), int(available / 1e9 / GIGABYTES_PER_WORKER)))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

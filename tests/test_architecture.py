@@ -93,7 +93,7 @@ if TYPE_CHECKING:
             "integrations/a.py:1: integrations.a imports config; rule: ",
         ),
         (layer_violations, "api/a.py", "import integrations", "api/a.py:1: api.a imports integrations; rule: api.a im"),
-        (layer_violations, "cli.py", "import core", "cli.py:1: cli imports core; rule: cli imports only commands"),
+        (layer_violations, "cli.py", "import config", "cli.py:1: cli imports config; rule: cli imports only commands"),
         (
             core_violations,
             "core/image/a.py",

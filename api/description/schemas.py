@@ -12,6 +12,8 @@ from core.outputs import OUTPUTS
 from core.parameters import Parameter
 from core.types import Canvas, Precision
 
+# The class of all examples; api.description.swagger replaces it where the served model has another one.
+EXAMPLE_ID, EXAMPLE_LABEL, EXAMPLE_COLOUR = 15, "person", "#c08080"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -69,8 +71,8 @@ run_lengths = namespace.model(
 segmented_object = namespace.model(
     "Object",
     {
-        "id": fields.Integer(description="Class id", example=15),
-        "label": fields.String(description="Class name", example="person"),
+        "id": fields.Integer(description="Class id", example=EXAMPLE_ID),
+        "label": fields.String(description="Class name", example=EXAMPLE_LABEL),
         "score": fields.Float(
             description="Mean probability of the class over its pixels, 0 to 1; null if the graph hides its logits",
             example=0.93,
@@ -96,7 +98,7 @@ segmentation = namespace.model(
         "seg_map": fields.List(
             fields.List(fields.Integer(min=0)),
             description="With output=map: rows of class ids (see /model/labels), top row first",
-            example=[[0, 15, 15], [0, 15, 15]],
+            example=[[0, EXAMPLE_ID, EXAMPLE_ID], [0, EXAMPLE_ID, EXAMPLE_ID]],
         ),
         "objects": fields.List(
             fields.Nested(segmented_object),
@@ -134,9 +136,9 @@ metadata = namespace.model(
 label = namespace.model(
     "Label",
     {
-        "id": fields.Integer(description="Value in a map", example=15),
-        "name": fields.String(example="person"),
-        "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example="#c08080"),
+        "id": fields.Integer(description="Value in a map", example=EXAMPLE_ID),
+        "name": fields.String(example=EXAMPLE_LABEL),
+        "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example=EXAMPLE_COLOUR),
     },
 )
 

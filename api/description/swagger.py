@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from api.description.schemas import ERRORS, PARAMETERS, error, protocol_error
+from api.description.schemas import ERRORS, EXAMPLE_COLOUR, EXAMPLE_ID, EXAMPLE_LABEL, PARAMETERS, error, protocol_error
 from api.protocols import is_private, protocol_of
 from core.output.encode import JSON
+from core.output.render import COLOURS
 
 Document = dict[str, Any]
 
@@ -39,7 +40,30 @@ def described(swagger: Document, labels: tuple[str, ...]) -> Document:
         for parameter in operation.get("parameters", ()) if method == "post" else ():
             if parameter["name"] == "classes":
                 parameter["description"] = f"{PARAMETERS['classes']['description']} The classes: {', '.join(labels)}"
-    return swagger | {"paths": ordered, "securityDefinitions": KEYS}
+    definitions = _with_served_class(swagger["definitions"], labels)
+    return swagger | {"definitions": definitions, "paths": ordered, "securityDefinitions": KEYS}
+
+
+def _with_served_class(value: Any, labels: tuple[str, ...]) -> Any:
+    """Return a copy of the schemas `value` whose examples have a class of `labels`: the last one, if not the usual."""
+    if labels[EXAMPLE_ID : EXAMPLE_ID + 1] == (EXAMPLE_LABEL,):
+        return value
+    served = {
+        EXAMPLE_ID: len(labels) - 1,
+        EXAMPLE_LABEL: labels[-1],
+        EXAMPLE_COLOUR: f"#{bytes(COLOURS[len(labels) - 1]).hex()}",
+    }
+
+    def replaced(example: Any) -> Any:
+        if isinstance(example, list):
+            return [replaced(item) for item in example]
+        return served.get(example, example)
+
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: replaced(item) if name == "example" else _with_served_class(item, labels) for name, item in value.items()
+    }
 
 
 def operations(paths: Document) -> Iterator[tuple[str, str, Document]]:

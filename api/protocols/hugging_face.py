@@ -13,7 +13,7 @@ from flask_restx import Namespace, Resource, fields
 from api.bodies import read_body, read_contents
 from api.bodies.json import DECODING, json_object, object_in, shown, text_in, upload_in_base64
 from api.context import segmented
-from api.description.schemas import error_responses, protocol_error
+from api.description.schemas import EXAMPLE_LABEL, error_responses, protocol_error
 from api.negotiation import respond
 from api.parameters import check_names, parsed
 from api.protocols import segmenting
@@ -48,7 +48,7 @@ element = namespace.model(
     "ImageSegmentationElement",
     {
         "score": fields.Float(description="As in `objects`; null if the graph hides its logits", example=0.93),
-        "label": fields.String(example="cat"),
+        "label": fields.String(example=EXAMPLE_LABEL),
         "mask": fields.String(description="A grey PNG of the size of the photo, 0 or 255, in base64"),
     },
 )

@@ -27,10 +27,13 @@ def loading_app() -> Iterator[Flask]:
     release = Event()
     queue = RequestQueue(workers=1, size=1, timeout=1)
     queue.submit(release.wait)
-    model = ModelWrapper(find_weights(Settings()), EngineOptions(1), queue, DecoderPool(513, 10**6, 1))
-    yield application(model)
-    model.loading.cancel()
-    release.set()
+    try:
+        model = ModelWrapper(find_weights(Settings()), EngineOptions(1), queue, DecoderPool(513, 10**6, 1))
+        yield application(model)
+        model.loading.cancel()
+    finally:
+        # Otherwise Python would wait for the worker at its end.
+        release.set()
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,8 @@ import pytest
 import requests
 from PIL import Image
 
+from assets.small_graph import small_graph
 from core.output.render import COLOURS
-from core.tensorflow import tf
-from core.weights.registry import MOBILE
 from tests.support.model_zoo import Zoo, archive_of, sha512_of
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
 from tests.support.service import TIMEOUT, ServiceProcess, refused_start, running_service
@@ -27,13 +26,8 @@ IMAGE_SIZE = 257
 @pytest.fixture(scope="module")
 def custom_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The mobile graph with five of its classes: its last convolution has five outputs."""
-    graph_def = tf.compat.v1.GraphDef.FromString(MOBILE.read_bytes())
-    for node in graph_def.node:
-        if node.op == "Const" and "logits/semantic" in node.name:
-            value = tf.make_ndarray(node.attr["value"].tensor)[..., list(CLASSES.values())]
-            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
     path = tmp_path_factory.mktemp("custom") / "custom.pb"
-    path.write_bytes(graph_def.SerializeToString())
+    path.write_bytes(small_graph([*CLASSES.values()]).SerializeToString())
     return path
 
 

@@ -28,13 +28,13 @@ ALLOWED = {
     "server": {"core", "config", "segmenter", "api", "server"},
     "app": {"core", "config", "segmenter", "api", "server"},
     "commands": {"core", "config", "segmenter", "commands"},
-    "cli": {"commands", "segmenter"},
+    "cli": {"commands", "segmenter", "core"},
     "integrations": {"integrations"},
 }
 # The modules and packages of core, from bottom to top. A module imports only from lower groups and from its own
 # package; the modules of the lowest and of the highest group may import each other, without cycles.
 CORE = [
-    {"errors", "types", "labels", "tensorflow", "heap", "checkpoint", "log"},
+    {"supported", "errors", "types", "labels", "tensorflow", "heap", "checkpoint", "log"},
     {"image"},
     {"weights"},
     {"graph"},

@@ -195,7 +195,7 @@ def downloaded(page: Page, button: str, folder: Path) -> Path:
     """Click the button with this name, and return the downloaded file in `folder`."""
     with page.expect_download() as download:
         page.get_by_role("button", name=button, exact=True).click()
-    path = folder / download.value.suggested_filename
+    path: Path = folder / download.value.suggested_filename
     download.value.save_as(path)
     return path
 
@@ -437,7 +437,7 @@ def test_page_on_phone_fits_and_is_usable_by_keyboard(
     browser: Browser, service: ServiceProcess, pictures: Path, scheme: str
 ) -> None:
     options = {"viewport": {"width": 360, "height": 740}, "color_scheme": scheme, "has_touch": True}
-    with browser.new_context(**options) as context:  # type: ignore[arg-type]
+    with browser.new_context(**options) as context:
         page = opened(context)
         page.goto(f"{service.url}/demo")
         for _ in range(9):
