@@ -136,6 +136,7 @@ label = namespace.model(
     {
         "id": fields.Integer(description="Value in a map", example=15),
         "name": fields.String(example="person"),
+        "synonyms": fields.List(fields.String, description="Other names that select the class", example=["people"]),
         "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example="#c08080"),
     },
 )

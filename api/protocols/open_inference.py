@@ -28,7 +28,7 @@ from api.negotiation import respond
 from api.parameters import Parameters, check_names
 from api.protocols import MODEL, VERSION
 from api.protocols.tensors import EXTENSION, HEADER, INPUT, InferRequest, Tensor, infer_response, read_request
-from core.output.encode import JSON, Encoded, Encoder, encode_mask
+from core.output.encode import JSON, Encoded, encode_mask
 from core.output.segmentation import Segmentation
 from core.parameters import encoder
 from segmenter import __version__
@@ -118,7 +118,7 @@ class Infer(Resource):
             infer = read_request(read_body(), request.headers.get(HEADER), tuple(OUTPUTS))
         check_names(infer.parameters)
         parameters = Parameters(request.args.to_dict(flat=False), values_in(infer.parameters))
-        encode = InferEncoder(infer, encoder("objects", parameters.own()))
+        encode = InferEncoder(infer, parameters.own())
         encoded = segmented(infer.photo, encode, parameters.options(current_model().labels))
         response = respond(encoded)
         if encoded.mimetype == BINARY:
@@ -129,9 +129,9 @@ class Infer(Resource):
 class InferEncoder:
     """Encodes a segmentation as the response to `infer`; `json_length` is then that of the JSON at its beginning."""
 
-    def __init__(self, infer: InferRequest, encode_objects: Encoder) -> None:
+    def __init__(self, infer: InferRequest, parameters: dict[str, Any]) -> None:
         self._infer = infer
-        self._encode_objects = encode_objects
+        self._encoders = {name: encoder(name, parameters) for name in ("objects", "cutout")}
         self.json_length = 0
 
     def __call__(self, segmentation: Segmentation) -> Encoded:
@@ -139,7 +139,8 @@ class InferEncoder:
         values: dict[str, Callable[[], Tensor]] = {
             "seg_map": lambda: Tensor("seg_map", segmentation.seg_map),
             "mask_png": lambda: Tensor("mask_png", encode_mask(segmentation).content),
-            "objects": lambda: Tensor("objects", self._encode_objects(segmentation).content, bytes.decode),
+            "objects": lambda: Tensor("objects", self._encoders["objects"](segmentation).content, bytes.decode),
+            "cutout": lambda: Tensor("cutout", self._encoders["cutout"](segmentation).content),
         }
         outputs, id_ = self._infer.outputs, self._infer.id
         head = {"model_name": MODEL, "model_version": VERSION} | ({} if id_ is None else {"id": id_})
