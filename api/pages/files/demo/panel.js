@@ -20,7 +20,7 @@ export const settings = () => ({
 export function showSettings(hasPhoto = true) {
   for (const radio of document.querySelectorAll("[name=view]")) radio.disabled = !hasPhoto && ON_PHOTO.includes(radio.value);
   if ($("[name=view]:checked").disabled) $("[name=view][value=mask]").checked = true;
-  $("[value=blur]").disabled = !hasPhoto;
+  $("#background [value=blur]").disabled = !hasPhoto;
   if (!hasPhoto && $("#background").value === "blur") $("#background").value = "transparent";
   for (const part of document.querySelectorAll("[data-view]")) part.hidden = part.dataset.view !== view();
   $("#fill").hidden = $("#background").value !== "";
