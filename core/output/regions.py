@@ -120,7 +120,7 @@ def _roots(count: int, one: Array, other: Array) -> Array:
 
 
 def followed(target: Array) -> Array:
-    """Return the end of the way from each index through `target`, integers, which leads to smaller ones or to itself."""
+    """Return the end of the way from each index through `target`, integers, which leads to it without a circle."""
     while True:
         checkpoint()
         further = target[target]
