@@ -60,6 +60,14 @@ PARAMETERS = {
     "min_score": Parameter(
         Number(1), 0.0, "classes whose score, the mean probability of their pixels, is lower become background"
     ),
+    "min_area": Parameter(
+        Number(1), 0.0, "connected regions of a class that cover a smaller share of the picture become background"
+    ),
+    "pieces": Parameter(
+        Flag(),
+        False,
+        "whether each connected region of a class is an object of its own, in objects and coco; what touches is one",
+    ),
     "alpha": Parameter(
         Choice(get_args(Alpha)),
         "soft",

@@ -39,6 +39,13 @@ class Regions:
         """The number of pixels of each region, integers [regions]."""
         return np.bincount(self.region, self.lengths, len(self.first)).astype(np.int64)
 
+    def within(self, part: slice) -> tuple[Array, Array]:
+        """Return the regions of the runs within a `part` of the pixels in row-major order, and their lengths in it."""
+        first, last = np.searchsorted(self.starts, (part.start, part.stop - 1), "right") - 1
+        bounds = np.append(self.starts[first : last + 1], part.stop)
+        bounds[0] = part.start
+        return self.region[first : last + 1], np.diff(bounds)
+
     def at(self, places: Array) -> Array:
         """Return the regions of the pixels with the indices `places`, in row-major order."""
         return np.asarray(self.region[np.searchsorted(self.starts, places, "right") - 1])
@@ -74,12 +81,9 @@ def paint(seg_map: UInt8Array, found: Regions, classes: UInt8Array) -> None:
     labels = seg_map.reshape(-1)
     is_new = classes != found.classes
     for part in pieces(0, labels.size, PIXELS):
-        first, last = np.searchsorted(found.starts, (part.start, part.stop - 1), "right") - 1
-        region = found.region[first : last + 1]
+        region, lengths = found.within(part)
         if is_new[region].any():
-            bounds = np.append(found.starts[first : last + 1], part.stop)
-            bounds[0] = part.start
-            labels[part] = np.repeat(classes[region], np.diff(bounds))
+            labels[part] = np.repeat(classes[region], lengths)
 
 
 def _links(labels: UInt8Array, starts: Array, width: int) -> tuple[Array, Array]:
