@@ -91,7 +91,7 @@ class Client:
         serving = self._request("GET", "/model/metadata")["serving"]
         return f"{serving['model_type']}-{serving['image_size']}-{serving['graph_sha256'][:12]}"
 
-    def segment(  # noqa: PLR0913: the parameters of a request, all but the first two with their names
+    def segment(  # noqa: PLR0913 (the parameters of a request)
         self,
         image: bytes,
         classes: Collection[int],

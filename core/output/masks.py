@@ -15,9 +15,10 @@ from core.output.segmentation import Segmentation, image_size
 def encode_class_masks(segmentation: Segmentation, *, threshold: float = 0.0) -> Encoded:
     """Return a JSON list with the `label`, `mask` and `score` of each class present, or of each piece.
 
-    Classes are by id, background included; pieces are without background. A mask is a grey PNG in base64: 255 at the pixels of the class whose confidence is at least `threshold`, 0 to 1, and
-    0 elsewhere. The members are those of ImageSegmentationOutputElement in huggingface_hub. Raises InvalidRequest if
-    there is a `threshold`, and the graph hides its logits.
+    Classes are by id, background included; pieces are without background. A mask is a grey PNG in base64: 255 at the
+    pixels whose confidence is at least `threshold`, 0 to 1, and 0 elsewhere. The members are those of
+    ImageSegmentationOutputElement in huggingface_hub. Raises InvalidRequest if there is a `threshold`, and the graph
+    hides its logits, or if there are more than MAX_MASKS pieces.
     """
     if segmentation.pieces:
         pieces = Pieces(segmentation.seg_map, MAX_MASKS)

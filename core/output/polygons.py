@@ -38,7 +38,7 @@ def polygons(seg_map: Array, tolerance: float) -> dict[int, list[Rings]]:
     if points > most:
         raise InvalidRequest(
             f"shapes: polygons of this photo would have {points:,} points; at its size, at most {most:,} are allowed; "
-            "use edges=model or size=model, or leave shapes=polygons out"
+            "use edges=model or size=model, or an output without polygons"
         )
     return {class_: _polygons(found, tolerance) for class_, found in outlines(seg_map)}
 

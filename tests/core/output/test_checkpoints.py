@@ -26,6 +26,7 @@ ENCODERS: dict[str, Encoder] = {
     "objects": encoder("objects"),
     "polygons": encoder("objects", {"shapes": "polygons"}),
     "coco": encoder("coco"),
+    "svg": encoder("svg"),
     "pieces": lambda segmentation: encoder("objects")(replace(segmentation, pieces=True)),
     "mask": encoder("mask"),
     "overlay": encoder("overlay"),
