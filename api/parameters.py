@@ -47,6 +47,8 @@ class Parameters:
             edges=self.value("edges"),
             classes=class_ids(names, labels),
             min_score=self.value("min_score"),
+            min_area=self.value("min_area"),
+            pieces=self.value("pieces"),
             mimetype=mimetypes[0] if len(mimetypes) == 1 and not self.value("crop") else "",
         )
 

@@ -14,6 +14,7 @@ from core.heap import release_memory
 from core.image.decoder_pool import DecoderPool, Picture
 from core.output.confidence import hidden_logits
 from core.output.encode import Encoded, Encoder, check_size
+from core.output.pieces import without_small
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
 from core.runtime.warm_up import blank, warm_up
@@ -135,12 +136,14 @@ class ModelWrapper:
             seg_map = prediction.seg_map
         else:
             seg_map = enlarged(prediction, picture.image, picture.photo, edges)
-        segmentation = Segmentation(seg_map, picture.photo, self.labels, prediction)
+        segmentation = Segmentation(seg_map, picture.photo, self.labels, prediction, options.pieces)
         kept = set(options.classes or range(len(self.labels)))
         if options.min_score:
             kept &= {class_ for class_, score in segmentation.scores.items() if score >= options.min_score}
         if len(kept) < len(self.labels):
             segmentation = segmentation.keep_classes(kept)
+        if options.min_area:
+            segmentation = replace(segmentation, seg_map=without_small(segmentation.seg_map, options.min_area))
         return encode(segmentation) if encode else Encoded(b"", "", segmentation.seg_map)
 
     def _predict(self, image: UInt8Array) -> Prediction:

@@ -8,6 +8,7 @@ from core.output.encode import (
     JPEG,
     JSON,
     PNG,
+    SVG,
     WEBP,
     Encoded,
     encode_coco,
@@ -18,10 +19,11 @@ from core.output.encode import (
     encode_objects,
     encode_overlay,
     encode_overlay_jpeg,
+    encode_svg,
 )
 
 # The endings of files by media type, without the dot; the first one is that of the files that the commands write.
-SUFFIXES = {JSON: ("json",), PNG: ("png",), JPEG: ("jpg", "jpeg"), WEBP: ("webp",)}
+SUFFIXES = {JSON: ("json",), PNG: ("png",), JPEG: ("jpg", "jpeg"), WEBP: ("webp",), SVG: ("svg",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ OUTPUTS = {
     ),
     "confidence": Output("grey, 255 times the largest probability of a class at each pixel", {PNG: encode_confidence}),
     "coco": Output("COCO's format of instances, for pycocotools", {JSON: encode_coco}),
+    "svg": Output("the polygons of each class in its colour, with its name", {SVG: encode_svg}),
 }
 # The media types of all outputs.
 MIMETYPES = tuple(dict.fromkeys(mimetype for output in OUTPUTS.values() for mimetype in output.encoders))

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from core.kinds import Background, Choice, Flag, Kind, Names, Number
 from core.output.encode import Encoded, Encoder, fits
 from core.output.polygons import MAX_TOLERANCE
-from core.output.render import BACKGROUNDS
+from core.output.render import BACKGROUNDS, BLUR
 from core.output.segmentation import Segmentation, width_height
 from core.outputs import OUTPUTS
 from core.types import Alpha, Edges, Shapes, Size
@@ -41,8 +41,10 @@ class Parameter:
         return self.kind.schema | {"default": self.default if isinstance(self.default, float) else self.default_text}
 
 
+MAX_BLUR = 0.1
 NONE: Mapping[str, Any] = {}
 CUTOUT, OBJECTS, POLYGONS = ("output", "cutout"), ("output", "objects"), ("shapes", "polygons")
+BLURRED = ("background", "blur")
 PARAMETERS = {
     "output": Parameter(Choice(tuple(OUTPUTS)), None, "the representation of the result"),
     "size": Parameter(
@@ -60,6 +62,14 @@ PARAMETERS = {
     "min_score": Parameter(
         Number(1), 0.0, "classes whose score, the mean probability of their pixels, is lower become background"
     ),
+    "min_area": Parameter(
+        Number(1), 0.0, "connected regions of a class that cover a smaller share of the picture become background"
+    ),
+    "pieces": Parameter(
+        Flag(),
+        False,
+        "whether each connected region of a class is an object of its own, in objects and coco; what touches is one",
+    ),
     "alpha": Parameter(
         Choice(get_args(Alpha)),
         "soft",
@@ -70,8 +80,14 @@ PARAMETERS = {
     "background": Parameter(
         Background(),
         BACKGROUNDS[0],
-        "what is behind a cut-out: transparent, blur (the blurred photo), white, or a colour, #rrggbb",
+        "what is behind a cut-out: transparent, blur (the blurred background of the photo), white, or a colour, #rrggbb",
         CUTOUT,
+    ),
+    "blur": Parameter(
+        Number(MAX_BLUR),
+        BLUR,
+        "how strongly the background is blurred: the standard deviation as a share of the photo's long side",
+        BLURRED,
     ),
     "crop": Parameter(Flag(), False, "whether a cut-out is cropped to the objects", CUTOUT),
     "shapes": Parameter(

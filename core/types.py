@@ -47,15 +47,18 @@ class Options:
 
     The label map has the `size` of the resized image ("model") or of the upright photo ("original"). With `edges`
     "photo", the default at the original size, the labels follow the edges of the photo. Only the class ids `classes`
-    are kept, if there are any, and of these the ones whose score is at least `min_score`, 0 to 1; the rest becomes
-    background. With a `mimetype`, the result must be such a file: a photo that is too long for it is rejected before
-    the inference.
+    are kept, if there are any, and of these the ones whose score is at least `min_score`, 0 to 1, and of these the
+    connected regions that cover at least `min_area`, 0 to 1, of the picture; the rest becomes background. With
+    `pieces`, each connected region is an object of its own. With a `mimetype`, the result must be such a file: a photo
+    that is too long for it is rejected before the inference.
     """
 
     size: Size = "model"
     edges: Edges | None = None
     classes: Collection[int] = ()
     min_score: float = 0.0
+    min_area: float = 0.0
+    pieces: bool = False
     mimetype: str = ""
 
 

@@ -46,7 +46,7 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Region:
-    """All pixels of one class in a photo.
+    """All pixels of one class in a photo, or a connected region of them.
 
     `score` is 0 to 1, or None if the graph hides its logits. `rle` has the pixels, as pycocotools reads it. `polygons`
     are simplified outlines; a class can have several, and each can have holes.
@@ -91,13 +91,20 @@ class Client:
         serving = self._request("GET", "/model/metadata")["serving"]
         return f"{serving['model_type']}-{serving['image_size']}-{serving['graph_sha256'][:12]}"
 
-    def segment(
-        self, image: bytes, classes: Collection[int], *, polygons: bool, min_score: float = 0, edges: str = "photo"
+    def segment(  # noqa: PLR0913 (the parameters of a request)
+        self,
+        image: bytes,
+        classes: Collection[int],
+        *,
+        polygons: bool,
+        min_score: float = 0,
+        edges: str = "photo",
+        pieces: bool = False,
     ) -> list[Region]:
         """Return the regions of `classes` in an image file, the largest first, in its upright size.
 
         Without `polygons`, which take the service several times as long for a large photo, regions have none.
-        `min_score` and `edges` are those of /model/predict. Raises ServiceError.
+        `min_score`, `edges` and `pieces` are those of /model/predict. Raises ServiceError.
         """
         if not classes:
             return []
@@ -106,6 +113,7 @@ class Client:
             "size": "original",
             "shapes": "polygons" if polygons else "rle",
             "edges": edges,
+            "pieces": str(pieces).lower(),
             "min_score": str(min_score),
             "classes": ",".join(map(str, classes)),
         }

@@ -170,5 +170,5 @@ IMAGE = {
 RESULT = (
     "`map`: status, image_size and seg_map. `objects`: status, image_size and objects. `coco`: images, annotations and "
     "categories. "
-    "`mask`, `overlay`, `cutout`, `confidence`: a picture of that size"
+    "`mask`, `overlay`, `cutout`, `confidence`, `svg`: a picture of that size"
 )

@@ -24,7 +24,8 @@ from core.output.encode import JSON
 from core.types import Options
 
 namespace = Namespace("hf", "The task image-segmentation, as Hugging Face's clients speak it")
-TASKS = ("semantic",)
+# By what a mask is for: a class, or a connected region of one, without background.
+TASKS = ("semantic", "instance")
 # The probabilities of the task, and what they do here. The masks of classes never overlap.
 THRESHOLDS = {
     "threshold": "Classes with a lower score become background",
@@ -59,20 +60,20 @@ element = namespace.model(
 class ImageSegmentation(Resource):
     @namespace.doc("image_segmentation")
     @namespace.expect(request_model)
-    @namespace.response(200, "Each class in the photo, background included", [element])
+    @namespace.response(200, "Each class in the photo, background included, or each connected region", [element])
     @error_responses(protocol_error)
     def post(self) -> Response:
-        """Segment an image into a mask for each class"""
+        """Segment an image into a mask for each class, or for each connected region of one"""
         upload, parameters = read_request()
         check_names(parameters, (*THRESHOLDS, "subtask"))
         if parameters.get("subtask") not in (None, *TASKS):
             raise InvalidRequest(
-                f"subtask: {shown(parameters['subtask'])!r} is not supported: the model finds classes, not single "
-                f"objects; allowed: {', '.join(TASKS)}"
+                f"subtask: {shown(parameters['subtask'])!r} is not supported; allowed: {', '.join(TASKS)}"
             )
         minimum = {name: probability(name, parameters.get(name)) for name in THRESHOLDS}
         encode = partial(encode_class_masks, threshold=minimum["mask_threshold"])
-        options = Options(size="original", min_score=minimum["threshold"])
+        is_instance = parameters.get("subtask") == "instance"
+        options = Options(size="original", min_score=minimum["threshold"], pieces=is_instance)
         return respond(segmented(upload, encode, options))
 
 

@@ -16,6 +16,8 @@ from core.types import Edges, Options, Size
 
 # The default of --size. The API's default, model, is faster; results in files are for people to look at.
 SIZE = "original"
+# The parameters of all outputs.
+COMMON = [name for name, parameter in PARAMETERS.items() if not parameter.of[0]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,14 @@ class Wanted:
     edges: Edges | None
     classes: str | None
     min_score: float
+    min_area: float
+    pieces: bool
     details: Mapping[str, Any]  # the parameters of `output` alone that differ from their defaults
 
     def options(self, labels: Sequence[str]) -> Options:
         """Return the options of the segmentation. Raises InvalidRequest for classes that are not in `labels`."""
         classes = tuple(sorted(class_ids(self.classes.split(","), labels))) if self.classes else ()
-        return Options(self.size, self.edges, classes, self.min_score)
+        return Options(self.size, self.edges, classes, self.min_score, self.min_area, self.pieces)
 
 
 class ParameterType(click.ParamType[Any]):
@@ -108,4 +112,4 @@ def _wanted(values: dict[str, Any]) -> Wanted:
     if problems:
         raise Refused(*problems)
     details = {name: found[name] for name in own_parameters(found["output"]) if found[name] != PARAMETERS[name].default}
-    return Wanted(found["output"], found["size"], found["edges"], found["classes"], found["min_score"], details)
+    return Wanted(details=details, **{name: found[name] for name in COMMON})

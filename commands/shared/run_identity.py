@@ -21,6 +21,8 @@ def identity(
         "--edges": options.edges or "",
         "--classes": ",".join(map(str, options.classes)),
         "--min-score": str(options.min_score),
+        "--min-area": str(options.min_area),
+        "--pieces": str(options.pieces),
         "the options of --output": ", ".join(f"--{name} {value}" for name, value in sorted(details.items())),
         "the graph's sha256": graph_sha256,
         "IMAGE_SIZE": str(settings.image_size),

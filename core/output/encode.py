@@ -15,9 +15,10 @@ from core.output import render
 from core.output.confidence import confidence
 from core.output.objects import instances, objects
 from core.output.segmentation import Segmentation, image_box, width_height
+from core.output.vector import svg
 from core.types import Alpha, Shapes, UInt8Array
 
-JSON, PNG, JPEG, WEBP = "application/json", "image/png", "image/jpeg", "image/webp"
+JSON, PNG, JPEG, WEBP, SVG = "application/json", "image/png", "image/jpeg", "image/webp", "image/svg+xml"
 # The most pixels of the long side, and of the picture. The sides are limits of libjpeg (JPEG_MAX_DIMENSION; the format
 # itself has 65,535) and of WebP, whose encoder can't be stopped, and takes up to 32 bytes and 120 ns for a pixel.
 LARGEST = {JPEG: (65_500, 1_000_000_000), WEBP: (16_383, 16_000_000)}
@@ -69,6 +70,11 @@ def encode_coco(segmentation: Segmentation) -> Encoded:
     return Encoded(orjson.dumps(instances(segmentation)), JSON, segmentation.seg_map)
 
 
+def encode_svg(segmentation: Segmentation) -> Encoded:
+    """Return an SVG with the polygons of each class present; see core.output.vector.svg(). Raises InvalidRequest."""
+    return Encoded(svg(segmentation), SVG, segmentation.seg_map)
+
+
 def encode_mask(segmentation: Segmentation) -> Encoded:
     """Return a PNG whose pixel values are the class ids, with PASCAL VOC's palette."""
     return _picture(segmentation, render.mask(segmentation.seg_map))
@@ -93,6 +99,7 @@ def encode_cutout(
     *,
     alpha: Alpha,
     background: str,
+    blur: float,
     crop: bool,
     mimetype: str = PNG,
 ) -> Encoded:
@@ -103,7 +110,7 @@ def encode_cutout(
     width, height = width_height(segmentation.seg_map)
     left, top, right, bottom = (crop and image_box(segmentation.seg_map)) or (0, 0, width, height)
     check_size((right - left, bottom - top), mimetype)
-    image = render.cutout(segmentation.photo, segmentation.seg_map, alpha, background)
+    image = render.cutout(segmentation.photo, segmentation.seg_map, alpha, background, blur)
     if (right - left, bottom - top) != image.size:
         image = image.crop((left, top, right, bottom))
     return _picture(segmentation, image, mimetype)

@@ -1,51 +1,77 @@
-"""The objects in a label map as plain data, for JSON."""
+"""The objects in a label map as plain data, for JSON: the classes, or their pieces."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from core.output.polygons import polygons
+from core.output.pieces import Pieces
+from core.output.polygons import Rings, polygons
 from core.output.run_length import Area, areas
 from core.output.segmentation import Segmentation, width_height
 
 
-def objects(segmentation: Segmentation, tolerance: float | None = None) -> list[dict[str, Any]]:
-    """Return each class present, largest area first, with its label, score, area and shape.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object: its class id, its score, if the model has logits, its area, and its polygons, if they are wanted."""
 
-    With `tolerance`, in pixels, each has `polygons` too. Raises InvalidRequest, as core.output.polygons.
+    class_id: int
+    score: float | None
+    area: Area
+    polygons: list[Rings] | None = None
+
+
+def found_in(segmentation: Segmentation, tolerance: float | None = None) -> Iterator[Found]:
+    """Yield each class present, or each piece, largest area first.
+
+    With `tolerance`, in pixels, each has polygons. Raises InvalidRequest, as core.output.polygons and
+    core.output.pieces.
     """
+    if segmentation.pieces:
+        pieces = Pieces(segmentation.seg_map)
+        numbers, scores = pieces.numbers, pieces.scores(segmentation.prediction)
+        classes = pieces.classes.tolist()
+    else:
+        numbers, scores = segmentation.seg_map, segmentation.scores
+        classes = list(range(len(segmentation.labels)))
+    shapes = {} if tolerance is None else polygons(numbers, tolerance)
+    for area in areas(numbers):
+        number = area.class_id
+        yield Found(classes[number], scores.get(number), area, shapes.get(number))
+
+
+def objects(segmentation: Segmentation, tolerance: float | None = None) -> list[dict[str, Any]]:
+    """Return each class or piece, largest area first, with its label, score, area and shape; see found_in()."""
     width, height = width_height(segmentation.seg_map)
-    scores = segmentation.scores
-    shapes = None if tolerance is None else polygons(segmentation.seg_map, tolerance)
     return [
         {
-            "id": area.class_id,
-            "label": segmentation.labels[area.class_id],
-            "score": scores.get(area.class_id),
-            "pixels": area.pixels,
-            "fraction": area.pixels / (width * height),
-            "bbox": area.bbox,
-            "rle": _run_lengths(area, segmentation),
+            "id": found.class_id,
+            "label": segmentation.labels[found.class_id],
+            "score": found.score,
+            "pixels": found.area.pixels,
+            "fraction": found.area.pixels / (width * height),
+            "bbox": found.area.bbox,
+            "rle": _run_lengths(found.area, segmentation),
         }
-        | ({} if shapes is None else {"polygons": shapes[area.class_id]})
-        for area in areas(segmentation.seg_map)
+        | ({} if found.polygons is None else {"polygons": found.polygons})
+        for found in found_in(segmentation, tolerance)
     ]
 
 
 def instances(segmentation: Segmentation) -> dict[str, Any]:
-    """Return COCO's format of instances, with one image and an annotation for each class present."""
+    """Return COCO's format of instances, with one image and an annotation for each class or piece."""
     width, height = width_height(segmentation.seg_map)
-    scores = segmentation.scores
     annotations = [
         {
             "id": number,
             "image_id": 1,
-            "category_id": area.class_id,
-            "segmentation": _run_lengths(area, segmentation),
-            "area": area.pixels,
-            "bbox": area.bbox,
+            "category_id": found.class_id,
+            "segmentation": _run_lengths(found.area, segmentation),
+            "area": found.area.pixels,
+            "bbox": found.area.bbox,
             "iscrowd": 0,
-            "score": scores.get(area.class_id),
+            "score": found.score,
         }
-        for number, area in enumerate(areas(segmentation.seg_map), 1)
+        for number, found in enumerate(found_in(segmentation), 1)
     ]
     return {
         "images": [{"id": 1, "width": width, "height": height, "file_name": "image"}],

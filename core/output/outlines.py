@@ -10,7 +10,7 @@ import numpy as np
 
 from core.checkpoint import checkpoint
 from core.output.tiles import PIXELS, pieces
-from core.types import Array, UInt8Array
+from core.types import Array
 
 # The directions of an edge, clockwise, and their x and y. The class of the edge is at its right-hand side.
 EAST, SOUTH, WEST, NORTH = range(4)
@@ -30,8 +30,8 @@ class Outlines:
     owner: Array
 
 
-def count_points(seg_map: UInt8Array) -> int:
-    """Return the number of points of all outlines in `seg_map`, uint8 [height, width], without background."""
+def count_points(seg_map: Array) -> int:
+    """Return the number of points of all outlines in `seg_map`, integers [height, width], without background."""
     return sum(
         int(np.count_nonzero((here != there) & (labels != 0)))
         for *_, here, there in _neighbours(seg_map)
@@ -39,8 +39,8 @@ def count_points(seg_map: UInt8Array) -> int:
     )
 
 
-def outlines(seg_map: UInt8Array) -> Iterator[tuple[int, Outlines]]:
-    """Yield each class in `seg_map`, uint8 [height, width], and its outlines, without background.
+def outlines(seg_map: Array) -> Iterator[tuple[int, Outlines]]:
+    """Yield each class in `seg_map`, integers [height, width], and its outlines, without background.
 
     A point is the middle of an edge between a pixel of the class and another one. The edge leads from a corner of
     pixels to the next, and is encoded as four times the index of its first corner plus its direction. The index is
@@ -64,7 +64,7 @@ def outlines(seg_map: UInt8Array) -> Iterator[tuple[int, Outlines]]:
         yield class_, _traced(np.sort(all_codes[all_classes == class_]), width)
 
 
-def _neighbours(seg_map: UInt8Array) -> Iterator[tuple[int, int, UInt8Array, UInt8Array]]:
+def _neighbours(seg_map: Array) -> Iterator[tuple[int, int, Array, Array]]:
     """Yield the labels of pixels, and of their neighbours at the right or below, in pieces; background is around all.
 
     The pixels are those of the picture with a frame of one pixel, one row after the other. The index of the first one

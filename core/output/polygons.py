@@ -9,7 +9,7 @@ import shapely
 from core.checkpoint import checkpoint
 from core.errors import InvalidRequest
 from core.output.outlines import Outlines, count_points, outlines
-from core.types import Array, UInt8Array
+from core.types import Array
 
 # Rings of x and y in pixels, float64 [points, 2], the outer one first; the last point of a ring is its first one.
 Rings = list[Array]
@@ -25,8 +25,8 @@ PARTS = (1, 0.75, 0.5)
 MAX_RINGS, SAFE_TOLERANCE = 300, 1.0
 
 
-def polygons(seg_map: UInt8Array, tolerance: float) -> dict[int, list[Rings]]:
-    """Return the outlines of each class in `seg_map`, uint8 [height, width], without background, largest first.
+def polygons(seg_map: Array, tolerance: float) -> dict[int, list[Rings]]:
+    """Return the outlines of each class in `seg_map`, integers [height, width], without background, largest first.
 
     An outline runs half-way between the centres of pixels inside and outside, and simplifying it moves it by at most
     `tolerance` pixels. The origin is the top left corner of the picture. The polygons are valid: no ring crosses
@@ -38,7 +38,7 @@ def polygons(seg_map: UInt8Array, tolerance: float) -> dict[int, list[Rings]]:
     if points > most:
         raise InvalidRequest(
             f"shapes: polygons of this photo would have {points:,} points; at its size, at most {most:,} are allowed; "
-            "use edges=model or size=model, or leave shapes=polygons out"
+            "use edges=model or size=model, or an output without polygons"
         )
     return {class_: _polygons(found, tolerance) for class_, found in outlines(seg_map)}
 

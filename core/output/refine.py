@@ -11,6 +11,7 @@ from core.checkpoint import checkpoint
 from core.output.confidence import probabilities
 from core.output.guided_filter import LinearModels, Strip, linear_models, neighbours, strips
 from core.output.resample import reduced
+from core.output.specks import without_specks
 from core.output.tiles import blocks
 from core.output.upsample import interpolated, upsampled_labels
 from core.types import Array, Prediction, UInt8Array
@@ -46,7 +47,8 @@ def refined_labels(prediction: Prediction, image: UInt8Array, photo: UInt8Array)
     radius = max(1, round(prediction.stride * max(guide.shape[:2]) / max(image.shape[:2])))
     models = linear_models(likely, guide, radius)
     labels = _evaluated(models, likely, classes.astype(np.uint8), photo)
-    return _with_small_classes(labels, prediction, image, dict(zip(classes.tolist(), cells.tolist(), strict=True)))
+    labels = _with_small_classes(labels, prediction, image, dict(zip(classes.tolist(), cells.tolist(), strict=True)))
+    return without_specks(labels, prediction, image.shape[:2])
 
 
 def _coloured(likely: Array, guide: UInt8Array) -> Array:

@@ -3,10 +3,10 @@
 import re
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
+from core.output.blur import blurred_background
 from core.output.matting import Foreground, soft_alpha
-from core.output.resample import enlarged, reduced
 from core.output.tiles import tiles
 from core.types import Alpha, UInt8Array
 
@@ -15,7 +15,7 @@ OPACITY = 0.5
 # What cutout() accepts as a background, beside a colour such as #00a0ff.
 BACKGROUNDS = ("transparent", "blur", "white")
 COLOUR_CODE = re.compile(r"#[0-9a-fA-F]{6}")
-BLUR_SIDE = 400  # the long side of the photo that is blurred, in pixels
+BLUR = 0.025  # the default standard deviation of a blurred background, as a share of the long side
 
 
 def palette() -> UInt8Array:
@@ -56,20 +56,23 @@ def overlay(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
 
 
 def cutout(
-    photo: UInt8Array, seg_map: UInt8Array, alpha: Alpha = "soft", background: str = "transparent"
+    photo: UInt8Array, seg_map: UInt8Array, alpha: Alpha = "soft", background: str = "transparent", blur: float = BLUR
 ) -> Image.Image:
     """Return `photo` without the background of `seg_map`, of the same size.
 
     With `alpha` "soft", the edges of objects are soft where the photo's are, and have the colours of the object alone.
     `background` is one of BACKGROUNDS, or a colour, #rrggbb: "transparent" makes an RGBA image; in an RGB image the
-    objects lie on the blurred photo ("blur") or on the colour.
+    objects lie on the background of the photo, blurred by `blur`, a share of its long side ("blur"), or on the colour.
     """
     opacity = soft_alpha(seg_map, photo) if alpha == "soft" else np.asarray(_alpha(seg_map))
     is_transparent = background == "transparent"
-    if background == "blur":
-        image = _blurred(photo)
-    else:
-        image = Image.new("RGB", (photo.shape[1], photo.shape[0]), None if is_transparent else background)
+    is_blurred = background == "blur"
+    image = Image.new("RGB", (photo.shape[1], photo.shape[0]), None if is_transparent or is_blurred else background)
+    if is_blurred and blur:
+        for (rows, columns), part in blurred_background(photo, opacity, blur):
+            image.paste(Image.fromarray(part), (columns.start, rows.start))
+    elif is_blurred:
+        image = Image.fromarray(photo)
     foreground = Foreground(photo, opacity)
     for tile in tiles(*opacity.shape):
         rows, columns = tile
@@ -78,15 +81,6 @@ def cutout(
     if is_transparent:
         image.putalpha(Image.fromarray(opacity))
     return image
-
-
-def _blurred(photo: UInt8Array) -> Image.Image:
-    """Return `photo`, blurred by a Gaussian of a fortieth of its long side."""
-    small = Image.fromarray(reduced(photo, BLUR_SIDE))
-    blurred = Image.new("RGB", (photo.shape[1], photo.shape[0]))
-    for (rows, columns), part in enlarged(small.filter(ImageFilter.GaussianBlur(max(small.size) / 40)), blurred.size):
-        blurred.paste(part, (columns.start, rows.start))
-    return blurred
 
 
 def _alpha(seg_map: UInt8Array) -> Image.Image:

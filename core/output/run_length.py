@@ -23,25 +23,27 @@ class Area:
     counts: bytes
 
 
-def areas(seg_map: UInt8Array) -> list[Area]:
-    """Return the areas of the classes in `seg_map`, uint8 [height, width], largest first, without background."""
+def areas(seg_map: Array) -> list[Area]:
+    """Return the areas of the classes in `seg_map`, integers [height, width], largest first, without background."""
     found: dict[int, Runs] = {}
-    last, start = np.zeros(1, np.uint8), 0
+    last, start = np.zeros(1, seg_map.dtype), 0
     for columns in _column_major(seg_map):
         # A class has a bound where either a pixel or the one before it is of the class.
         labels = np.concatenate([last, columns])
         changes = np.flatnonzero(labels[1:] != labels[:-1])
-        before, after = labels[changes], labels[changes + 1]
-        for class_ in np.union1d(before, after).tolist():
+        beside = np.stack([labels[changes], labels[changes + 1]], axis=1).ravel()
+        order = np.argsort(beside, kind="stable")
+        classes, firsts = np.unique(beside[order], return_index=True)
+        bounds = start + changes[order >> 1]
+        for class_, some in zip(classes.tolist(), np.split(bounds, firsts[1:]), strict=False):
             if class_:
-                bounds = start + changes[(before == class_) | (after == class_)]
-                found.setdefault(class_, Runs(seg_map.shape[0])).add(bounds)
+                found.setdefault(class_, Runs(seg_map.shape[0])).add(some)
         last, start = labels[-1:], start + columns.size
     done = [runs.area(class_, seg_map) for class_, runs in found.items()]
     return sorted(done, key=lambda area: (-area.pixels, area.class_id))
 
 
-def _column_major(seg_map: UInt8Array) -> Iterator[UInt8Array]:
+def _column_major(seg_map: Array) -> Iterator[Array]:
     """Yield the labels in `seg_map` in column-major order, in pieces."""
     height, width = seg_map.shape
     for columns in pieces(0, width, PIXELS // height):
@@ -77,7 +79,7 @@ class Runs:
         self._encode(lengths)
         self._last = int(bounds[-1])
 
-    def area(self, class_: int, seg_map: UInt8Array) -> Area:
+    def area(self, class_: int, seg_map: Array) -> Area:
         """Return the area of `class_`, whose bounds in `seg_map` have been added, except the end of the picture."""
         if self._number % 2:
             self.add(np.array([seg_map.size]))

@@ -18,13 +18,14 @@ class Segmentation:
 
     `seg_map` holds the class id of each pixel, uint8 [height, width], top row first. `photo` is the RGB image of the
     same size, uint8 [height, width, 3]. `labels` are the names of the classes by id. `prediction` is the output of the
-    model.
+    model. With `pieces`, each connected region of a class is an object of its own.
     """
 
     seg_map: UInt8Array
     photo: UInt8Array
     labels: tuple[str, ...]
     prediction: Prediction
+    pieces: bool = False
 
     @property
     def scores(self) -> dict[int, float]:

@@ -77,4 +77,5 @@ class Predictor:
             polygons=any(control.result_type == "polygonlabels" for control in found),
             min_score=self._settings.min_score,
             edges=self._settings.edges,
+            pieces=self._settings.pieces,
         )

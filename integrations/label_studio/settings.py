@@ -25,6 +25,7 @@ class Settings:
     max_image_mb: int = 32
     min_score: float = 0
     edges: str = "photo"
+    pieces: bool = False
     host: str = "127.0.0.1"
     port: int = 9090
 
@@ -47,6 +48,9 @@ class Settings:
         edges = text("EDGES", cls.edges)
         if edges not in ("photo", "model"):
             raise SettingsError(f"EDGES: {edges!r} is not allowed; allowed: photo, model")
+        pieces = text("PIECES", "false")
+        if pieces not in ("true", "false"):
+            raise SettingsError(f"PIECES: {pieces!r} is not allowed; allowed: true, false")
         for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"):
             if not text(name, ""):
                 raise SettingsError(f"{name} is missing; set it, or the backend cannot fetch the images of tasks")
@@ -65,6 +69,7 @@ class Settings:
             max_image_mb=int(number("MAX_IMAGE_MB", cls.max_image_mb, 1024)),
             min_score=number("MIN_SCORE", cls.min_score, 1),
             edges=edges,
+            pieces=pieces == "true",
             host=text("HOST", cls.host),
             port=int(number("PORT", cls.port, 65535)),
         )

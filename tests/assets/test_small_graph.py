@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assets import small_graph
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.weights.registry import custom_weights
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -25,6 +26,8 @@ ENCODERS: dict[str, Encoder] = {
     "objects": encoder("objects"),
     "polygons": encoder("objects", {"shapes": "polygons"}),
     "coco": encoder("coco"),
+    "svg": encoder("svg"),
+    "pieces": lambda segmentation: encoder("objects")(replace(segmentation, pieces=True)),
     "mask": encoder("mask"),
     "overlay": encoder("overlay"),
     "overlay, JPEG": encoder("overlay", {}, JPEG),
