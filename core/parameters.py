@@ -80,7 +80,7 @@ PARAMETERS = {
     "background": Parameter(
         Background(),
         BACKGROUNDS[0],
-        "what is behind a cut-out: transparent, blur (the blurred background of the photo), white, or a colour, #rrggbb",
+        "what is behind a cut-out: transparent, blur (the photo's background, blurred), white, or a colour, #rrggbb",
         CUTOUT,
     ),
     "blur": Parameter(

@@ -94,7 +94,7 @@ def encode_overlay_jpeg(segmentation: Segmentation) -> Encoded:
     return _picture(segmentation, render.overlay(segmentation.photo, segmentation.seg_map), JPEG)
 
 
-def encode_cutout(
+def encode_cutout(  # noqa: PLR0913 (the parameters of the output)
     segmentation: Segmentation,
     *,
     alpha: Alpha,

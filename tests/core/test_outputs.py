@@ -15,7 +15,7 @@ from commands.shared.names import RESULTS
 from commands.shared.photos import photo_endings
 from commands.shared.results import encoder as encoder_of_file
 from commands.shared.results import endings
-from core.output.encode import Encoded
+from core.output.encode import SVG, Encoded
 from core.output.segmentation import Segmentation
 from core.outputs import OUTPUTS, SUFFIXES, file_suffix
 from core.parameters import PARAMETERS, encoder, own_parameters
@@ -37,7 +37,9 @@ def segmentation() -> Segmentation:
 def check_content(encoded: Encoded, mimetype: str) -> None:
     """Check that the bytes of `encoded` are of `mimetype`."""
     assert encoded.mimetype == mimetype
-    starts = {"application/json": b"{", "image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8", "image/webp": b"RIFF"}
+    starts = {"application/json": b"{", "image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8", "image/webp": b"RIFF"} | {
+        "image/svg+xml": b"<svg "
+    }
     assert encoded.content.startswith(starts[mimetype])
 
 
@@ -65,7 +67,7 @@ def test_name_of_result_has_the_ending_of_its_media_type(segmentation: Segmentat
 
 def test_suffixes_of_pictures_are_those_of_pillow() -> None:
     for mimetype, suffixes in SUFFIXES.items():
-        for suffix in suffixes if mimetype.startswith("image/") else ():
+        for suffix in suffixes if mimetype.startswith("image/") and mimetype != SVG else ():
             assert Image.MIME[Image.registered_extensions()[f".{suffix}"]] == mimetype
             assert f".{suffix}" in photo_endings()
 
