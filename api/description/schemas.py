@@ -136,16 +136,10 @@ metadata = namespace.model(
 label = namespace.model(
     "Label",
     {
-<<<<<<< HEAD
         "id": fields.Integer(description="Value in a map", example=EXAMPLE_ID),
         "name": fields.String(example=EXAMPLE_LABEL),
+        "synonyms": fields.List(fields.String, description="Other names that select the class"),
         "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example=EXAMPLE_COLOUR),
-=======
-        "id": fields.Integer(description="Value in a map", example=15),
-        "name": fields.String(example="person"),
-        "synonyms": fields.List(fields.String, description="Other names that select the class", example=["people"]),
-        "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example="#c08080"),
->>>>>>> page
     },
 )
 
