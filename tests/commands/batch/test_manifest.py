@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from commands.batch import manifest
-from commands.batch.manifest import SCHEMA, Manifest
+from commands.batch.manifest import Manifest
+from commands.batch.parts import SCHEMA
 from commands.batch.storage import Storage
 from core.errors import SegmenterError
 

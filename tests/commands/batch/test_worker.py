@@ -131,7 +131,7 @@ def test_worker_returns_transient_error_if_result_can_not_be_written(
 def test_worker_returns_error_only_if_the_photo_is_at_fault(
     kind: type[SegmenterError], column: str, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def segment(*_: Any) -> None:
+    def segment(*_: Any, **__: Any) -> None:
         raise kind("the reason")
 
     monkeypatch.setattr(worker._model, "segment", segment)
