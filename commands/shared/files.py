@@ -45,14 +45,15 @@ def check_inside(folder: Path, root: Path) -> None:
 
 
 def check_name(file: Path) -> None:
-    """Raise OSError if no file can have the name of `file`; a folder or a file in its way is found later."""
-    with suppress(FileNotFoundError, NotADirectoryError):
+    """Raise OSError if no file can have the name `file`, whose folders need not exist yet."""
+    existing = next((parent for parent in file.parents if os.path.isdir(parent)), Path())
+    for name in file.relative_to(existing).parts:
         try:
-            file.lstat()
+            # The file system of the folder knows how long a name can be.
+            os.lstat(existing / name)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise OSError(error.errno, "the name is too long for a result; rename the photo") from None
-            raise
 
 
 def is_special(file: Path) -> bool:

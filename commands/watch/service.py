@@ -84,10 +84,13 @@ class Watch:
                 yield from self._events()
             except (OSError, RuntimeError, ValueError) as error:
                 if str(error) != printed:
-                    say(f"{self.source}: the system tells no changes: {error}; looking myself, every {RETRY:g} s")
+                    say(f"{self.source}: the system tells no changes: {error}; looking for them at times")
+                    seconds = 0.0  # one event that can't be told, as a name that is not UTF-8
+                else:
+                    seconds = RETRY
                 printed = str(error)
                 yield [self.source]
-                self.stop.wait(RETRY)
+                self.stop.wait(seconds)
 
     def _events(self) -> Iterator[list[Path]]:
         found = watchfiles.watch(
