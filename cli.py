@@ -5,6 +5,12 @@ if __name__ == "__main__":
 
     require_support()
 
+from commands.shared.stop import exit_at_signals, exit_now
+
+if __name__ == "__main__":
+    # The imports below take a moment, and process 1 of a container ignores signals that have no handler.
+    exit_at_signals()
+
 import click
 
 from commands.batch.cli import batch
@@ -36,5 +42,14 @@ def cli() -> None:
 for command in (batch, calibrate, evaluate, fetch, labels, predict, serve, watch):
     cli.add_command(command)
 
+
+def main() -> None:
+    """Run a command, and end the process: at once, since a thread may still load a model that nobody needs."""
+    try:
+        cli()
+    except SystemExit as end:
+        exit_now(end.code if isinstance(end.code, int) else int(end.code is not None))
+
+
 if __name__ == "__main__":
-    cli()
+    main()

@@ -5,9 +5,11 @@ import sys
 import click
 
 from commands.batch.job import Job
-from commands.shared.errors import Refused, failures_of
-from commands.shared.help import MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, epilog
+from commands.shared.again import again_options, again_with
+from commands.shared.errors import Failed, Refused, failures_of
+from commands.shared.help import INTERRUPTED, MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, epilog
 from commands.shared.options import Wanted, result_options
+from commands.shared.say import say
 from config import Settings
 from segmenter import find_weights
 
@@ -22,7 +24,7 @@ REQUIREMENTS = "commands/batch/requirements.txt"
         rules=PHOTOS_AND_RESULTS,
         done="every photo has its result",
         failed=f"{NO_RESULT}, or a setting, the model or Ray can't be used",
-        more="130  interrupted; the same command goes on",
+        more=INTERRUPTED,
     ),
 )
 @click.argument("source", metavar="INPUT")
@@ -30,6 +32,7 @@ REQUIREMENTS = "commands/batch/requirements.txt"
 @result_options(
     "mask", "none", why="; an overlay, the default of predict and watch, takes a hundred times the space of a mask"
 )
+@again_options
 @click.option(
     "--ray",
     is_flag=False,
@@ -49,8 +52,16 @@ REQUIREMENTS = "commands/batch/requirements.txt"
     type=click.IntRange(min=1),
     help="CPU threads of the model: with Ray, of each process, default: 2; without Ray, default: THREADS.",
 )
-def batch(  # noqa: PLR0913, PLR0917 (one for each option)
-    source: str, target: str | None, wanted: Wanted, ray: str, workers: int | None, threads: int | None
+def batch(  # noqa: PLR0913 (one for each option)
+    *,
+    source: str,
+    target: str | None,
+    wanted: Wanted,
+    retry_errors: bool,
+    check: bool,
+    ray: str,
+    workers: int | None,
+    threads: int | None,
 ) -> None:
     """Segment the photos in the folder INPUT and its subfolders, and write the results to the folder OUTPUT.
 
@@ -70,6 +81,10 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
     if target is None:
         hint = f"; --ray took {ray!r} for its address: put --ray at the end" if ray else ""
         raise Refused(f"OUTPUT is missing{hint}")
+    if problems := [
+        f"{name} is empty; give a folder" for name, value in (("INPUT", source), ("OUTPUT", target)) if not value
+    ]:
+        raise Refused(*problems)
     with failures_of("batch", REQUIREMENTS):
         # PyArrow and fsspec may be missing: the other commands do not need them.
         from commands.batch.run import Placement, run  # noqa: PLC0415
@@ -85,15 +100,22 @@ def batch(  # noqa: PLR0913, PLR0917 (one for each option)
             threads=settings.threads,
             settings=settings,
         )
-        summary = run(job, weights, Placement(ray, workers, threads))
-    print(summary)
+        summary = run(
+            job,
+            weights,
+            Placement(ray, workers, threads),
+            again_with(settings, retry_errors=retry_errors, check=check),
+        )
+    say(str(summary), err=False)
     for message in summary.errors:
-        click.echo(message, err=True)
+        say(message)
     if summary.interrupted:
-        sys.exit(130)
+        sys.exit(summary.interrupted)
     if summary.left:
-        raise click.ClickException(f"{summary.left} photos are left; the same command tries them again")
+        raise Failed(f"{summary.left} photos are left; the same command tries them again")
+    if summary.changed:
+        raise Failed(f"{summary.changed} results were changed after they were written; see above")
     if summary.without_result:
-        raise click.ClickException(
+        raise Failed(
             f"{summary.without_result} photos or folders have no result; see above, and column error of the manifest"
         )

@@ -23,8 +23,8 @@ def without_ids(content: bytes) -> str:
 def write(manifest: Manifest, target: Storage, labels: tuple[str, ...]) -> None:
     """Write the file FILE with the photos and annotations of all rows of `manifest`.
 
-    The id of a photo is the number of its row. Rows are only ever added, so that ids stay the same in later runs. The
-    id of an annotation follows from its photo and class.
+    The id of a photo is that of its row, which stays the same in later runs. The id of an annotation follows from its
+    photo and class.
     """
     with target.create(FILE) as file:
         file.write(b'{"images":[')
@@ -45,6 +45,5 @@ def write(manifest: Manifest, target: Storage, labels: tuple[str, ...]) -> None:
 
 def _photos(manifest: Manifest) -> Any:
     """Yield the rows of the photos that could be segmented, with their ids."""
-    for id_, row in enumerate(manifest.rows(["path", "size", "annotations"]), 1):
-        if row["annotations"] is not None:
-            yield row | {"id": id_}
+    rows = manifest.rows(["id", "path", "size", "annotations"])
+    return (row for row in rows if row["annotations"] is not None)

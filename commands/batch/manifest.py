@@ -1,63 +1,87 @@
 """The manifest: the result or error of each photo, in Parquet files that one process writes."""
 
-import io
 import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
+from commands.batch import parts, unwritten
+from commands.batch.parts import FOLDER, SCHEMA
 from commands.batch.storage import Storage
+from commands.batch.unwritten import Unwritten
 from commands.shared.run_identity import check_identity
 
-FOLDER = "manifest"
-SCHEMA = pa.schema(
-    {
-        "path": pa.large_string(),  # of the photo, relative to INPUT
-        "size": pa.list_(pa.int32()),  # width and height of the result, in pixels
-        "objects": pa.list_(pa.string()),  # names of the classes in the photo, largest first, without background
-        "areas": pa.list_(pa.int64()),  # number of pixels of each of these classes
-        "mask": pa.string(),  # path of the result, relative to OUTPUT
-        "error": pa.string(),  # why the photo can't be segmented
-        "annotations": pa.string(),  # of the output coco: the annotations of the photo, in JSON
-    }
-)
-# A file is written after this many rows or seconds. A run that is killed repeats the photos of unwritten rows.
+# A part is written after this many rows or seconds.
 ROWS, SECONDS = 10_000, 10.0
+# The columns that tell whether a photo is done.
+DONE = ["path", "error", "error_with", "photo_bytes", "photo_time", "mask", "mask_bytes", "mask_time"]
 
 
 class Manifest:
     """The manifest in the folder `target`, of runs with one `identity` (see Job.identity()).
 
-    Raises SegmenterError if the folder holds a manifest with another identity.
+    Raises SegmenterError if the folder holds a manifest with another identity, or a damaged one.
     """
 
     def __init__(self, target: Storage, identity: dict[str, str]) -> None:
         self._target = target
-        self._schema = SCHEMA.with_metadata(identity)
-        self._parts = target.files(FOLDER, ".parquet")
+        self._identity = identity
+        unwritten.recover(target)
+        self._parts = parts.part_names(target)
+        self._done = [SCHEMA.empty_table().select(DONE)]
+        self._next_id = 1
+        for part in self._parts:
+            rows, before = parts.read(target, part, self._next_id)
+            check_identity(before, identity, target.url)
+            self._done.append(rows.select(DONE))
+            self._next_id = max(self._next_id, (pc.max(rows["id"]).as_py() or 0) + 1)
         self._rows: list[pa.Table] = []
         self._number = 0
+        self._part = ""
+        self._unwritten = Unwritten(target, identity)
         self._written = time.monotonic()
-        if self._parts:
-            self._compare(identity)
 
     def done(self) -> pa.Table:
-        """Return the columns path and is_broken of the photos that have a row already."""
-        parts = [SCHEMA.empty_table().select(["path", "error"])]
-        parts += [self._read(part, ["path", "error"]) for part in self._parts]
-        rows = pa.concat_tables(parts)
-        return pa.table({"path": rows["path"], "is_broken": rows["error"].is_valid()})
+        """Return the columns DONE of the photos that have a row of an earlier run."""
+        return pa.concat_tables(self._done)
 
     def rows(self, columns: list[str]) -> Iterator[dict[str, Any]]:
         """Yield the rows of all runs, also of this one if it has ended, in the order in which they were added."""
+        first_id = 1
         for part in self._parts:
-            yield from self._read(part, columns).to_pylist()
+            rows, _ = parts.read(self._target, part, first_id)
+            first_id = max(first_id, (pc.max(rows["id"]).as_py() or 0) + 1)
+            yield from rows.select(columns).to_pylist()
+
+    def remove(self, paths: set[str]) -> None:
+        """Remove the rows of the photos `paths`, which are to be segmented again."""
+        if not paths:
+            return
+        wanted, first_id = pa.array(sorted(paths), pa.large_string()), 1
+        for part in self._parts:
+            rows, identity = parts.read(self._target, part, first_id)
+            first_id = max(first_id, (pc.max(rows["id"]).as_py() or 0) + 1)
+            kept = rows.filter(pc.invert(pc.is_in(rows["path"], wanted)))
+            if len(kept) < len(rows):
+                parts.write(self._target, part, kept, identity)
+        self._done = [rows.filter(pc.invert(pc.is_in(rows["path"], wanted))) for rows in self._done]
 
     def add(self, rows: pa.Table) -> None:
-        """Add rows of SCHEMA; write the collected rows if they are many or old enough."""
+        """Add rows of SCHEMA, which a killed run keeps; write the collected ones if they are many or old enough."""
+        if not len(rows):
+            return
+        if not self._rows:
+            # Not the time: a clock can go back, and the order of the parts is that of the names.
+            last = max((parts.number(part) for part in self._parts), default=0)
+            self._part = f"{FOLDER}/{last + 1:08}.parquet"
+            self._unwritten.begin(self._part)
+        ids = pa.array(range(self._next_id, self._next_id + len(rows)), pa.int64())
+        rows = rows.set_column(SCHEMA.get_field_index("id"), "id", ids)
+        self._next_id += len(rows)
+        self._unwritten.add(rows)
         self._rows.append(rows)
         self._number += len(rows)
         if self._number >= ROWS or time.monotonic() > self._written + SECONDS:
@@ -71,21 +95,8 @@ class Manifest:
 
     def _write(self) -> None:
         if self._rows:
-            file = io.BytesIO()
-            pq.write_table(pa.concat_tables(self._rows).cast(self._schema), file)
-            # The time makes the name unique: no run overwrites a file of another.
-            part = f"{FOLDER}/{time.time_ns()}.parquet"
-            self._target.write(part, file.getvalue())
-            self._parts.append(part)
+            parts.write(self._target, self._part, pa.concat_tables(self._rows), self._identity)
+            self._parts.append(self._part)
+            self._unwritten.end()
             self._rows, self._number = [], 0
         self._written = time.monotonic()
-
-    def _read(self, part: str, columns: list[str]) -> pa.Table:
-        with self._target.open(part) as file:
-            return pq.read_table(file, columns=columns).replace_schema_metadata()
-
-    def _compare(self, identity: dict[str, str]) -> None:
-        with self._target.open(self._parts[0]) as file:
-            metadata = pq.read_schema(file).metadata
-        before = {name.decode(): value.decode() for name, value in metadata.items()}
-        check_identity(before, identity, self._target.url)

@@ -1,25 +1,25 @@
 """A batch run: Ray, or a worker in this process, segments the photos that are left; the manifest gets their rows."""
 
-import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path, PurePath
-from threading import Event
-from typing import Any
-
-import click
+from pathlib import Path
 
 from commands.batch import coco, local
 from commands.batch.job import Job
-from commands.batch.manifest import FOLDER, Manifest
+from commands.batch.manifest import Manifest
+from commands.batch.parts import FOLDER
 from commands.batch.plan import Plan, plan
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome, Summary
+from commands.shared.again import Again
 from commands.shared.errors import Refused
-from commands.shared.names import equal_results
-from commands.shared.progress import Progress
+from commands.shared.lock import only_run
+from commands.shared.names import results_in_the_way
+from commands.shared.progress import Progress, looking
+from commands.shared.say import say
+from commands.shared.stop import Stop, Stopped, exit_at_signals
 from core.runtime.cpu import usable_cores
 from core.weights.registry import Weights
 
@@ -49,15 +49,15 @@ class Placement:
         return pays and find_spec("ray") is not None
 
 
-def run(job: Job, weights: Weights, placement: Placement) -> Summary:
-    """Process the photos of `job` that have no row in the manifest.
+def run(job: Job, weights: Weights, placement: Placement, again: Again) -> Summary:
+    """Process the photos of `job` that have no row in the manifest, and those that are segmented `again`.
 
     Raises Refused if its folders can't be used, SegmenterError for a manifest of another job, a missing model or
     an unreachable cluster, ModuleNotFoundError if Ray is chosen and missing, and the exceptions of the file systems.
     """
     made: list[Path] = []
     try:
-        return _run(job, weights, placement, made)
+        return _run(job, weights, placement, again, made)
     finally:
         # A run that wrote nothing leaves no folder behind.
         for folder in reversed(made):
@@ -65,7 +65,7 @@ def run(job: Job, weights: Weights, placement: Placement) -> Summary:
                 folder.rmdir()
 
 
-def _run(job: Job, weights: Weights, placement: Placement, made: list[Path]) -> Summary:
+def _run(job: Job, weights: Weights, placement: Placement, again: Again, made: list[Path]) -> Summary:
     source, target = Storage(job.source), Storage(job.target)
     problems = [f"INPUT={job.source!r} is not a folder; for single photos use predict"] * (not source.is_folder())
     if problem := target.why_not_writable(made, FOLDER):
@@ -73,64 +73,69 @@ def _run(job: Job, weights: Weights, placement: Placement, made: list[Path]) -> 
     if problems:
         raise Refused(*problems)
     job = replace(job, source=source.url, target=target.url)
-    with Manifest(target, job.identity(weights.sha256)) as manifest:
-        todo = plan(source, target, manifest)
-        summary = Summary(todo.skipped + len(todo.photos), todo.skipped, todo.broken, len(todo.left_out.errors))
-        _report(todo, summary, job, target)
-        if len(todo.photos):
-            uses_ray = placement.uses_ray(len(todo.photos))
-            threads = placement.threads or (min(RAY_THREADS, usable_cores()) if uses_ray else job.settings.threads)
-            outcomes = _outcomes(replace(job, threads=threads), todo, manifest, placement if uses_ray else None)
-            _follow(outcomes, summary, len(todo.photos), at_once=uses_ray)
-    if job.output == "coco" and not summary.interrupted:
-        coco.write(manifest, target, weights.labels)
+    with only_run(target.folder) if target.folder else nullcontext():
+        with Manifest(target, job.identity(weights.sha256)) as manifest:
+            with looking(source.url):
+                todo = plan(source, target, manifest, again)
+            todo = _without_equal_results(todo, manifest, target)
+            summary = Summary(todo.skipped + len(todo.photos), todo.skipped, todo.broken, len(todo.left_out.errors))
+            _report(todo, summary, job)
+            if len(todo.photos):
+                _segment(job, todo, manifest, placement, summary)
+        if job.output == "coco" and not summary.interrupted:
+            coco.write(manifest, target, weights.labels)
     return summary
 
 
-def _report(todo: Plan, summary: Summary, job: Job, target: Storage) -> None:
-    """Print the files that are left out. Raises Refused if there are no photos, or two have the same result."""
+def _without_equal_results(todo: Plan, manifest: Manifest, target: Storage) -> Plan:
+    """Return `todo` without the photos whose result would overwrite that of another one; they become errors."""
+    if not target.ignores_case():
+        return todo
+    rows = manifest.done()
+    done = rows.filter(rows["mask"].is_valid())["path"].to_pylist()
+    problems = results_in_the_way(todo.photos["path"].to_pylist(), done)
+    todo.left_out.errors.extend(problems.values())
+    kept = [path not in problems for path in todo.photos["path"].to_pylist()]
+    return replace(todo, photos=todo.photos.filter(kept))
+
+
+def _report(todo: Plan, summary: Summary, job: Job) -> None:
+    """Print the files that are left out, and results that were changed. Raises Refused if there are no photos."""
     for line in [*todo.left_out.lines(), *todo.left_out.errors]:
-        click.echo(line, err=True)
+        say(line)
+    summary.changed = len(todo.changed)
+    for path in todo.changed:
+        say(f"{path}: the result was changed after it was written; delete it, and --check makes it again")
     if not summary.photos and not summary.lost:
         raise Refused(f"there are no photos in {job.source}")
-    if target.ignores_case():
-        names = ((path, PurePath(path)) for path in todo.photos["path"].to_pylist())
-        if problem := equal_results(names, fold=True):
-            raise Refused(problem)
 
 
-def _outcomes(job: Job, todo: Plan, manifest: Manifest, placement: Placement | None) -> Iterator[Outcome]:
-    """Process the photos of `todo` on Ray as `placement` says; without one, in this process."""
-    if not placement:
-        return local.run(job, todo.photos, manifest)
-    click.echo("starting Ray, which takes a while", err=True)
+def _segment(job: Job, todo: Plan, manifest: Manifest, placement: Placement, summary: Summary) -> None:
+    """Process the photos of `todo`, on Ray as `placement` says, or in this process, and count them in `summary`."""
+    uses_ray = placement.uses_ray(len(todo.photos))
+    threads = placement.threads or (min(RAY_THREADS, usable_cores()) if uses_ray else job.settings.threads)
+    job = replace(job, threads=threads)
+    if not uses_ray:
+        with Stop() as stop:
+            with suppress(Stopped):
+                _follow(local.run(job, todo.photos, manifest, stop), summary, len(todo.photos))
+            summary.interrupted = stop.status if stop.is_set() else 0
+        return
+    say("starting Ray, which takes a while")
     # Importing Ray takes seconds, and it may be missing: small jobs do not need it.
     from commands.batch import driver  # noqa: PLC0415
 
     address = None if placement.ray == "local" else placement.ray or None
-    return driver.run(job, todo.photos, manifest, address, placement.workers)
+    exit_at_signals()
+    try:
+        _follow(driver.run(job, todo.photos, manifest, address, placement.workers), summary, len(todo.photos))
+    except SystemExit as end:
+        summary.interrupted = end.code if isinstance(end.code, int) else 1
 
 
-def _follow(outcomes: Iterator[Outcome], summary: Summary, number: int, *, at_once: bool) -> None:
-    """Add `outcomes` to `summary` and show the progress, until they end or SIGINT ends them.
-
-    The first SIGINT ends them `at_once`, or else after the current outcome; the second always at once.
-    """
-    stop = Event()
-
-    def after_outcome(*_: Any) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop.set()
-
-    # A shell without job control makes background processes ignore SIGINT, but an interrupt must end the run.
-    signal.signal(signal.SIGINT, signal.default_int_handler if at_once else after_outcome)
+def _follow(outcomes: Iterator[Outcome], summary: Summary, number: int) -> None:
+    """Add `outcomes` to `summary` and show the progress, until they end."""
     with Progress(number) as progress:
-        try:
-            for outcome in outcomes:
-                summary.add(outcome)
-                progress.add(outcome.done + len(outcome.broken))
-                if stop.is_set():
-                    summary.interrupted = True
-                    break
-        except KeyboardInterrupt:
-            summary.interrupted = True
+        for outcome in outcomes:
+            summary.add(outcome)
+            progress.add(outcome.done + len(outcome.broken))

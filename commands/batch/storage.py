@@ -7,10 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 from fsspec.archive import AbstractArchiveFileSystem
-from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from commands.shared.files import check_inside, complete, why_not_writable
+from commands.batch.location import file_system
+from commands.shared.again import Version
+from commands.shared.files import check_inside, check_name, complete, make_folder, why_not_writable
 from commands.shared.names import check_path, ignores_case
 from commands.shared.photos import LeftOut, reason_of, why_left_out
 from core.errors import SegmenterError
@@ -24,19 +25,17 @@ class Storage:
     """
 
     def __init__(self, url: str) -> None:
-        *around, innermost = url.split("::")
-        try:
-            fs, root = url_to_fs(innermost)
-            # An absolute URL is valid in other processes too, whatever their current folder.
-            self.url: str = "::".join([*around, fs.unstrip_protocol(root)])
-            # A cache of listings would keep every photo of the archive in memory.
-            self._fs, root = url_to_fs(self.url, use_listings_cache=False)
-        except (ImportError, ValueError) as error:
-            raise SegmenterError(f"{url} can't be opened: {error}") from error
+        self.url: str
+        self._fs, root, self.url = file_system(url)
         self._local = isinstance(self._fs, LocalFileSystem)
         self._root: str = root.rstrip("/") or root
         self._below_root = f"{root.rstrip('/')}/" if root else ""
         self._made: set[str] = set()
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, if it is on this machine."""
+        return Path(self._root) if self._local else None
 
     def is_folder(self) -> bool:
         """Return whether the folder exists."""
@@ -106,12 +105,32 @@ class Storage:
             yield files
 
     def files(self, folder: str, suffix: str) -> list[str]:
-        """Return the paths of the files in `folder` whose names end with `suffix`; none if the folder is missing."""
+        """Return the paths of the files in `folder` whose names end with `suffix`, without hidden ones."""
         try:
             names = self._fs.ls(self._path(folder), detail=False)
         except FileNotFoundError:
             return []
-        return sorted(self._below(name) for name in names if name.endswith(suffix))
+        found = (self._below(name) for name in names if name.endswith(suffix))
+        return sorted(path for path in found if not path.rpartition("/")[2].startswith("."))
+
+    def version(self, path: str) -> Version | None:
+        """Return the version of the file at `path`; None if there is none."""
+        try:
+            info = self._fs.info(self._path(path))
+        except FileNotFoundError:
+            return None
+        if self._local:
+            return Version(info["size"], round(Path(self._path(path)).stat().st_mtime_ns))
+        return Version(info["size"] or 0, None)
+
+    def check_name(self, path: str) -> None:
+        """Raise OSError if a file on this machine can't have the name `path`."""
+        if self._local:
+            check_name(Path(self._path(path)))
+
+    def delete(self, path: str) -> None:
+        """Delete the file at `path`."""
+        self._fs.rm_file(self._path(path))
 
     def open(self, path: str) -> Any:
         """Open the file at `path` for reading bytes."""
@@ -161,7 +180,9 @@ class Storage:
         if folder not in self._made:
             if self._local:
                 check_inside(Path(folder), Path(self._root))
-            self._fs.makedirs(folder, exist_ok=True)
+                make_folder(Path(folder))
+            else:
+                self._fs.makedirs(folder, exist_ok=True)
             self._made.add(folder)
         return whole
 

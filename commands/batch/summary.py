@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 # Maximum number of errors that are printed.
 MAX_ERRORS = 10
+# A rate is printed from this number of photos, and of seconds, on.
+MIN_PHOTOS, MIN_SECONDS = 20, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Outcome:
 class Summary:
     """The progress of a run: `skipped` photos were done by earlier runs, of which `skipped_broken` have no result.
 
-    `errors` are the first errors of this run. `lost` is the number of folders and photos that can't be listed.
+    `errors` are the first errors of this run. `lost` is the number of folders and photos that can't be listed,
+    `changed` that of results that were changed, and `interrupted` the exit status if a signal has ended the run.
     """
 
     photos: int
@@ -30,7 +33,8 @@ class Summary:
     done: int = 0
     broken: int = 0
     errors: list[str] = field(default_factory=list)
-    interrupted: bool = False
+    changed: int = 0
+    interrupted: int = 0
     # The start of the run, and the number of processed photos after the first and the last task.
     began_at: float = field(default_factory=time.monotonic)
     steps: list[tuple[float, int]] = field(default_factory=list)
@@ -59,4 +63,7 @@ class Summary:
         if len(self.steps) < 2:
             return text
         (first, before), (last, after) = self.steps
+        # Photos are finished several at a time: the rate of a few, or of a moment, tells nothing.
+        if after - before < MIN_PHOTOS or last - first < MIN_SECONDS:
+            return text
         return f"{text}; from the first photos on {(after - before) / (last - first):.1f} images per second"

@@ -1,7 +1,8 @@
 """A worker of `batch`: one model in its own process."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,16 @@ import pyarrow.compute as pc
 
 from commands.batch import coco
 from commands.batch.job import Job
-from commands.batch.manifest import SCHEMA, Manifest
+from commands.batch.manifest import Manifest
+from commands.batch.parts import SCHEMA
 from commands.batch.storage import Storage
 from commands.batch.summary import Outcome
+from commands.shared.again import Version, error_with
+from commands.shared.errors import PHOTO_ERRORS, reason
 from commands.shared.names import result_name
 from commands.shared.photos import read_limited
 from commands.shared.results import encoder
-from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+from commands.shared.stop import LOOK, Stop
 from core.output.encode import Encoded
 from segmenter import create_model
 
@@ -29,43 +33,66 @@ RESULT = SCHEMA.append(pa.field(TRANSIENT_ERROR, pa.string()))
 class Worker:
     """Segments tables of paths in several threads, so that photos are read and written while others are computed."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, result: Callable[[Future[Any]], Any] = Future.result) -> None:
+        """Load the model; `result` waits for it."""
         self.job = job
         self.source, self.target = Storage(job.source), Storage(job.target)
         self._model = create_model(job.model_settings())
-        self._model.loading.result()
+        result(self._model.loading)
         self._threads = ThreadPoolExecutor(job.calls)
 
     def __call__(self, photos: pa.Table) -> pa.Table:
         """Return a row of RESULT for each photo in the column path."""
-        return pa.Table.from_pylist(list(self.rows(photos)), RESULT)
+        paths = photos["path"].to_pylist()
+        return pa.Table.from_pylist(list(self._threads.map(self._process, paths)), RESULT)
 
-    def rows(self, photos: pa.Table) -> Iterator[dict[str, Any]]:
-        """Yield the columns of RESULT that have a value, for each photo in the column path, in order."""
-        return self._threads.map(self._process, photos["path"].to_pylist())
+    def finished(self, paths: Sequence[str], stop: Stop) -> Iterator[list[dict[str, Any]]]:
+        """Yield the columns of RESULT that have a value, of the photos `paths`, as soon as they are finished.
 
-    def close(self) -> None:
-        """Wait for the photos that are being processed, and drop the others."""
-        self._threads.shutdown(cancel_futures=True)
+        After a signal to `stop`, no photo is begun, and only those are waited for that are finished in time.
+        """
+        left, running = iter(paths), set[Future[dict[str, Any]]]()
+        while True:
+            # Twice as many as the threads take at a time, so that none of them waits for this one.
+            more = 0 if stop.is_set() else 2 * self.job.calls - len(running)
+            running |= {self._threads.submit(self._process, path, stop.wants) for path in islice(left, more)}
+            if stop.is_set():
+                running = {future for future in running if not future.cancel()}
+            done, running = wait(running, LOOK, FIRST_COMPLETED)
+            rows = [future.result() for future in done]
+            # A photo that a signal has ended, or whose decoder got it too, is left to the next run.
+            if rows := [row for row in rows if not (stop.is_set() and row.get(TRANSIENT_ERROR))]:
+                yield rows
+            if not stop.wants() or (not running and (stop.is_set() or not done)):
+                return
 
-    def _process(self, path: str) -> dict[str, Any]:
+    def close(self, *, wait: bool = True) -> None:
+        """Drop the photos that are not begun, and wait for the others."""
+        self._threads.shutdown(wait=wait, cancel_futures=True)
+
+    def _process(self, path: str, wants: Callable[[], bool] = lambda: True) -> dict[str, Any]:
         job = self.job
+        row: dict[str, Any] = {"path": path}
         try:
+            mask = "" if job.output in {"coco", "none"} else result_name(path, job.output)
+            if mask:
+                self.target.check_name(mask)
+            row |= _columns("photo", self.source.version(path))
             with self.source.open(path) as file:
                 data = read_limited(file, job.settings.max_upload_bytes)
-            encoded = self._model.segment(data, encoder(job.output, dict(job.details)), job.options)
-            mask = annotations = None
+            encode = encoder(job.output, dict(job.details))
+            encoded = self._model.segment(data, encode, job.options, is_connected=wants)
             if job.output == "coco":
-                annotations = coco.without_ids(encoded.content)
-            elif encoded.content:
-                mask = result_name(path, job.output)
+                row["annotations"] = coco.without_ids(encoded.content)
+            elif mask:
                 self.target.write(mask, encoded.content)
-        except (InvalidImage, UnsupportedImage, ImageTooLarge) as error:
-            return {"path": path, "error": str(error)}
+                row |= {"mask": mask} | _columns("mask", self.target.version(mask))
+        except PHOTO_ERRORS as error:
+            return row | {"error": str(error), "error_with": error_with(error, job.settings)}
         except Exception as error:
             # A failed network, a full disk: no error of one photo may end a run over millions.
-            return {"path": path, TRANSIENT_ERROR: f"{type(error).__name__}: {error}"}
-        return {"path": path, "mask": mask, "annotations": annotations} | self._summary(encoded)
+            return {"path": path, TRANSIENT_ERROR: reason(error)}
+        return row | self._summary(encoded)
 
     def _summary(self, encoded: Encoded) -> dict[str, Any]:
         """Return the columns size, objects and areas: the classes in the photo, largest first, without background."""
@@ -76,6 +103,11 @@ class Worker:
             "objects": [self._model.labels[class_] for class_ in classes],
             "areas": [int(pixels[class_]) for class_ in classes],
         }
+
+
+def _columns(of: str, version: Version | None) -> dict[str, int | None]:
+    """Return the columns of the manifest with the version of a file."""
+    return {f"{of}_bytes": version.size, f"{of}_time": version.modified} if version else {}
 
 
 def record(rows: pa.Table, manifest: Manifest) -> Outcome:

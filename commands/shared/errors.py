@@ -6,14 +6,18 @@ from typing import Any
 
 import click
 
+from commands.shared.say import say
 from config import ConfigError
-from core.errors import InvalidRequest, SegmenterError
+from core.errors import ImageTooLarge, InvalidImage, InvalidRequest, SegmenterError, UnsupportedImage
+
+# The causes of these errors are in the bytes of a photo, and in the limits or in the version of this program.
+PHOTO_ERRORS = (InvalidImage, UnsupportedImage, ImageTooLarge)
 
 
-class Refused(click.ClickException):
-    """Ends a command before any work, with status 2: `problems` has a line for each argument that can't be used."""
+class Failed(click.ClickException):
+    """Ends a command with status 1: `problems` has a line for each reason."""
 
-    exit_code = 2
+    exit_code = 1
 
     def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))
@@ -21,7 +25,19 @@ class Refused(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         for problem in self.problems:
-            click.echo(f"Error: {problem}", file=file, err=True)
+            say(f"Error: {problem}")
+
+
+class Refused(Failed):
+    """Ends a command before any work, with status 2: `problems` has a line for each argument that can't be used."""
+
+    exit_code = 2
+
+
+def refuse_empty(**arguments: object) -> None:
+    """Raise Refused for empty `arguments`, as a shell makes of a variable that is not set."""
+    if problems := [f"{name} is empty; give a folder" for name, value in arguments.items() if not value]:
+        raise Refused(*problems)
 
 
 @contextmanager
@@ -31,10 +47,23 @@ def failures_of(command: str, requirements: str = "requirements.txt") -> Iterato
         yield
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
-        raise click.ClickException(
+        raise Failed(
             f"{command} needs {package}, which is not installed; get it with: pip install -r {requirements}"
         ) from error
     except InvalidRequest as error:
         raise Refused(str(error)) from error
     except (ConfigError, SegmenterError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise Failed(reason(error)) from error
+    except MemoryError as error:
+        raise Failed("this machine has no memory left") from error
+
+
+def reason(error: BaseException) -> str:
+    """Return one line that tells a user what happened."""
+    if isinstance(error, MemoryError):
+        return "there is no memory for it; try again later"
+    if isinstance(error, (SegmenterError, ConfigError)):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error}".partition("\n")[0]

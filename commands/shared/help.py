@@ -22,6 +22,9 @@ the reason: {", ".join(Reason)}.
 
 Errors: a photo that can't be segmented is printed with the reason, and the others are segmented.
 """
+# What a signal does to predict and batch, and their exit statuses.
+INTERRUPTED = """130  ended by Ctrl-C; 143 by SIGTERM, 129 by SIGHUP. Photos that finish within a second are kept, a
+       second signal waits for none; the same command goes on"""
 # Meanings of the exit status 1.
 NO_RESULT = "a photo has no result"
 UNUSABLE = "a setting or the model can't be used"

@@ -74,3 +74,17 @@ def equal_results(photos: Iterable[tuple[object, PurePath]], *, fold: bool) -> s
         f"the results of {first} and {second} would be one file{pairs}; rename one, or write their results to "
         "different folders"
     )
+
+
+def results_in_the_way(photos: Iterable[str], done: Iterable[str]) -> dict[str, str]:
+    """Return an error for each of `photos` whose result would overwrite that of another one, or of one that is `done`.
+
+    Photos are paths, and the file system of the results ignores case and composition.
+    """
+    seen = {path_key(PurePath(path), fold=True): path for path in done}
+    problems = {}
+    for path in photos:
+        other = seen.setdefault(path_key(PurePath(path), fold=True), path)
+        if other != path:
+            problems[path] = f"{path}: its result would overwrite that of {other}; rename one"
+    return problems

@@ -108,6 +108,6 @@ def read_limited(file: BinaryIO, limit: int) -> bytes:
     data = file.read(limit + 1)
     if len(data) > limit:
         raise ImageTooLarge(
-            f"the file is larger than {limit / 1e6:g} MB, the limit (MAX_UPLOAD_MB); save a smaller image"
+            f"the file is larger than {limit / 1e6:g} MB, the limit (MAX_UPLOAD_MB); raise it, or save a smaller image"
         )
     return data

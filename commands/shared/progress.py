@@ -3,15 +3,18 @@
 import logging
 import sys
 import time
-from contextlib import ExitStack
-from threading import Event, Thread
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Event, Thread, Timer
 from types import TracebackType
 from typing import Any
 
 import click
 
+from commands.shared.say import say
+
 INTERVAL = 10.0  # seconds between two lines
-ERASE_LINE = "\r\x1b[K"
+PATIENCE = 2.0  # seconds in which a folder is listed without a line
 
 
 class Progress:
@@ -53,7 +56,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line; the bar comes back below it with the next photo."""
-        click.echo(f"{ERASE_LINE if self._bar else ''}{line}", err=True)
+        say(line, erase=bool(self._bar))
 
     def _report(self, ended: Event) -> None:
         began_at = time.monotonic()
@@ -63,6 +66,18 @@ class Progress:
                 left = (time.monotonic() - began_at) / done * (self._total - done)
                 text += f", about {left:.0f} s left"
             self.say(text)
+
+
+@contextmanager
+def looking(folder: str) -> Iterator[None]:
+    """Print a line if the block, which lists the photos in `folder`, takes longer than PATIENCE."""
+    timer = Timer(PATIENCE, say, [f"looking for photos in {folder}, which takes a while if there are many"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Handler(logging.Handler):

@@ -95,7 +95,7 @@ class Destinations:
         """Report results that would overwrite a photo."""
         inputs = {os.path.realpath(source.path): source for source in self.files if source.path}
         for source, file in self.files.items():
-            if file and (over := inputs.get(os.path.realpath(file))) and file.is_file():
+            if file and (over := inputs.get(os.path.realpath(file))) and os.path.isfile(file):
                 self.problems.append(f"the result of {source} would overwrite the photo {over}; use another -o")
 
     def _check_folders(self) -> None:
@@ -105,7 +105,9 @@ class Destinations:
         for folder in sorted({file.parent for file in files}):
             if problem := why_not_writable(folder, made):
                 self.problems.append(f"-o: {folder} can't be written: {problem}")
-        self.problems += [f"-o: {file} is a folder; remove it, or use another -o" for file in files if file.is_dir()]
+        self.problems += [
+            f"-o: {file} is a folder; remove it, or use another -o" for file in files if os.path.isdir(file)
+        ]
         if self.problems:
             for folder in reversed(made):
                 folder.rmdir()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands.shared.photos import LeftOut, Reason, reason_of
+from commands.shared.photos import LeftOut, Reason, read_limited, reason_of
 
 STANDARD_INPUT = "-"
 
@@ -21,9 +21,12 @@ class Source:
     path: Path | None
     name: Path
 
-    def read(self) -> bytes:
-        """Return its bytes. Raises OSError."""
-        return self.path.read_bytes() if self.path else sys.stdin.buffer.read()
+    def read(self, limit: int) -> bytes:
+        """Return its bytes, `limit` at most. Raises OSError, and ImageTooLarge."""
+        if not self.path:
+            return read_limited(sys.stdin.buffer, limit)
+        with self.path.open("rb") as file:
+            return read_limited(file, limit)
 
     def __str__(self) -> str:
         return str(self.path or "standard input")
@@ -41,7 +44,9 @@ class Sources:
         self.left_out = LeftOut()
         self._sources: dict[str, Source] = {}
         for argument in dict.fromkeys(arguments):
-            if argument == STANDARD_INPUT:
+            if not argument:
+                self.problems.append("an INPUT is empty; give photos, folders, or - for standard input")
+            elif argument == STANDARD_INPUT:
                 self._sources[argument] = Source(None, Path("stdin"))
             elif os.path.isdir(argument):
                 folder = Path(argument)

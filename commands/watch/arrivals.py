@@ -2,19 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from commands.shared.again import Version
 from commands.shared.photos import LeftOut
 from commands.shared.sources import files_in
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """The size of a file in bytes, and the time of its last change in nanoseconds."""
-
-    size: int
-    modified: int
 
 
 class Arrivals:
@@ -53,7 +45,7 @@ class Arrivals:
         for path, (before, since) in list(self._waiting.items()):
             if time.monotonic() < since + self._settle:
                 continue
-            version = _version(path)
+            version = version_of(path)
             if version == before:
                 self._taken[path] = version
                 del self._waiting[path]
@@ -62,7 +54,7 @@ class Arrivals:
                 self._look(path)
 
     def _look(self, path: Path) -> None:
-        version = _version(path)
+        version = version_of(path)
         if version is None:
             self._waiting.pop(path, None)
             self._taken.pop(path, None)
@@ -70,7 +62,7 @@ class Arrivals:
             self._waiting[path] = version, time.monotonic()
 
 
-def _version(path: Path) -> Version | None:
+def version_of(path: Path) -> Version | None:
     """Return the version of the file at `path`; None if there is no file."""
     try:
         status = path.stat()

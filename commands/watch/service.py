@@ -5,17 +5,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
-import click
 import watchfiles
 
-from commands.shared.files import check_inside, write
+from commands.shared.again import Again, Version, error_with
+from commands.shared.errors import PHOTO_ERRORS, reason
+from commands.shared.files import check_inside, check_name, make_folder, write
 from commands.shared.names import result_name
 from commands.shared.photos import read_limited, reason_of
-from commands.watch.arrivals import Arrivals, Version
+from commands.shared.say import say
+from commands.shared.stop import Stop, Stopped
+from commands.watch.arrivals import Arrivals, version_of
 from commands.watch.journal import Journal
-from core.errors import DecoderLost, ImageTooLarge, InferenceFailed, InvalidImage, MemoryFull, UnsupportedImage
+from config import Settings
+from core.errors import MemoryFull, SegmenterError
 from core.model import ModelWrapper
 from core.output.encode import Encoder
 from core.types import Options
@@ -30,10 +33,6 @@ RETRY = 5.0
 PERMANENT = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.EILSEQ}
 
 
-class Stopped(Exception):
-    """`stop` was set while the watch waited; the photo is segmented after the next start."""
-
-
 @dataclass
 class Watch:
     """Segments the photos in `source` with `model`, and writes the `output` of each to the folder `target`."""
@@ -44,17 +43,16 @@ class Watch:
     model: ModelWrapper
     encode: Encoder | None
     options: Options
-    max_bytes: int
     journal: Journal
     arrivals: Arrivals
-    stop: Event
+    stop: Stop
+    settings: Settings
+    again: Again
     _waits: bool = field(default=False, init=False)
 
     def run(self) -> None:
-        """Segment photos until `stop` is set; the current photo is finished.
-
-        Raises ModelNotReady if the model is broken, and OSError or RuntimeError if the system can't watch `source`.
-        """
+        """Segment photos until `stop` is set; the current photo is finished, if that takes no longer than its grace."""
+        self.journal.forget_errors(self.again)
         printed: set[str] = set()
         next_scan = 0.0
         for changed in self._changes():
@@ -65,7 +63,7 @@ class Watch:
                 self.arrivals.scan()
                 next_scan = time.monotonic() + SCAN
             for error in sorted(self.arrivals.errors - printed):
-                click.echo(error, err=True)
+                say(error)
             printed = set(self.arrivals.errors)
             for path, version in self.arrivals.complete():
                 try:
@@ -76,12 +74,31 @@ class Watch:
                     return
 
     def _changes(self) -> Iterator[list[Path]]:
-        """Yield the paths that changed, at least every POLL milliseconds, until `stop` is set."""
+        """Yield the paths that changed, at least every POLL milliseconds, until `stop` is set.
+
+        If the system does not tell them, as with too many folders, the scans alone find the photos.
+        """
+        printed = ""
+        while not self.stop.is_set():
+            try:
+                yield from self._events()
+            except (OSError, RuntimeError, ValueError) as error:
+                if str(error) != printed:
+                    say(f"{self.source}: the system tells no changes: {error}; looking for them at times")
+                    seconds = 0.0  # one event that can't be told, as a name that is not UTF-8
+                else:
+                    seconds = RETRY
+                printed = str(error)
+                yield [self.source]
+                self.stop.wait(seconds)
+
+    def _events(self) -> Iterator[list[Path]]:
         found = watchfiles.watch(
             self.source,
             watch_filter=None,
             debounce=POLL,
-            stop_event=self.stop,
+            stop_event=self.stop,  # it has is_set(), all that is used of an event
+            raise_interrupt=False,
             rust_timeout=POLL,
             yield_on_timeout=True,
             force_polling=False,
@@ -92,69 +109,79 @@ class Watch:
 
     def _process(self, path: Path, version: Version) -> None:
         photo = path.relative_to(self.source)
-        if self.journal.has(photo, version):
+        file = self.target / result_name(photo, self.output)
+        if self.journal.has(photo, version) and not (self.again.check and self._is_missing(photo, file)):
             return
-        if reason := reason_of(path):
-            click.echo(f"left out, {reason}: {photo}", err=True)
+        if reason_why := reason_of(path):
+            say(f"left out, {reason_why}: {photo}")
             return
         began_at = time.monotonic()
         try:
-            error, content = self._segmented(path, photo)
-        except (OSError, DecoderLost, InferenceFailed) as failure:
+            content = self._segmented(path, photo, file)
+            self._patiently(lambda: self._write(file, content))
+            self._patiently(lambda: self.journal.add(photo, version, version_of(file)))
+            say(f"{photo} -> {file} ({time.monotonic() - began_at:.1f} s)", err=False)
+        except Stopped:
+            raise
+        except PHOTO_ERRORS as failure:
+            error, cause = str(failure), error_with(failure, self.settings)
+            self._patiently(lambda: self.journal.add_error(photo, version, error, cause))
+            say(f"{photo}: {error}")
+        except Exception as failure:
+            if self.stop.is_set():
+                raise Stopped from failure  # the decoder may have got the signal, too
             # A deleted file needs no message. Another one need not be at fault, and is tried again after a restart.
             if path.exists():
-                click.echo(f"{photo}: {failure}", err=True)
-            return
-        file = self.target / result_name(photo, self.output)
-        if error is None:
-            error = self._patiently(lambda: self._write(file, content))
-        self._patiently(lambda: self.journal.add(photo, version, error))
-        if error is None:
-            click.echo(f"{photo} -> {file} ({time.monotonic() - began_at:.1f} s)")
-        else:
-            click.echo(f"{photo}: {error}", err=True)
+                say(f"{photo}: {reason(failure)}")
 
-    def _segmented(self, path: Path, photo: Path) -> tuple[str | None, bytes]:
-        """Return why the photo can't be segmented, or None, and its result.
+    def _is_missing(self, photo: Path, file: Path) -> bool:
+        """Return whether the result of `photo` in `file` is gone; name one that was changed."""
+        has_result, before = self.journal.result(photo)
+        now = version_of(file)
+        if has_result and now and before not in {None, now}:
+            say(f"{file}: the result was changed after it was written; delete it, and --check makes it again")
+        return has_result and now is None
 
-        Raises OSError, DecoderLost, InferenceFailed, ModelNotReady or Stopped if the photo need not be at fault.
-        """
+    def _segmented(self, path: Path, photo: Path, file: Path) -> bytes:
+        """Return the result of the photo. Raises Stopped, and what else prevents it."""
         if other := self.journal.same_result(photo):
-            return f"its result would overwrite that of {other}; rename one", b""
+            raise SegmenterError(f"its result would overwrite that of {other}; rename one")
+        check_name(file)
         while True:
             try:
-                with path.open("rb") as file:
-                    data = read_limited(file, self.max_bytes)
-                return None, self.model.segment(data, self.encode, self.options).content
-            except (InvalidImage, UnsupportedImage, ImageTooLarge) as error:
-                return str(error), b""
+                return self.stop.call(self._segment, path)
             except MemoryFull as error:
                 self._wait(str(error))
 
+    def _segment(self, path: Path) -> bytes:
+        with path.open("rb") as opened:
+            data = read_limited(opened, self.settings.max_upload_bytes)
+        return self.model.segment(data, self.encode, self.options, is_connected=self.stop.wants).content
+
     def _write(self, file: Path, content: bytes) -> None:
         check_inside(file.parent, self.target)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         write(file, content)
 
-    def _patiently(self, action: Callable[[], None]) -> str | None:
-        """Call `action` until it succeeds; return None, or an error of PERMANENT. Raises Stopped."""
+    def _patiently(self, action: Callable[[], None]) -> None:
+        """Call `action` until it succeeds. Raises Stopped, and an OSError of PERMANENT."""
         while True:
             try:
                 action()
             except OSError as error:
                 if error.errno in PERMANENT:
-                    return str(error)
+                    raise
                 self._wait(f"{self.target} can't be written: {error.strerror or error}")
             else:
                 if self._waits:
-                    click.echo(f"{self.target} can be written again", err=True)
+                    say(f"{self.target} can be written again")
                 self._waits = False
-                return None
+                return
 
     def _wait(self, why: str) -> None:
         """Wait for RETRY seconds, and print why, once. Raises Stopped if `stop` is set."""
         if not self._waits:
-            click.echo(f"{why}; waiting, and trying every {RETRY:g} s", err=True)
+            say(f"{why}; waiting, and trying every {RETRY:g} s")
         self._waits = True
         if self.stop.wait(RETRY):
             raise Stopped

@@ -3,11 +3,12 @@
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from core.types import Precision
 
-CGROUP = Path("/sys/fs/cgroup")
+PROC = Path("/proc/self")
 CPUINFO = Path("/proc/cpuinfo")
 # The extensions that matter here, by the value of ONEDNN_MAX_CPU_ISA that allows them (oneDNN's developer guide, "CPU
 # Dispatcher Control"). Other values allow all.
@@ -27,20 +28,45 @@ EXTENSIONS = frozenset[str]().union(*ISA_EXTENSIONS.values())
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may use: its CPU affinity, limited by the quota of its container.
+    """Return the number of cores that this process may use: its CPU affinity, limited by the quotas of its cgroups.
 
-    The quota is read from cgroup v2's `cpu.max` (quota and period in microseconds, "max" for none) or from v1's
-    `cpu.cfs_quota_us` (-1 for none) and `cpu.cfs_period_us`, and rounded up.
+    The quotas of its own cgroup and of those above it are read from v2's `cpu.max` (quota and period in microseconds,
+    "max" for none) and from v1's `cpu.cfs_quota_us` (-1 for none) and `cpu.cfs_period_us`; the smallest is rounded up.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
-        try:
-            quota, period = " ".join((CGROUP / name).read_text() for name in names).split()
-        except (OSError, ValueError):
-            continue
-        if quota not in ("max", "-1"):
-            return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    for folder in _cpu_cgroups():
+        for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
+            try:
+                quota, period = " ".join((folder / name).read_text() for name in names).split()
+            except (OSError, ValueError):
+                continue
+            if quota not in ("max", "-1"):
+                cores = max(1, min(cores, math.ceil(int(quota) / int(period))))
     return cores
+
+
+def _cpu_cgroups() -> Iterator[Path]:
+    """Yield the folder of this process's cgroup, and those above it, in each hierarchy that can limit the CPU.
+
+    See proc(5) for /proc/self/mountinfo, and cgroups(7) for /proc/self/cgroup.
+    """
+    try:
+        groups = [line.split(":", 2) for line in (PROC / "cgroup").read_text().splitlines()]
+        mounts = [line.split() for line in (PROC / "mountinfo").read_text().splitlines()]
+    except OSError:
+        return
+    for mount in mounts:
+        root, point, kind, options = mount[3], Path(mount[4]), mount[mount.index("-") + 1], mount[-1].split(",")
+        if kind == "cgroup2":
+            paths = [path for _, controllers, path in groups if not controllers]
+        elif kind == "cgroup" and "cpu" in options:
+            paths = [path for _, controllers, path in groups if "cpu" in controllers.split(",")]
+        else:
+            continue
+        # In a container without a cgroup namespace, the mount shows the container's own cgroup alone.
+        below = [Path(path).relative_to(root) for path in paths if Path(path).is_relative_to(root)]
+        for path in below or [Path()]:
+            yield from (point / part for part in [path, *path.parents])
 
 
 def computes_bfloat16() -> bool:

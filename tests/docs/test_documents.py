@@ -13,7 +13,7 @@ from flask import Flask
 from PIL import Image
 
 from cli import cli
-from commands.batch.manifest import SCHEMA
+from commands.batch.parts import SCHEMA
 from core.image.decoder_process import MAX_LINE, MAX_LINES, MAX_THREADS
 from core.image.decoder_program import BYTES_PER_PIXEL, MEMORY
 from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL

@@ -27,8 +27,8 @@ TASK_SIZE = 8
 BATCH_IN_SMALL_TASKS = (
     sys.executable,
     "-c",
-    "from cli import cli; from commands.batch import driver, manifest; "
-    f"driver.TASK_SIZE = {TASK_SIZE}; manifest.SECONDS = 0; cli()",
+    "from cli import main; from commands.batch import driver, manifest; "
+    f"driver.TASK_SIZE = {TASK_SIZE}; manifest.SECONDS = 0; main()",
     "batch",
 )
 

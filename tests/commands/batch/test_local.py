@@ -22,8 +22,8 @@ from tests.support.service import TIMEOUT, wait_for
 ENVIRONMENT = os.environ | {"IMAGE_SIZE": "65"}
 # Ray can't be imported, and rows are written at once.
 CODE = (
-    "import sys; sys.modules['ray'] = None; from cli import cli; from commands.batch import manifest; "
-    "manifest.SECONDS = 0; cli()"
+    "import sys; sys.modules['ray'] = None; from cli import main; from commands.batch import manifest; "
+    "manifest.SECONDS = 0; main()"
 )
 BATCH = (sys.executable, "-c", CODE, "batch")
 

@@ -1,8 +1,11 @@
 """The worker of `batch` without Ray: the files that it writes, and its rows for good, bad and missing photos."""
 
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from PIL import Image
 from commands.batch.job import Job
 from commands.batch.storage import Storage
 from commands.batch.worker import TRANSIENT_ERROR, Worker
+from commands.shared.stop import Stop
 from config import Settings
 from core.errors import (
     DecoderLost,
@@ -90,7 +94,7 @@ def test_worker_returns_no_classes_for_photo_without_the_kept_ones(worker: Worke
 def test_worker_returns_error_for_file_larger_than_limit(worker: Worker, tmp_path: Path) -> None:
     (tmp_path / "in" / "large.bmp").write_bytes(bytes(1_000_001))
     [row] = process(worker, "large.bmp")
-    assert row["error"] == "the file is larger than 1 MB, the limit (MAX_UPLOAD_MB); save a smaller image"
+    assert row["error"] == "the file is larger than 1 MB, the limit (MAX_UPLOAD_MB); raise it, or save a smaller image"
     assert (row["mask"], row[TRANSIENT_ERROR]) == (None, None)
 
 
@@ -104,7 +108,7 @@ def test_worker_returns_error_for_damaged_photo(worker: Worker, tmp_path: Path) 
 def test_worker_returns_transient_error_for_missing_photo_and_segments_the_others(worker: Worker) -> None:
     missing, cat = process(worker, "missing.jpg", "chelsea.jpg")
     assert missing["error"] is None
-    assert missing[TRANSIENT_ERROR].startswith("FileNotFoundError: ")
+    assert missing[TRANSIENT_ERROR].startswith("No such file or directory: ")
     assert (cat["objects"], cat[TRANSIENT_ERROR]) == (["cat"], None)
 
 
@@ -131,7 +135,7 @@ def test_worker_returns_transient_error_if_result_can_not_be_written(
 def test_worker_returns_error_only_if_the_photo_is_at_fault(
     kind: type[SegmenterError], column: str, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def segment(*_: Any) -> None:
+    def segment(*_: Any, **__: Any) -> None:
         raise kind("the reason")
 
     monkeypatch.setattr(worker._model, "segment", segment)
@@ -147,3 +151,41 @@ def test_worker_with_output_none_returns_classes_and_writes_no_file(
     [row] = process(worker, "chelsea.jpg")
     assert (row["objects"], row["mask"], row["error"], row[TRANSIENT_ERROR]) == (["cat"], None, None, None)
     assert not (tmp_path / "out").exists()
+
+
+def test_finished_photos_do_not_wait_for_a_slow_one(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Event()
+
+    def process(path: str, *_: Any) -> dict[str, Any]:
+        if path == "slow.jpg":
+            slow.wait()
+        return {"path": path}
+
+    monkeypatch.setattr(worker, "_process", process)
+    paths = ["slow.jpg", *(f"{number}.jpg" for number in range(100))]
+    found = []
+    with Stop() as stop:
+        for rows in worker.finished(paths, stop):
+            found += [row["path"] for row in rows]
+            if len(found) == 100:
+                assert "slow.jpg" not in found
+                slow.set()
+    assert sorted(found) == sorted(paths)
+
+
+def test_finished_photos_are_kept_after_a_signal_and_no_other_is_begun(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_process", lambda path, *_: {"path": path})
+    found = []
+    with Stop() as stop:
+        for rows in worker.finished([f"{number}.jpg" for number in range(1000)], stop):
+            found += rows
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert 0 < len(found) < 1000
+
+
+def test_worker_reports_name_too_long_for_a_result_before_any_work(worker: Worker, tmp_path: Path) -> None:
+    (tmp_path / "in" / f"{'a' * 250}.jpg").touch()
+    [row] = process(worker, f"{'a' * 250}.jpg")
+    assert row[TRANSIENT_ERROR].startswith("the name is too long for a result; rename the photo")

@@ -26,7 +26,7 @@ def ended_by(error: Exception) -> tuple[int, str]:
     [
         (ConfigError("a setting"), 1, "a setting"),
         (ModelError("a model"), 1, "a model"),
-        (FileNotFoundError(2, "No such file", "x"), 1, "[Errno 2] No such file: 'x'"),
+        (FileNotFoundError(2, "No such file", "x"), 1, "No such file: x"),
         (
             ModuleNotFoundError("No module named 'ray'", name="ray.data"),
             1,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from commands.shared.again import Version
 from commands.watch import journal
-from commands.watch.arrivals import Version
 from commands.watch.journal import Journal
 from core.errors import SegmenterError
 
@@ -17,7 +17,7 @@ LATIN = Path(b"gr\xfcn.jpg".decode(errors="surrogateescape"))
 def test_journal_remembers_versions_of_photos(tmp_path: Path) -> None:
     with Journal(tmp_path, {"--output": "mask"}) as kept:
         kept.add(LATIN, ONE, None)
-        kept.add(Path("b.jpg"), ONE, "damaged")
+        kept.add_error(Path("b.jpg"), ONE, "damaged", "version 1")
     with Journal(tmp_path, {"--output": "mask"}) as kept:
         assert kept.has(LATIN, ONE)
         assert kept.has(Path("b.jpg"), ONE)

@@ -1,15 +1,17 @@
 """The photos that `watch` writes off, and those that it tries again after a restart."""
 
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from commands.watch.arrivals import Arrivals, Version
+from commands.shared.again import Again, Version
+from commands.shared.stop import Stop
+from commands.watch.arrivals import Arrivals
 from commands.watch.journal import Journal
 from commands.watch.service import Watch
+from config import Settings
 from core.errors import DecoderLost, ImageTooLarge, InferenceFailed, InvalidImage, SegmenterError, UnsupportedImage
 from core.types import Options
 
@@ -19,12 +21,13 @@ VERSION = Version(1, 1)
 def failing_watch(folder: Path, journal: Journal, error: SegmenterError) -> Watch:
     """Return a watch of `folder` whose model raises `error` at each photo."""
 
-    def segment(*_: Any) -> None:
+    def segment(*_: Any, **__: Any) -> None:
         raise error
 
     model: Any = SimpleNamespace(segment=segment)
     arrivals = Arrivals(folder, None, 0)
-    return Watch(folder, folder, "mask", model, None, Options(), 1000, journal, arrivals, Event())
+    again = Again(retry_errors=False, check=False)
+    return Watch(folder, folder, "mask", model, None, Options(), journal, arrivals, Stop(), Settings(), again)
 
 
 @pytest.mark.parametrize(

@@ -7,28 +7,53 @@ import pytest
 
 from core.runtime import cpu
 
+V2 = "30 1 0:26 {root} {at} rw - cgroup2 cgroup2 rw"
+V1 = "31 1 0:27 {root} {at} rw - cgroup cgroup rw,cpu,cpuacct"
+
 
 @pytest.mark.parametrize(
-    ("files", "cores"),
+    ("mount", "root", "group", "files", "cores"),
     [
-        ({}, 8),
-        ({"cpu.max": "max 100000"}, 8),
-        ({"cpu.max": "150000 100000"}, 2),
-        ({"cpu.max": "50000 100000"}, 1),
-        ({"cpu.max": "6400000 100000"}, 8),
-        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
-        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        (V2, "/", "0::/", {}, 8),
+        (V2, "/", "0::/", {"cpu.max": "max 100000"}, 8),
+        (V2, "/", "0::/", {"cpu.max": "150000 100000"}, 2),
+        (V2, "/", "0::/", {"cpu.max": "50000 100000"}, 1),
+        (V2, "/", "0::/", {"cpu.max": "6400000 100000"}, 8),
+        # A systemd unit in a slice: the smaller quota holds, wherever it is.
+        (V2, "/", "0::/a.slice/b.service", {"a.slice/b.service/cpu.max": "300000 100000"}, 3),
+        (V2, "/", "0::/a.slice/b.service", {"a.slice/cpu.max": "200000 100000", "other/cpu.max": "1 1"}, 2),
+        (V1, "/", "4:cpu,cpuacct:/", {"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000"}, 8),
+        (V1, "/", "4:cpu,cpuacct:/", {"cpu.cfs_quota_us": "300000", "cpu.cfs_period_us": "100000"}, 3),
+        (V1, "/", "4:cpuacct,cpu:/a/b", {"a/cpu.cfs_quota_us": "300000", "a/cpu.cfs_period_us": "100000"}, 3),
+        # Docker without a cgroup namespace mounts the container's own cgroup.
+        (V1, "/docker/1", "4:cpu:/docker/1", {"cpu.cfs_quota_us": "300000", "cpu.cfs_period_us": "100000"}, 3),
+        (V1, "/docker/1", "4:cpu:/", {"cpu.cfs_quota_us": "300000", "cpu.cfs_period_us": "100000"}, 3),
     ],
 )
-def test_usable_cores_are_limited_by_quota_of_container(
-    files: dict[str, str], cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_usable_cores_are_limited_by_quotas_of_cgroups(  # noqa: PLR0913, PLR0917 (parameters and fixtures)
+    mount: str,
+    root: str,
+    group: str,
+    files: dict[str, str],
+    cores: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setattr(cpu, "CGROUP", tmp_path)
-    (tmp_path / "cpu").mkdir()
+    monkeypatch.setattr(cpu, "PROC", tmp_path)
+    (tmp_path / "cgroup").write_text(f"1:name=systemd:/\n{group}\n")
+    mounts = ["21 1 8:1 / / rw - ext4 /dev/sda rw", mount.format(root=root, at=tmp_path / "fs")]
+    (tmp_path / "mountinfo").write_text("\n".join(mounts) + "\n")
     for name, text in files.items():
-        (tmp_path / name).write_text(text + "\n")
+        (tmp_path / "fs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "fs" / name).write_text(text + "\n")
     assert cpu.usable_cores() == cores
+
+
+def test_usable_cores_without_proc_are_those_of_the_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(cpu, "PROC", tmp_path / "missing")
+    assert cpu.usable_cores() == 8
 
 
 @pytest.mark.parametrize(
