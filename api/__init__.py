@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from api import bodies, health, metadata, metrics, predict, security
+from api import bodies, errors, health, metadata, metrics, predict, security
 from api.description import openapi
 from api.errors import JsonErrorApi
 from api.pages import demo, swagger_ui
@@ -13,7 +13,7 @@ from segmenter import __version__
 
 # Modules with the resources of a namespace, and modules that add something else to the application.
 RESOURCES = (predict, metadata, hugging_face, open_inference, health)
-PARTS = (bodies, metrics, security, swagger_ui, openapi, demo)
+PARTS = (bodies, errors, metrics, security, swagger_ui, openapi, demo)
 DESCRIPTION = (
     "The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo). "
     "This description in [OpenAPI 3.0](openapi.json)"

@@ -7,18 +7,18 @@ base64 and `parameters`.
 from functools import partial
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from flask_restx import Namespace, Resource, fields
 
-from api.bodies import read_body, read_upload
-from api.bodies.json import DECODING, json_object, object_in, photo_in_base64, shown, text_in
+from api.bodies import read_either
+from api.bodies.json import object_in, shown, text_in
+from api.bodies.text import photo_in_base64
 from api.context import segmented
 from api.description.schemas import error_responses, protocol_error
 from api.negotiation import respond
 from api.parameters import check_names, parsed
 from core.errors import InvalidRequest
 from core.kinds import Number
-from core.output.encode import JSON
 from core.output.masks import encode_class_masks
 from core.types import Options
 
@@ -78,12 +78,12 @@ class ImageSegmentation(Resource):
 
 def read_request() -> tuple[bytes, dict[str, Any]]:
     """Return the photo and the `parameters` of the current request. Raises InvalidRequest, as read_upload()."""
-    if request.mimetype != JSON:
-        return read_upload().photo, {}
-    with DECODING:
-        document = json_object(read_body())
+
+    def from_json(document: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         photo = photo_in_base64("inputs", document.get("inputs"))
-    return photo, object_in("parameters", document.get("parameters"))
+        return photo, object_in("parameters", document.get("parameters"))
+
+    return read_either(lambda upload: (upload.photo, {}), from_json)
 
 
 def probability(name: str, value: Any) -> float:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from api.bodies.json import json_object, kind, object_in, photo_in_base64, shown
+from api.bodies.json import json_object, kind, object_in, shown
+from api.bodies.text import photo_in_base64
 from core.errors import InvalidRequest
 from core.types import Array
 
