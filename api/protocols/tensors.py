@@ -36,9 +36,12 @@ class InferRequest:
 def read_request(body: bytes, header: str | None, names: tuple[str, ...]) -> InferRequest:
     """Return the request in `body`, whose JSON has `header` bytes; None stands for all.
 
-    `names` are the possible outputs; a request without outputs gets the first. Raises InvalidRequest.
+    Without JSON, the body is the photo, and the response binary, as in Triton's raw binary requests. `names` are the
+    possible outputs; a request without outputs gets the first. Raises InvalidRequest.
     """
     length = len(body) if header is None else _length(header, len(body))
+    if header is not None and not length:
+        return InferRequest(_raw_photo(body), None, {}, {names[0]: True})
     document = json_object(body[:length])
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1:
@@ -57,6 +60,12 @@ def _length(header: str, size: int) -> int:
     if not 0 <= length <= size:
         raise InvalidRequest(f"{HEADER}: {header[:50]!r} can't be used; the body has {size} bytes")
     return length
+
+
+def _raw_photo(body: bytes) -> bytes:
+    """Return the photo in `body`, which may have its length in front of it: no photo begins with that by chance."""
+    has_length = int.from_bytes(body[:LENGTH], "little") == len(body) - LENGTH
+    return body[LENGTH:] if has_length else body
 
 
 def _photo(tensor: dict[str, Any], rest: memoryview) -> bytes:

@@ -81,7 +81,7 @@ def test_flag_of_any_usual_spelling_is_false(text: str) -> None:
     assert Parameters({"crop": [text]}).value("crop") is False
 
 
-@pytest.mark.parametrize("text", ["", "2", "-1", "t", "tr ue", "wahr", "1.0", "null"])
+@pytest.mark.parametrize("text", ["", "2", "-1", "t", "wahr", "1.0", "null"])
 def test_flag_of_another_spelling_raises(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"crop: '.*' is not allowed; allowed: true, false"):
         Parameters({"crop": [text]}).value("crop")

@@ -254,7 +254,10 @@ OTHERS: dict[str, dict[str, Bad]] = {
             f"a length of {length!r}": (*binary_body(behind(), ELEMENT, length), 400, LENGTH)
             for length in ("-1", "x", "", "1e3", "9" * 30, 100_000, "\xb2")
         },
-        "a length of 0": (*binary_body(behind(), ELEMENT, 0), 400, "not valid JSON"),
+        "JSON as a raw photo": (*binary_body(behind(), ELEMENT, 0), 400, "not an image"),
+        "no raw photo": ({LENGTH: "0"}, b"", 400, "empty"),
+        "an empty raw photo": ({LENGTH: "0"}, bytes(4), 400, "empty"),
+        "a raw photo without its end": ({LENGTH: "0"}, PHOTO[:30], 400, "damaged"),
         "a length that is too short": (*binary_body(behind(), ELEMENT, 10), 400, "not valid JSON"),
         "no bytes behind the JSON": (*binary_body(behind(), b""), 400, "0 bytes follow the JSON"),
         "too few bytes behind the JSON": (*binary_body(behind(), ELEMENT[:-1]), 400, "must be equal"),
@@ -292,6 +295,8 @@ GOOD: list[tuple[str, dict[str, str], bytes]] = [
     (PREDICT, *json_body({"image": f"data:image/png;base64,{TEXT}", "classes": ["cat", 15], "output": "objects"})),
     (HUGGING_FACE, *json_body({"inputs": TEXT, "parameters": {"threshold": 0.5, "subtask": "semantic"}})),
     (INFER, *json_body(tensor() | {"id": "a", "parameters": {"size": "original"}, "outputs": [{"name": "objects"}]})),
+    (INFER, {LENGTH: "0"}, PHOTO),
+    (INFER, {LENGTH: "0", "Content-Type": "application/octet-stream"}, ELEMENT),
     (INFER, *binary_body(behind() | {"parameters": {"binary_data_output": True, "min_score": 0.5}}, ELEMENT)),
 ]
 
