@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.application import route
 from tests.support.manifests import DEPLOY, find, queue_trigger
+from tests.support.paths import ROOT
 from tests.support.service import TIMEOUT, ServiceProcess, running_service
 
 # Labels that Prometheus and its operator add to all samples, and its own metric.
@@ -88,7 +89,7 @@ def scraped(service: ServiceProcess) -> Samples:
 def selects(selector: promql_parser.VectorSelector, name: str, labels: dict[str, str]) -> bool:
     """Return whether `selector` has a sample, whatever the labels are that Prometheus adds."""
     wanted = [matcher for matcher in selector.matchers.matchers if matcher.name not in SCRAPE_LABELS]
-    assert {matcher.op for matcher in wanted} <= {promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re}
+    assert all(matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re) for matcher in wanted)
     patterns = [
         (matcher.name, matcher.value if matcher.op == promql_parser.MatchOp.Re else re.escape(matcher.value))
         for matcher in wanted
@@ -119,7 +120,8 @@ def test_queries_of_missing_label_or_metric_have_no_data() -> None:
 
 
 def test_alerts_have_names_severities_and_texts_with_labels_of_their_queries() -> None:
-    rules = alerts()
+    rules, page = alerts(), (ROOT / "docs" / "operating.md").read_text()
+    assert set(re.findall(r"`(Segmenter\w+)`", page)) == {rule["alert"] for rule in rules}
     assert len({rule["alert"] for rule in rules}) == len(rules)
     for rule in rules:
         assert rule["labels"]["severity"] in {"critical", "warning"}
