@@ -2,18 +2,18 @@
 
 from flask import Flask
 
-from api import bodies, health, metadata, metrics, predict, security
+from api import bodies, errors, health, metadata, metrics, predict, security
 from api.description import openapi
 from api.errors import JsonErrorApi
 from api.pages import demo, swagger_ui
-from api.protocols import hugging_face, open_inference
+from api.protocols import hugging_face, open_inference, segmenting_paths
 from config import Settings
 from core.model import ModelWrapper
 from segmenter import __version__
 
 # Modules with the resources of a namespace, and modules that add something else to the application.
 RESOURCES = (predict, metadata, hugging_face, open_inference, health)
-PARTS = (bodies, metrics, security, swagger_ui, openapi, demo)
+PARTS = (bodies, errors, metrics, security, swagger_ui, openapi, demo)
 DESCRIPTION = (
     "The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo). "
     "This description in [OpenAPI 3.0](openapi.json)"
@@ -40,3 +40,4 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
         api.add_namespace(namespace)
     for part in PARTS:
         part.init(app, api)
+    counters.expect(segmenting_paths(app))

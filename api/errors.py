@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import current_app, request
+from flask import Flask, current_app, request
 from flask_restx import Api
 from werkzeug import Response
 from werkzeug.exceptions import (
@@ -13,9 +13,12 @@ from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
     NotFound,
+    PreconditionFailed,
+    RequestedRangeNotSatisfiable,
     RequestEntityTooLarge,
     RequestTimeout,
 )
+from werkzeug.routing.exceptions import WebsocketMismatch
 
 from api.context import current_model
 from api.description.swagger import described
@@ -44,6 +47,17 @@ STATUS: dict[type[SegmenterError], int] = {
     UnsupportedImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+
+def init(app: Flask, _api: Api) -> None:
+    """Let `app` answer a condition that is not met as it answers every error; Werkzeug sends the file with it."""
+
+    @app.after_request
+    def without_file(response: Response) -> Response:
+        if response.status_code != HTTPStatus.PRECONDITION_FAILED:
+            return response
+        response.close()
+        return error_response(PreconditionFailed(), request.method, request.path)
 
 
 class JsonErrorApi(Api):
@@ -92,18 +106,28 @@ def _json(path: str, message: str) -> bytes:
 def _message(error: HTTPException, method: str, path: str) -> str:
     match error:
         case NotFound():
-            return f"{path} does not exist; / lists the addresses that do"
+            message = f"{path} does not exist; / lists the addresses that do"
         case MethodNotAllowed():
-            return f"{method[:20]} is not allowed at {path}; allowed: {', '.join(sorted(error.valid_methods or ()))}"
+            allowed = ", ".join(sorted(error.valid_methods or ()))
+            message = f"{method[:20]} is not allowed at {path}; allowed: {allowed}"
+        case WebsocketMismatch():
+            message = "the header Upgrade: websocket is not served; send a plain HTTP request"
+        case PreconditionFailed():
+            message = f"{path} has changed, or never had this version; send the request without a condition"
+        case RequestedRangeNotSatisfiable():
+            message = f"the header Range is outside the {error.length:,} bytes of {path}; send the request without it"
         case RequestEntityTooLarge() if current_app:
-            return too_large(current_app.config["MAX_CONTENT_LENGTH"]).description or ""
-    return error.description or error.name
+            message = too_large(current_app.config["MAX_CONTENT_LENGTH"]).description or ""
+        case _:
+            message = error.description or error.name
+    return message
 
 
 def too_large(max_bytes: int) -> RequestEntityTooLarge:
     """Return the error of a request whose body has more than `max_bytes`."""
     return RequestEntityTooLarge(
-        f"the upload is larger than {max_bytes / 1e6:g} MB, the limit (MAX_UPLOAD_MB); send a smaller image"
+        f"the upload is larger than {max_bytes / 1e6:g} MB, the limit (MAX_UPLOAD_MB); send a smaller image; "
+        f"base64 adds a third: it can hold {0.75e-6 * max_bytes:g} MB"
     )
 
 

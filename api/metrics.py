@@ -1,6 +1,7 @@
 """GET /metrics: counters and gauges of the service, in the text format of Prometheus."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import get_args
 
 from flask import Flask, Response
@@ -18,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from api.tracing import Spans
 from core.model import ModelWrapper
 from core.types import DecoderLoss, Stage
 
@@ -27,6 +29,13 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 # Upper bounds in seconds: from a small image on a fast machine to the full model on a slow one.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
+# The responses to photos that are counted from 0: Prometheus sees no growth in a series that begins with 1.
+STATUSES = (
+    HTTPStatus.OK,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 class CallbackCounter(Collector):
@@ -43,10 +52,12 @@ class CallbackCounter(Collector):
 class Metrics:
     """The metrics of one application.
 
-    Labels have a bounded number of values, whatever clients send: all unknown paths share one value.
+    Labels have a bounded number of values, whatever clients send: all unknown paths share one value. `spans` receive
+    the requests and the stages, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
+        self._spans = spans
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
@@ -71,12 +82,16 @@ class Metrics:
         )
         for cause in get_args(DecoderLoss):
             self._losses.labels(cause)
+        for stage in get_args(Stage):
+            self._stages.labels(stage)
         self._images = Counter("segmenter_images", "Images segmented", registry=self.registry)
         self._pixels = Counter("segmenter_pixels", "Pixels of the results of these images", registry=self.registry)
 
     def observe(self, stage: Stage, seconds: float) -> None:
         """Record the duration of one `stage` of an image."""
         self._stages.labels(stage).observe(seconds)
+        if self._spans:
+            self._spans.add_stage(stage, seconds)
 
     def count_loss(self, cause: DecoderLoss) -> None:
         """Count a decoder process that ended, or that had to be ended."""
@@ -87,10 +102,20 @@ class Metrics:
         self._images.inc()
         self._pixels.inc(width * height)
 
+    def expect(self, paths: Iterable[str]) -> None:
+        """Begin to count the requests for `paths`, the routes that segment photos."""
+        for path in paths:
+            self._seconds.labels(path)
+            for status in STATUSES:
+                self._requests.labels("POST", path, int(status))
+
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count a request for `path`, a route, with its response's `status` after `seconds`."""
-        self._requests.labels(method if method in METHODS else "other", path, int(status)).inc()
+        method = method if method in METHODS else "other"
+        self._requests.labels(method, path, int(status)).inc()
         self._seconds.labels(path).observe(seconds)
+        if self._spans:
+            self._spans.add_request(method, path, int(status), seconds)
 
     def watch(self, name: str, documentation: str, value: Callable[[], float]) -> None:
         """Add a gauge that calls `value` at each scrape."""

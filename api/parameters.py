@@ -13,6 +13,7 @@ from core.types import Options
 
 # The values of each parameter in one part of a request, as text.
 Values = Mapping[str, Sequence[str]]
+NONE: Values = {}
 # How similar the name of an unknown parameter is to one of ours if it is considered misspelt, 0 to 1.
 NEAR = 0.75
 # Names that are compared: no client sends more, and a comparison takes a twentieth of a millisecond.
@@ -21,13 +22,19 @@ MAX_VALUE = 4000  # bytes of a value, which a URL limits to as many
 
 
 class Parameters:
-    """The parameters of one request; an earlier one of `sources` wins."""
+    """The parameters of one request, in its `query` and in its `body`.
 
-    def __init__(self, *sources: Values) -> None:
-        self._values: dict[str, Sequence[str]] = {}
-        for values in reversed(sources):
-            check_names(values)
-            self._values |= {name: given for name, given in values.items() if name in PARAMETERS}
+    Raises InvalidRequest if a name is misspelt, or a parameter has another value in the query than in the body.
+    """
+
+    def __init__(self, query: Values = NONE, body: Values = NONE) -> None:
+        check_names(query)
+        check_names(body)
+        self._values = {name: given for name, given in {**body, **query}.items() if name in PARAMETERS}
+        for name in self._values.keys() & query.keys() & body.keys():
+            if _meant(name, query[name]) != _meant(name, body[name]):
+                sent = f"{_shown(', '.join(query[name]))} in the URL and {_shown(', '.join(body[name]))} in the body"
+                raise InvalidRequest(f"{name}: it is {sent}; send it once")
 
     def value(self, name: str) -> Any:
         """Return the value of parameter `name`, or its default. Raises InvalidRequest if it is not allowed."""
@@ -62,8 +69,16 @@ def parsed(name: str, text: str, kind: Kind) -> Any:
     try:
         return kind.parse(text)
     except ValueError:
-        shown = text if len(text) <= 100 else f"{text[:100]}..."
-        raise InvalidRequest(f"{name}: {shown!r} is not allowed; allowed: {kind.allowed}") from None
+        raise InvalidRequest(f"{name}: {_shown(text)} is not allowed; allowed: {kind.allowed}") from None
+
+
+def _meant(name: str, given: Sequence[str]) -> list[Any]:
+    """Return the values in `given`, those of the parameter `name`, which may have commas between them."""
+    return [parsed(name, text.strip(), PARAMETERS[name].kind) for text in ",".join(given).split(",")]
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 100 else f"{text[:100]}...")
 
 
 def check_names(names: Iterable[str], known: Collection[str] = PARAMETERS) -> None:

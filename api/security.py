@@ -11,11 +11,12 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from api.protocols import is_private
+from api.protocols.tensors import HEADER
 from config import Settings
 
 # Responses that are not pages load nothing.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
-EXPOSED_HEADERS = "Retry-After, X-Request-ID, traceresponse"
+EXPOSED_HEADERS = f"Retry-After, X-Request-ID, traceresponse, {HEADER}"
 ALLOWED_METHODS = "GET, HEAD, POST, OPTIONS"
 
 

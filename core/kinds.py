@@ -60,9 +60,13 @@ class Number:
         return value
 
 
+# How programs, forms and people write the two values; case does not matter.
+FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """True or false."""
+    """True or false, in any spelling of FLAGS."""
 
     @property
     def allowed(self) -> str:
@@ -73,7 +77,9 @@ class Flag:
         return {"type": "string", "enum": ["true", "false"]}
 
     def parse(self, text: str) -> bool:
-        return ["false", "true"].index(text) == 1
+        if (flag := FLAGS.get(text.lower())) is None:
+            raise ValueError
+        return flag
 
 
 @dataclass(frozen=True, slots=True)

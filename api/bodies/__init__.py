@@ -1,22 +1,36 @@
 """The photo of a request and the parameters beside it, which stay in memory: the file system may be read-only."""
 
+import codecs
+import re
+from collections.abc import Callable
 from io import BytesIO
 from shutil import copyfileobj
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, request
 from flask_restx import Api
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.bodies.form import FIELDS, Contents, read_form
-from api.bodies.json import DECODING, json_object, upload_in_base64, values_in
+from api.bodies.json import json_object, values_in
+from api.bodies.text import DECODING, upload_in_base64, upload_in_text
 from api.parameters import check_names
 from config import Settings
 from core.errors import InvalidRequest
 from core.output.encode import JSON
 
 MULTIPART, BINARY, URL_ENCODED = "multipart/form-data", "application/octet-stream", "application/x-www-form-urlencoded"
+# Of the photo alone, of JSON and of base64: the content decides. "" is none; fetch() sends strings as text/plain.
+CONTENT_DECIDES = re.compile(r"(?:image/.*|(?:application|binary)/octet-stream|text/plain|)")
+JSON_TYPE = re.compile(r"(?:application|text)/(?:[^/]+\+)?json")
+JSON_BEGINNING = re.compile(rb"(?:%b)?\s*\{" % codecs.BOM_UTF8)
 HOW_TO_SEND = "send multipart/form-data, as with: curl -F 'image=@photo.jpg'"
+HOW_TO_SET_TYPE = (
+    "to send the photo alone, set its type: curl -H 'Content-Type: image/jpeg', wget --header='Content-Type: "
+    "image/jpeg', PowerShell -ContentType image/jpeg"
+)
+
+T = TypeVar("T")
 
 
 def init(app: Flask, _api: Api) -> None:
@@ -45,22 +59,32 @@ def read_contents() -> Contents:
 
     Raises InvalidRequest if it has no photo, several ones or a fault, and UnsupportedMediaType if it is compressed.
     """
+    return read_either(lambda contents: contents, _from_json)
+
+
+def read_either(from_contents: Callable[[Contents], T], from_json: Callable[[dict[str, Any]], T]) -> T:
+    """Return what `from_json` makes of the object in the body of the request, or `from_contents` of another body.
+
+    Raises as read_contents().
+    """
     mimetype = request.mimetype
     if mimetype == MULTIPART:
         _check_coding()
-        return _read_multipart()
-    if mimetype == JSON:
+        return from_contents(_read_multipart())
+    is_json = JSON_TYPE.fullmatch(mimetype)
+    if not is_json and not CONTENT_DECIDES.fullmatch(mimetype):
+        hint = HOW_TO_SET_TYPE if mimetype == URL_ENCODED else HOW_TO_SEND
+        allowed = f"{MULTIPART}, {JSON}, text/plain, image/*, {BINARY}, or none"
+        raise InvalidRequest(f"the body is of type {mimetype}; allowed: {allowed}; {hint}")
+    body = read_body()
+    if is_json or JSON_BEGINNING.match(body):
         with DECODING:
-            return _from_json(json_object(read_body()))
-    if mimetype not in {"", BINARY} and not mimetype.startswith("image/"):
-        hint = "with curl, -H 'Content-Type:' sends it without a type" if mimetype == URL_ENCODED else HOW_TO_SEND
-        raise InvalidRequest(
-            f"the body is of type {mimetype}; allowed: {MULTIPART}, {JSON}, image/*, {BINARY}, or none; {hint}"
-        )
-    upload = read_body()
-    if not upload:
+            document = json_object(body)
+            del body
+            return from_json(document)
+    if not body:
         raise InvalidRequest(f"the body is empty; {HOW_TO_SEND}")
-    return Contents(upload)
+    return from_contents(Contents(upload_in_text("the body", body, HOW_TO_SEND)))
 
 
 def _read_multipart() -> Contents:

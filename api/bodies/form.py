@@ -6,11 +6,13 @@ from typing import IO
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
+from api.bodies.text import upload_in_text
 from api.parameters import MAX_VALUE
 from core.errors import InvalidRequest
 from core.parameters import PARAMETERS
 
 FIELDS = ("image", "file")
+HOW_TO_ATTACH = "attach the file, as with: curl -F 'image=@photo.jpg', or send its contents as base64"
 PIECE = 1 << 16  # bytes that are parsed at a time
 MAX_PARTS = 100
 
@@ -26,11 +28,12 @@ class Contents:
 def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Contents | None]:
     """Return the names of the fields in a form, and its photo and parameters, or None if it has no photo.
 
-    Other fields are not stored. File names are not used, and may be in any encoding or missing. Raises InvalidRequest
-    if the form is damaged or too long, has several photos, or a parameter longer than MAX_VALUE or not UTF-8.
+    Other fields are not stored. File names may be in any encoding or missing; a photo without one can be text. Raises
+    InvalidRequest if the form is damaged or too long, has several photos, a text that is none, or a parameter longer
+    than MAX_VALUE or not UTF-8.
     """
     names: list[str] = []
-    parts: list[tuple[str, BytesIO]] = []
+    parts: list[tuple[MultipartSegment, BytesIO]] = []
     piece = b""
     try:
         # In Latin-1 every byte is a character.
@@ -43,30 +46,32 @@ def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Contents | N
         raise InvalidRequest(f"the form has too many or too long parts: {error}; send only the photo") from error
     except MultipartError as error:
         raise InvalidRequest(_fault(error, boundary, names, is_end=not piece)) from error
-    sent = [name for name, _ in parts if name in FIELDS]
+    sent = [part.name for part, _ in parts if part.name in FIELDS]
     if len(sent) > 1:
         comes = f"the field '{sent[0]}' comes" if len({*sent}) == 1 else "the fields 'image' and 'file' come"
         raise InvalidRequest(f"{comes} {len(sent)} times; send one photo per request")
     contents = Contents(b"")
-    for name, content in parts:
-        if name in FIELDS:
-            contents.upload = content.getvalue()
+    for part, content in parts:
+        if part.name in FIELDS:
+            contents.upload = upload_in_text(part.name, content.getvalue(), HOW_TO_ATTACH, is_file=bool(part.filename))
         else:
-            contents.values.setdefault(name, []).append(_decoded(name, content.getvalue()))
+            contents.values.setdefault(part.name, []).append(_decoded(part.name, content.getvalue()))
     return names, contents if sent else None
 
 
-def _collect(event: MultipartSegment | bytes | None, names: list[str], parts: list[tuple[str, BytesIO]]) -> None:
+def _collect(
+    event: MultipartSegment | bytes | None, names: list[str], parts: list[tuple[MultipartSegment, BytesIO]]
+) -> None:
     """Add an event of the parser to `names`, and to `parts` if it is of the photo or of a parameter."""
     if isinstance(event, MultipartSegment):
         names.append(event.name or "without a name")
         if names[-1] in FIELDS or names[-1] in PARAMETERS:
-            parts.append((names[-1], BytesIO()))
-    elif event and parts and names[-1] == parts[-1][0]:
-        name, content = parts[-1]
+            parts.append((event, BytesIO()))
+    elif event and parts and names[-1] == parts[-1][0].name:
+        part, content = parts[-1]
         content.write(event)
-        if name in PARAMETERS and content.tell() > MAX_VALUE:
-            raise InvalidRequest(f"{name}: it has more than {MAX_VALUE:,} bytes; send a value")
+        if part.name in PARAMETERS and content.tell() > MAX_VALUE:
+            raise InvalidRequest(f"{part.name}: it has more than {MAX_VALUE:,} bytes; send a value")
 
 
 def _fault(error: MultipartError, boundary: str, names: list[str], *, is_end: bool) -> str:

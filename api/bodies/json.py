@@ -1,8 +1,6 @@
-"""JSON in the body of a request, and photos in base64."""
+"""JSON in the body of a request."""
 
-import binascii
-import re
-from threading import Lock
+import codecs
 from typing import Any
 
 import orjson
@@ -13,50 +11,20 @@ from core.parameters import PARAMETERS
 
 # A document of a few megabytes can have millions of values, which take a hundred times its memory; a request has few.
 MAX_VALUES = 1000
-MAX_DATA_HEAD = 1000  # characters of a data: URI in front of its data
-DATA_URI = re.compile(r"data:[\w.+/-]*(?:;[\w.+-]+=[^;,]*)*(;base64)?,", re.ASCII | re.IGNORECASE)
-# The text of a document and the photo in it take twice the memory of the body, which alone is counted (server.gate).
-# One request at a time may do so.
-DECODING = Lock()
 
 
 def json_object(content: bytes) -> dict[str, Any]:
-    """Return the JSON object in `content`. Raises InvalidRequest if there is none."""
+    """Return the JSON object in `content`, which may have a byte-order mark. Raises InvalidRequest if there is none."""
     count = sum(content.count(mark) for mark in (b",", b"[", b"{"))
     if count > MAX_VALUES:
         raise InvalidRequest(f"the JSON has {count:,} values; allowed: {MAX_VALUES:,}; send only the photo")
     try:
-        document = orjson.loads(content)
+        document = orjson.loads(content.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"the body is not valid JSON (RFC 8259): {error}") from error
     if not isinstance(document, dict):
         raise InvalidRequest(f"the JSON is {kind(document)}; send an object")
     return document
-
-
-def upload_in_base64(name: str, value: Any) -> bytes:
-    """Return the bytes of the file that `value`, the member `name` of a JSON object, holds as base64 or as a data: URI.
-
-    White space in the base64 is ignored, as in RFC 2045. Raises InvalidRequest if `value` is anything else.
-    """
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name}: it is {kind(value)}; send the contents of an image file as base64 in a string")
-    if re.match("https?://", value, re.IGNORECASE):
-        raise InvalidRequest(f"{name}: addresses are not fetched; send the contents of the image file as base64")
-    if re.match("data:", value, re.IGNORECASE):
-        head = DATA_URI.match(value, 0, MAX_DATA_HEAD)
-        if not head or not head[1]:
-            raise InvalidRequest(f"{name}: {value[:40]!r} is not a data: URI with base64; send data:;base64,...")
-        value = value[head.end() :]
-    try:
-        return binascii.a2b_base64(value, strict_mode=True)
-    except ValueError:
-        pass
-    try:
-        # Lines of 76 characters, as many tools write them.
-        return binascii.a2b_base64(value.encode("ascii").translate(None, b" \t\r\n"), strict_mode=True)
-    except ValueError as error:
-        raise InvalidRequest(f"{name}: it is not valid base64 (RFC 4648, 4): {error}") from error
 
 
 def object_in(name: str, value: Any) -> dict[str, Any]:

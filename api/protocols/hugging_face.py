@@ -7,11 +7,12 @@ base64 and `parameters`.
 from functools import partial
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from flask_restx import Namespace, Resource, fields
 
-from api.bodies import read_body, read_contents
-from api.bodies.json import DECODING, json_object, object_in, shown, text_in, upload_in_base64
+from api.bodies import read_either
+from api.bodies.json import object_in, shown, text_in
+from api.bodies.text import upload_in_base64
 from api.context import segmented
 from api.description.schemas import EXAMPLE_LABEL, error_responses, protocol_error
 from api.negotiation import respond
@@ -20,7 +21,6 @@ from api.protocols import segmenting
 from core.errors import InvalidRequest
 from core.kinds import Number
 from core.output.class_masks import encode_class_masks
-from core.output.encode import JSON
 from core.types import Options
 
 namespace = Namespace("hf", "The task image-segmentation, as Hugging Face's clients speak it")
@@ -78,13 +78,13 @@ class ImageSegmentation(Resource):
 
 
 def read_request() -> tuple[bytes, dict[str, Any]]:
-    """Return the image file and the `parameters` of the current request. Raises InvalidRequest, as read_contents()."""
-    if request.mimetype != JSON:
-        return read_contents().upload, {}
-    with DECODING:
-        document = json_object(read_body())
+    """Return the photo and the `parameters` of the current request. Raises InvalidRequest, as read_contents()."""
+
+    def from_json(document: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
         upload = upload_in_base64("inputs", document.get("inputs"))
-    return upload, object_in("parameters", document.get("parameters"))
+        return upload, object_in("parameters", document.get("parameters"))
+
+    return read_either(lambda contents: (contents.upload, {}), from_json)
 
 
 def probability(name: str, value: Any) -> float:

@@ -8,7 +8,8 @@ from flask import Response, request
 from flask_restx import Resource
 
 from api.bodies import BINARY, read_body
-from api.bodies.json import DECODING, values_in
+from api.bodies.json import values_in
+from api.bodies.text import DECODING
 from api.context import current_model, segmented
 from api.description.open_inference import (
     OUTPUTS,

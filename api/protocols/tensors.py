@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from api.bodies.json import json_object, kind, object_in, shown, upload_in_base64
+from api.bodies.json import json_object, kind, object_in, shown
+from api.bodies.text import upload_in_base64
 from core.errors import InvalidRequest
 from core.types import Array
 
@@ -35,9 +36,12 @@ class InferRequest:
 def read_request(body: bytes, header: str | None, names: tuple[str, ...]) -> InferRequest:
     """Return the request in `body`, whose JSON has `header` bytes; None stands for all.
 
-    `names` are the possible outputs; a request without outputs gets the first. Raises InvalidRequest.
+    Without JSON, the body is the photo, and the response binary, as in Triton's raw binary requests. `names` are the
+    possible outputs; a request without outputs gets the first. Raises InvalidRequest.
     """
     length = len(body) if header is None else _length(header, len(body))
+    if header is not None and not length:
+        return InferRequest(_raw_upload(body), None, {}, {names[0]: True})
     document = json_object(body[:length])
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1:
@@ -58,8 +62,14 @@ def _length(header: str, size: int) -> int:
     return length
 
 
+def _raw_upload(body: bytes) -> bytes:
+    """Return the photo in `body`, which may have its length in front of it: no photo begins with that by chance."""
+    has_length = int.from_bytes(body[:LENGTH], "little") == len(body) - LENGTH
+    return body[LENGTH:] if has_length else body
+
+
 def _upload(tensor: dict[str, Any], rest: memoryview) -> bytes:
-    """Return the image file in the input `tensor`, or in `rest`, the bytes behind the JSON."""
+    """Return the photo in the input `tensor`, or in `rest`, the bytes behind the JSON."""
     name, datatype, shape = (tensor.get(member) for member in ("name", "datatype", "shape"))
     if name != INPUT or datatype != "BYTES" or shape not in ([1], [1, 1]):
         raise InvalidRequest(

@@ -29,6 +29,32 @@ def test_wrong_method_returns_405_with_allowed_methods(client: Client, method: s
     assert re.match(f"{method} is not allowed at {path}; allowed: .*{allowed}", response.get_json()["message"])
 
 
+@pytest.mark.parametrize("path", ["/demo/demo.css", "/swagger.css", "/swaggerui/swagger-ui.css"])
+@pytest.mark.parametrize(
+    ("condition", "status", "message"),
+    [
+        ({"Range": "bytes=9999999-"}, 416, "the header Range is outside the "),
+        ({"If-Match": '"another"'}, 412, "{path} has changed, or never had this version"),
+    ],
+)
+def test_file_with_condition_that_is_not_met_returns_json(
+    client: Client, path: str, condition: dict[str, str], status: int, message: str
+) -> None:
+    for headers in (condition, condition | {"Accept-Encoding": "gzip"}):
+        response = client.get(path, headers=headers)
+        assert (response.status_code, response.mimetype) == (status, "application/json")
+        assert response.get_json()["message"].startswith(message.format(path=path))
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/demo", "/model/labels", "/metrics"])
+def test_upgrade_to_websocket_returns_400_that_names_the_header(client: Client, path: str) -> None:
+    response = client.get(path, headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    assert response.status_code == 400
+    message = "the header Upgrade: websocket is not served; send a plain HTTP request"
+    assert response.get_json() == {"message": message}
+
+
 def errors_of_requests() -> list[type[SegmenterError]]:
     """Return the exceptions that a request can raise; a ModelError ends the start."""
     classes = [value for value in vars(core.errors).values() if isinstance(value, type)]

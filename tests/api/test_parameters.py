@@ -25,9 +25,66 @@ def test_default_of_parameter_is_allowed(name: str) -> None:
     assert Parameters({name: [text]} if text else {}).value(name) == default
 
 
-def test_earlier_source_wins_per_parameter() -> None:
-    parameters = Parameters({"size": ["original"]}, {"size": ["model"], "min_score": ["0.5"]})
+def test_parameters_of_query_and_body_count_together() -> None:
+    parameters = Parameters({"size": ["original"], "type": ["a"]}, {"min_score": ["0.5"], "type": ["b"]})
     assert (parameters.value("size"), parameters.value("min_score")) == ("original", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "body"),
+    [
+        ("size", ["original"], ["original"]),
+        ("crop", ["True"], ["1"]),
+        ("min_score", ["0.50"], ["0.5"]),
+        ("classes", ["cat,dog"], ["cat", "dog"]),
+    ],
+)
+def test_parameter_with_the_same_value_in_query_and_body_counts_once(
+    name: str, query: list[str], body: list[str]
+) -> None:
+    parameters = Parameters({name: query}, {name: body})
+    if name == "classes":
+        assert parameters.options(LABELS).classes == {8, 12}
+    else:
+        assert parameters.value(name) == Parameters({name: body}).value(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "body", "message"),
+    [
+        ("size", ["model"], ["original"], "size: it is 'model' in the URL and 'original' in the body; send it once"),
+        ("crop", ["false"], ["1"], "crop: it is 'false' in the URL and '1' in the body; send it once"),
+        (
+            "classes",
+            ["cat"],
+            ["cat", "dog"],
+            "classes: it is 'cat' in the URL and 'cat, dog' in the body; send it once",
+        ),
+        ("size", ["x"], ["original"], "size: 'x' is not allowed; allowed: model, original"),
+        ("size", ["model"], ["x"], "size: 'x' is not allowed; allowed: model, original"),
+    ],
+)
+def test_parameter_with_other_values_in_query_and_body_raises(
+    name: str, query: list[str], body: list[str], message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{re.escape(message)}"):
+        Parameters({name: query}, {name: body})
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE", "1", "yes", "on"])
+def test_flag_of_any_usual_spelling_is_true(text: str) -> None:
+    assert Parameters({"crop": [text]}).value("crop") is True
+
+
+@pytest.mark.parametrize("text", ["false", "False", "FALSE", "0", "no", "off"])
+def test_flag_of_any_usual_spelling_is_false(text: str) -> None:
+    assert Parameters({"crop": [text]}).value("crop") is False
+
+
+@pytest.mark.parametrize("text", ["", "2", "-1", "t", "wahr", "1.0", "null"])
+def test_flag_of_another_spelling_raises(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"crop: '.*' is not allowed; allowed: true, false"):
+        Parameters({"crop": [text]}).value("crop")
 
 
 @pytest.mark.parametrize("values", [["cat,dog"], ["cat", "dog"], ["cat", "8,Dog"], ["", "cat", "dog"], [" CAT ", "12"]])
@@ -105,19 +162,22 @@ def test_repeated_parameter_keeps_all_classes_and_rejects_two_outputs(client: Cl
     assert (twice.status_code, twice.get_json()) == (400, {"message": "output: it is given 2 times; give one value"})
 
 
-def test_query_wins_over_form(client: Client) -> None:
-    data = {"image": (BytesIO(PHOTO), "a.jpg"), "output": "mask"}
-    assert client.post("/model/predict?output=objects", data=data).mimetype == "application/json"
+@pytest.mark.parametrize("where", ["form", "JSON"])
+def test_conflict_of_query_and_body_returns_400(client: Client, where: str) -> None:
+    response = posted(client, where, "?size=model", size="original")
+    message = "size: it is 'model' in the URL and 'original' in the body; send it once"
+    assert (response.status_code, response.get_json()) == (400, {"message": message})
+    assert posted(client, where, "?size=original", size="original").status_code == 200
 
 
-def posted(client: Client, where: str, **values: Any) -> TestResponse:
-    """Post the photo of a person with parameters in one part of the request."""
-    photo = ASTRONAUT.read_bytes()
+def posted(client: Client, where: str, query: str = "", **values: Any) -> TestResponse:
+    """Post the photo of a person with parameters in one part of the request, and more in its `query`."""
+    photo, path = ASTRONAUT.read_bytes(), f"/model/predict{query}"
     if where == "query":
-        return client.post("/model/predict", query_string=values, data=photo)
+        return client.post(path, query_string=values, data=photo)
     if where == "form":
-        return client.post("/model/predict", data={"image": (BytesIO(photo), "a.jpg"), **values})
-    return client.post("/model/predict", json={"image": base64_of(photo), **values})
+        return client.post(path, data={"image": (BytesIO(photo), "a.jpg"), **values})
+    return client.post(path, json={"image": base64_of(photo), **values})
 
 
 def test_default_response_is_the_same_for_each_form_of_upload(client: Client) -> None:

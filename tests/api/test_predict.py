@@ -251,7 +251,7 @@ def test_predict_cutout_for_client_that_prefers_webp_is_webp(client: Client) -> 
         ("min_score=nan", "min_score: 'nan' is not allowed; allowed: a number from 0 to 1"),
         ("alpha=0.5", "alpha: '0.5' is not allowed; allowed: soft, hard"),
         ("background=red", "background: 'red' is not allowed; allowed: transparent, blur, white, or #rrggbb"),
-        ("crop=yes", "crop: 'yes' is not allowed; allowed: true, false"),
+        ("crop=maybe", "crop: 'maybe' is not allowed; allowed: true, false"),
         ("shapes=svg", "shapes: 'svg' is not allowed; allowed: rle, polygons"),
         ("shapes=polygons&tolerance=-1", "tolerance: '-1' is not allowed; allowed: a number from 0 to 100"),
     ],

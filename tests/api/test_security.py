@@ -87,6 +87,8 @@ def test_cors_headers_are_sent_with_response_of_gate(guarded: Client) -> None:
     response = guarded.post("/model/predict", headers={"Origin": ORIGIN})
     assert response.status_code == 401
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+    exposed = response.headers["Access-Control-Expose-Headers"].split(", ")
+    assert {"Retry-After", "X-Request-ID", "Inference-Header-Content-Length"} <= {*exposed}
 
 
 def test_cors_preflight_needs_no_key(guarded: Client) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 import tritonclient.http as triton
 from huggingface_hub import ImageSegmentationSubtask, InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
@@ -129,6 +130,32 @@ def test_tritonclient_without_outputs_gets_label_map(
     assert seg_map.dtype == np.uint8
     assert np.array_equal(seg_map, labels_of(service, PHOTO))
     assert result.get_response()["id"] == "mine"
+
+
+def test_raw_binary_request_gets_what_tritonclient_reads(service: ServiceProcess) -> None:
+    url = f"{service.url}/v2/models/{MODEL}/infer?size=original&classes=cat"
+    length = "Inference-Header-Content-Length"
+    response = requests.post(url, data=PHOTO, headers={length: "0"}, timeout=TIMEOUT)
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    parse = triton.InferenceServerClient.parse_response_body
+    seg_map = parse(response.content, header_length=int(response.headers[length])).as_numpy("seg_map")
+    assert np.array_equal(seg_map, labels_of(service, PHOTO, size="original", classes="cat"))
+
+
+def test_tritonclient_asks_for_extensions_that_the_service_does_not_name_and_gets_404(
+    triton_client: triton.InferenceServerClient,
+) -> None:
+    for ask in (triton_client.get_model_config, triton_client.get_inference_statistics):
+        with pytest.raises(InferenceServerException, match=r"404.* does not exist"):
+            ask(MODEL)
+
+
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_tritonclient_with_compressed_request_gets_415(
+    triton_client: triton.InferenceServerClient, algorithm: str
+) -> None:
+    with pytest.raises(InferenceServerException, match=rf"415.*Content-Encoding: {algorithm} is not served"):
+        triton_client.infer(MODEL, [photo_input(PHOTO)], request_compression_algorithm=algorithm)
 
 
 @pytest.mark.parametrize("binary", [True, False])

@@ -39,6 +39,7 @@ DOCUMENTS: dict[str, tuple[bytes, str]] = {
     "NaN": (b'{"image": NaN}', "not valid JSON"),
     "infinity": (b'{"image": -Infinity}', "not valid JSON"),
     "bytes that are not UTF-8": (b'{"image": "\xff"}', "not valid JSON"),
+    "a byte-order mark only": (b"\xef\xbb\xbf", "not valid JSON"),
     "UTF-16": ('{"image": "x"}'.encode("utf-16"), "not valid JSON"),
     "a lone surrogate": (b'{"image": "\\ud800"}', "not valid JSON"),
     "single quotes": (b"{'image': 'x'}", "not valid JSON"),
@@ -58,7 +59,7 @@ PHOTOS: dict[str, tuple[Any, str]] = {
     "object": ({"b64": TEXT}, "it is an object"),
     "letters that are not base64": ("!!!", "it is not valid base64"),
     "letters that are not ASCII": ("é" + TEXT, "it is not valid base64"),
-    "the alphabet of URLs": ("-_-_", "it is not valid base64"),
+    "padding inside": ("iVBO=Rw0", "it is not valid base64"),
     "base64 without its end": (TEXT[:-3], "it is not valid base64"),
     "text after the padding": (f"{b64encode(b'1').decode()}{TEXT}", "it is not valid base64"),
     "an address": ("https://example.com/cat.jpg", "addresses are not fetched"),
@@ -134,6 +135,35 @@ OTHERS: dict[str, dict[str, Bad]] = {
         "a boolean as output": (*json_body({"image": TEXT, "output": True}), 400, "output: 'true' is not allowed"),
         "a long text": (*json_body({"image": TEXT, "classes": "a" * 10**6}), 400, "classes: it has more than 4,000"),
         "a misspelt member": (*json_body({"image": TEXT, "sizes": 1}), 400, "did you mean size?"),
+        **{
+            f"the text {text!r} as {type_ or 'no type'}": (
+                {"Content-Type": type_} if type_ else {},
+                text.encode(),
+                400,
+                f"the body: it is the text {text!r}, not an image; send multipart/form-data",
+            )
+            for text in ("cat.jpg", "[object Object]")
+            for type_ in ("", "text/plain;charset=UTF-8", "image/jpeg", "application/octet-stream")
+        },
+        "text in the form": (
+            {"Content-Type": FORM_TYPE},
+            form(b"undefined", file_name=None),
+            400,
+            "image: it is the text 'undefined', not an image; attach the file",
+        ),
+        "an address in the form": (
+            {"Content-Type": FORM_TYPE},
+            form(b"https://example.com/cat.jpg", file_name=None),
+            400,
+            "image: addresses are not fetched",
+        ),
+        "JSON that begins as text": ({"Content-Type": "text/plain"}, b'{"image": ', 400, "not valid JSON"),
+        "the default type of curl and wget": (
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            PHOTO,
+            400,
+            "PowerShell -ContentType image/jpeg",
+        ),
         "XML": ({"Content-Type": "text/xml"}, b"<photo/>", 400, "the body is of type text/xml; allowed: "),
         "a compressed body": ({"Content-Encoding": "br"}, PHOTO, 415, "Content-Encoding: br is not served"),
         "a compressed form": (
@@ -145,7 +175,8 @@ OTHERS: dict[str, dict[str, Bad]] = {
     },
     HUGGING_FACE: {
         "no photo": (*json_body({}), 400, "inputs: it is null or missing"),
-        "text": ({"Content-Type": "text/plain"}, b"x", 400, "the body is of type text/plain"),
+        "text": ({"Content-Type": "text/xml"}, b"x", 400, "the body is of type text/xml"),
+        "text as text/plain": ({"Content-Type": "text/plain"}, b"x", 400, "the body: it is the text 'x', not an image"),
         "a nested subtask": (
             *json_body({"inputs": TEXT, "parameters": {"subtask": nested()}}),
             400,
@@ -223,7 +254,10 @@ OTHERS: dict[str, dict[str, Bad]] = {
             f"a length of {length!r}": (*binary_body(behind(), ELEMENT, length), 400, LENGTH)
             for length in ("-1", "x", "", "1e3", "9" * 30, 100_000, "\xb2")
         },
-        "a length of 0": (*binary_body(behind(), ELEMENT, 0), 400, "not valid JSON"),
+        "JSON as a raw photo": (*binary_body(behind(), ELEMENT, 0), 400, "not an image"),
+        "no raw photo": ({LENGTH: "0"}, b"", 400, "empty"),
+        "an empty raw photo": ({LENGTH: "0"}, bytes(4), 400, "empty"),
+        "a raw photo without its end": ({LENGTH: "0"}, PHOTO[:30], 400, "damaged"),
         "a length that is too short": (*binary_body(behind(), ELEMENT, 10), 400, "not valid JSON"),
         "no bytes behind the JSON": (*binary_body(behind(), b""), 400, "0 bytes follow the JSON"),
         "too few bytes behind the JSON": (*binary_body(behind(), ELEMENT[:-1]), 400, "must be equal"),
@@ -247,10 +281,22 @@ OTHERS: dict[str, dict[str, Bad]] = {
 # Good requests, whose bodies are damaged.
 GOOD: list[tuple[str, dict[str, str], bytes]] = [
     (PREDICT, {"Content-Type": FORM_TYPE}, form(PHOTO)),
+    (PREDICT, {"Content-Type": FORM_TYPE}, form(f"data:image/png;base64,{TEXT}".encode(), file_name=None)),
+    (PREDICT, {"Content-Type": FORM_TYPE}, form(TEXT.encode(), file_name="blob")),
     (PREDICT, {"Content-Type": "image/png"}, PHOTO),
+    (PREDICT, {"Content-Type": "binary/octet-stream"}, PHOTO),
+    (PREDICT, {"Content-Type": "text/plain;charset=UTF-8"}, f" data:image/png;base64,{TEXT}".encode()),
+    (PREDICT, {"Content-Type": "text/plain"}, f'\n{{"image": "{TEXT}"}}'.encode()),
+    (PREDICT, {"Content-Type": "application/vnd.api+json"}, f'{{"image": "{TEXT}"}}'.encode()),
+    (PREDICT, {"Content-Type": "application/json"}, f'\ufeff{{"image": "{TEXT}"}}'.encode()),
+    (PREDICT, {}, f'\ufeff {{"image": "{TEXT}", "crop": "Yes"}}'.encode()),
+    (HUGGING_FACE, {"Content-Type": "text/plain"}, f'{{"inputs": "{TEXT}"}}'.encode()),
+    (HUGGING_FACE, {"Content-Type": FORM_TYPE}, form(TEXT.encode(), file_name=None)),
     (PREDICT, *json_body({"image": f"data:image/png;base64,{TEXT}", "classes": ["cat", 15], "output": "objects"})),
     (HUGGING_FACE, *json_body({"inputs": TEXT, "parameters": {"threshold": 0.5, "subtask": "semantic"}})),
     (INFER, *json_body(tensor() | {"id": "a", "parameters": {"size": "original"}, "outputs": [{"name": "objects"}]})),
+    (INFER, {LENGTH: "0"}, PHOTO),
+    (INFER, {LENGTH: "0", "Content-Type": "application/octet-stream"}, ELEMENT),
     (INFER, *binary_body(behind() | {"parameters": {"binary_data_output": True, "min_score": 0.5}}, ELEMENT)),
 ]
 

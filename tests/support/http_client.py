@@ -14,13 +14,15 @@ from tests.support.service import TIMEOUT, ServiceProcess
 
 BOUNDARY = "x"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
-IMAGE_HEAD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="photo"\r\n\r\n'.encode()
+DISPOSITION = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"'
+IMAGE_HEAD = f'{DISPOSITION}; filename="photo"\r\n\r\n'.encode()
 GZIP = "Accept-Encoding: gzip"
 
 
-def form(photo: bytes) -> bytes:
-    """Return the body of a multipart form with `photo` in its field image."""
-    return IMAGE_HEAD + photo + f"\r\n--{BOUNDARY}--\r\n".encode()
+def form(photo: bytes, file_name: str | None = "photo") -> bytes:
+    """Return the body of a multipart form with `photo` in its field image; as text, without a file name."""
+    head = DISPOSITION + (f'; filename="{file_name}"' if file_name else "") + "\r\n\r\n"
+    return head.encode() + photo + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 def upload(photo: bytes) -> dict[str, Any]:

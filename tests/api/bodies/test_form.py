@@ -1,6 +1,7 @@
 """Forms: the photo is found whatever its name, never copied, and freed with its request."""
 
 import gc
+from base64 import b64encode
 from io import BytesIO
 
 import pytest
@@ -38,6 +39,14 @@ def test_read_form_finds_photo_whatever_its_file_name(disposition: bytes) -> Non
     assert read_form(BytesIO(form), "x") == (["note", "image"], Contents(photo))
 
 
+@pytest.mark.parametrize("disposition", [b'name="image"', b'name="file"; filename="blob"'])
+def test_read_form_decodes_photo_in_base64(disposition: bytes) -> None:
+    photo = CHELSEA.read_bytes()
+    for text in (b64encode(photo), b"data:image/jpeg;base64," + b64encode(photo)):
+        _, upload = read_form(BytesIO(part(disposition, text) + END), "x")
+        assert upload == Contents(photo)
+
+
 @pytest.mark.parametrize("cut", [0, 5, 40, -1, -6, -9])
 def test_read_form_that_is_cut_off_raises(cut: int) -> None:
     form = part(b'name="image"', b"photo") + END
@@ -56,9 +65,9 @@ def test_read_form_returns_values_of_parameters_and_names_of_others() -> None:
         part(b'name="type"', bytes(10**6)),
         part(b'name="classes"', "8,D\u00f6g".encode()),
     ]
-    names, upload = read_form(BytesIO(b"\r\n".join([*parts, part(b'name="file"', b"photo")]) + END), "x")
+    names, upload = read_form(BytesIO(b"\r\n".join([*parts, part(b'name="file"', b"\xffphoto")]) + END), "x")
     assert names == ["classes", "type", "classes", "file"]
-    assert upload == Contents(b"photo", {"classes": ["cat", "8,D\u00f6g"]})
+    assert upload == Contents(b"\xffphoto", {"classes": ["cat", "8,D\u00f6g"]})
 
 
 def test_read_form_without_photo_returns_names_only() -> None:

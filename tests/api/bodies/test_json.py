@@ -1,4 +1,4 @@
-"""JSON in bodies: what it may hold, and that hostile JSON takes little time and memory."""
+"""JSON and base64 in bodies: what they may hold, and that hostile ones take little time and memory."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api.bodies.json import json_object, upload_in_base64, values_in
+from api.bodies.json import json_object, values_in
+from api.bodies.text import upload_in_base64, upload_in_text
 from core.errors import InvalidRequest
 from tests.support.images import base64_of
 from tests.support.processes import memory_megabytes
@@ -37,8 +38,21 @@ def test_upload_in_base64_returns_bytes(data: bytes) -> None:
         lambda: upload_in_base64("image", "data:a" + ";a=b" * (SIZE // 4)),
         lambda: upload_in_base64("image", "=" * SIZE),
         lambda: upload_in_base64("image", " " * SIZE + "é"),
+        lambda: upload_in_text("image", b"data:;base64," + b"-_" * (SIZE // 2) + b"!", ""),
+        lambda: upload_in_text("image", b"text " * (SIZE // 5), ""),
     ],
-    ids=["lists", "nesting", "open string", "spaces", "data: URI", "parameters of data: URI", "padding", "blanks"],
+    ids=[
+        "lists",
+        "nesting",
+        "open string",
+        "spaces",
+        "data: URI",
+        "parameters of data: URI",
+        "padding",
+        "blanks",
+        "base64url",
+        "text",
+    ],
 )
 def test_hostile_body_of_32_mb_takes_at_most_200_mb(decode: Callable[[], object]) -> None:
     # Makes the peak of the resident memory, VmHWM, begin at its present value; see proc(5).

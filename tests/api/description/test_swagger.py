@@ -9,7 +9,7 @@ from core.labels import LABELS
 
 
 def test_examples_name_only_classes_of_the_served_model(client: Client) -> None:
-    swagger = client.get("/swagger.json").json
+    swagger = json.loads(client.get("/swagger.json").data)
     labels = ("background", "roof", "street")
     few = json.dumps(described(swagger, labels)["definitions"])
     assert '"example": "street"' in few

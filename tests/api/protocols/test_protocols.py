@@ -114,6 +114,7 @@ def test_post_of_too_many_bytes_returns_413(app: Flask, path: str, chunked: bool
     assert connection.status == 413
     assert key_of_error(connection.body) == SEGMENTING[path]
     assert b"larger than 1 MB, the limit (MAX_UPLOAD_MB)" in connection.body
+    assert b"base64 adds a third: it can hold 0.75 MB" in connection.body
 
 
 @pytest.mark.parametrize("path", SEGMENTING)

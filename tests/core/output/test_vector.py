@@ -26,7 +26,7 @@ def area(path: str) -> float:
     for ring in path.removesuffix("Z").split("Z"):
         points = [tuple(map(float, pair.split())) for pair in re.split("[ML]", ring)[1:]]
         shape = shape.symmetric_difference(shapely.Polygon(points))
-    return shape.area
+    return float(shape.area)
 
 
 def test_svg_has_a_group_for_each_class_with_colour_name_and_outlines() -> None:
