@@ -94,8 +94,8 @@ def works(name: str, size: tuple[int, int]) -> Callable[[], object]:
 
 
 NAMES = ["edges=model", "edges=photo", *ENCODERS]
-# Outputs that long pictures do not have: a JPEG has shorter sides, all of their pixels are points of an outline, and they
-# have too many pieces.
+# Outputs that long pictures do not have: a JPEG has shorter sides, all of their pixels are points of an outline, and
+# they have too many pieces.
 OF_PHOTOS = ("overlay, JPEG", "polygons", "svg", "pieces")
 
 
