@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.http.encoders import encoder_seconds
 from benchmarks.http.patterns import WORST, pictures, png
 from benchmarks.options import argument_parser
-from core.output.encode import JPEG, JSON, PNG, WEBP
+from core.output.encode import JPEG, JSON, PNG, SVG, WEBP
 from core.types import UInt8Array
 from tests.support.paths import CHELSEA
 from tests.support.processes import memory_megabytes
@@ -41,6 +41,8 @@ OUTPUTS: dict[str, tuple[str, dict[str, str], str]] = {
         ("polygons", "output=objects&shapes=polygons", JSON),
         ("polygons, tolerance=20", "output=objects&shapes=polygons&tolerance=20", JSON),
         ("coco", "output=coco", JSON),
+        ("objects, pieces", "output=objects&pieces=true", JSON),
+        ("svg", "output=svg", SVG),
         ("overlay", "output=overlay", PNG),
         ("overlay, JPEG", "output=overlay", JPEG),
         ("cutout", "output=cutout", PNG),

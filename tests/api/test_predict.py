@@ -243,6 +243,42 @@ def test_predict_cutout_for_client_that_prefers_webp_is_webp(client: Client) -> 
     assert Image.open(BytesIO(response.data)).mode == "RGBA"
 
 
+def test_predict_with_pieces_returns_the_connected_regions_of_each_class(client: Client) -> None:
+    query = "?output=objects&size=original&edges=model&classes=cat"
+    [cat] = predict(client, query).get_json()["objects"]
+    pieces = predict(client, f"{query}&pieces=true").get_json()["objects"]
+    assert sum(piece["pixels"] for piece in pieces) == cat["pixels"]
+    assert {piece["label"] for piece in pieces} == {"cat"}
+    assert len(predict(client, f"{query.replace('objects', 'coco')}&pieces=true").get_json()["annotations"]) == len(
+        pieces
+    )
+
+
+@pytest.mark.parametrize("output", ["map", "mask", "objects", "coco", "svg", "overlay", "cutout"])
+def test_predict_with_min_area_above_all_objects_has_none(client: Client, output: str) -> None:
+    response = predict(client, f"?output={output}&min_area=0.99")
+    assert response.status_code == 200
+    match output:
+        case "map":
+            assert not np.any(response.get_json()["seg_map"])
+        case "objects" | "coco":
+            content = response.get_json()
+            assert content.get("objects", content.get("annotations")) == []
+        case "svg":
+            assert b"<path" not in response.data
+        case "mask":
+            assert not np.asarray(opened(response)).any()
+        case "cutout":
+            assert not np.asarray(opened(response))[..., 3].any()
+
+
+def test_predict_svg_is_an_image_with_the_name_of_the_class(client: Client) -> None:
+    response = predict(client, "?output=svg&size=original")
+    assert response.mimetype == "image/svg+xml"
+    assert b'width="451" height="300"' in response.data
+    assert b"<title>cat</title>" in response.data
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
@@ -251,6 +287,9 @@ def test_predict_cutout_for_client_that_prefers_webp_is_webp(client: Client) -> 
         ("min_score=nan", "min_score: 'nan' is not allowed; allowed: a number from 0 to 1"),
         ("alpha=0.5", "alpha: '0.5' is not allowed; allowed: soft, hard"),
         ("background=red", "background: 'red' is not allowed; allowed: transparent, blur, white, or #rrggbb"),
+        ("min_area=1.5", "min_area: '1.5' is not allowed; allowed: a number from 0 to 1"),
+        ("pieces=maybe", "pieces: 'maybe' is not allowed; allowed: true, false"),
+        ("blur=0.5", "blur: '0.5' is not allowed; allowed: a number from 0 to 0.1"),
         ("crop=maybe", "crop: 'maybe' is not allowed; allowed: true, false"),
         ("shapes=svg", "shapes: 'svg' is not allowed; allowed: rle, polygons"),
         ("shapes=polygons&tolerance=-1", "tolerance: '-1' is not allowed; allowed: a number from 0 to 100"),

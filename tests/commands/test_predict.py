@@ -131,7 +131,7 @@ def test_predict_to_file_writes_the_format_of_its_ending(
 def test_predict_passes_options_of_cutout_to_encoder(predict: Predict, small_model: ModelWrapper) -> None:
     options = ["--output", "cutout", "--background", "#00ff00", "--crop", "--alpha", "hard", "--classes", "person"]
     assert predict(ASTRONAUT, "-o", "person.png", *options).exit_code == 0
-    encode = partial(encode_cutout, background="#00ff00", crop=True, alpha="hard")
+    encode = partial(encode_cutout, background="#00ff00", blur=0.025, crop=True, alpha="hard")
     expected = small_model.segment(ASTRONAUT.read_bytes(), encode, Options("original", classes=[15]))
     assert Path("person.png").read_bytes() == expected.content
 

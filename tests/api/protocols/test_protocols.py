@@ -1,5 +1,6 @@
 """Every route that segments: the API key, the gate, limits, metrics and the form of errors, in each protocol."""
 
+import base64
 import json
 
 import pytest
@@ -226,3 +227,11 @@ def test_other_spelling_without_key_is_not_segmented(app: Flask, line: tuple[str
     assert connection.status in (401, 404, 405)
     if connection.status == 401:
         assert connection.headers["Cache-Control"] == "no-store"
+
+
+def test_hugging_face_instances_are_the_regions_of_classes_without_background(client: Client) -> None:
+    document = {"inputs": base64.b64encode(CHELSEA.read_bytes()).decode(), "parameters": {"subtask": "instance"}}
+    found = client.post("/hf/image-segmentation", json=document).get_json()
+    assert found
+    assert {item["label"] for item in found}.isdisjoint({"background"})
+    assert all(0 < item["score"] <= 1 for item in found)
