@@ -95,6 +95,12 @@ def _address(host: str, port: int) -> str:
     except (OSError, UnicodeError) as error:
         reason = f"{error}; allowed: an address of this machine and a free port"
         raise ConfigError(f"HOST={host!r} with PORT={port} can't be used: {reason}") from None
+    if len(address) == 4 and address[3]:
+        # An IPv6 address with a zone: Granian takes it without the zone, which it needs.
+        raise ConfigError(
+            f"HOST={host!r} can't be used: it is a link-local address of one interface; allowed: ::, which includes "
+            "it, or another address of this machine"
+        )
     return str(address[0])
 
 

@@ -1,5 +1,6 @@
 """The exceptions that end a command: each is a line on standard error and an exit status, 1 or 2."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -64,6 +65,8 @@ def reason(error: BaseException) -> str:
         return "there is no memory for it; try again later"
     if isinstance(error, (SegmenterError, ConfigError)):
         return str(error)
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        return f"{error.strerror}; raise the limit (ulimit -n), or lower THREADS"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -95,3 +95,14 @@ def test_command_with_unknown_class_names_class_and_allowed_ones(
     monkeypatch.chdir(tmp_path)
     line = error(name, *SEGMENT[name], "--classes", "unicorn", status=2)
     assert line.startswith("Error: classes: 'unicorn' is not a class; allowed: ")
+
+
+@pytest.mark.parametrize("name", SEGMENT)
+def test_command_with_empty_argument_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "INPUT is empty; give " in error(name, "", *SEGMENT[name][1:], status=2)
+
+
+@pytest.mark.parametrize("name", SEGMENT)
+def test_help_tells_what_signals_do(name: str) -> None:
+    assert {"SIGTERM", "SIGHUP", "Ctrl-C"} <= set(re.findall(r"[\w-]+", output(name, "--help")))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -160,3 +161,38 @@ def test_predict_on_slow_machine_has_no_deadline(tmp_path: Path) -> None:
     environment = os.environ | {"IMAGE_SIZE": "65", "REQUEST_TIMEOUT": "1"}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_predict_of_huge_file_and_of_too_long_name_reports_them_and_segments_the_others(
+    predict: Predict, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    long, escape = f"{'a' * 246}.jpg", "\x1b[31m.jpg"
+    for name in (long, "b.jpg"):
+        shutil.copy(CHELSEA, tmp_path / "in" / name)
+    (tmp_path / "in" / escape).write_bytes(b"no photo")
+    with (tmp_path / "in" / "huge.jpg").open("wb") as file:
+        file.truncate(8 << 30)
+    result = predict("in", "-o", "out/")
+    assert result.exit_code == 1
+    assert "in/huge.jpg: the file is larger than 32 MB" in result.stderr
+    assert f"in/{long}: the name is too long for a result; rename the photo" in result.stderr
+    assert "in/\\x1b[31m.jpg: the file is not an image" in result.stderr
+    assert os.listdir("out") == ["b.jpg.overlay.png"]
+
+
+def test_predict_of_photo_that_raises_an_unexpected_error_segments_the_others(
+    predict: Predict, small_model: ModelWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, segment = [CHELSEA.read_bytes(), ASTRONAUT.read_bytes()], small_model.segment
+
+    def failing(data: bytes, *arguments: Any, **options: Any) -> Any:
+        if data == photos[0]:
+            raise MemoryError
+        return segment(data, *arguments, **options)
+
+    monkeypatch.setattr(small_model, "segment", failing)
+    result = predict(CHELSEA, ASTRONAUT, "-o", "out/")
+    assert result.exit_code == 1
+    assert f"{CHELSEA}: there is no memory for it; try again later" in result.stderr
+    assert os.listdir("out") == ["astronaut.jpg.overlay.png"]

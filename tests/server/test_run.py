@@ -290,6 +290,17 @@ def test_start_with_bad_host_ends_with_one_line(host: str) -> None:
     assert f"HOST={host!r} with PORT=" in refused_start(HOST=host)
 
 
+def test_start_with_link_local_host_ends_with_one_line() -> None:
+    # See proc(5): 32 hexadecimal digits, four other fields, and the name of the interface.
+    lines = (line.split() for line in Path("/proc/net/if_inet6").read_text().splitlines())
+    found = [(words[0], words[-1]) for words in lines if words[0].startswith("fe80")]
+    if not found:
+        pytest.skip("this machine has no link-local address")
+    digits, interface = found[0]
+    host = f"{socket.inet_ntop(socket.AF_INET6, bytes.fromhex(digits))}%{interface}"
+    assert f"HOST={host!r} can't be used: it is a link-local address of one interface" in refused_start(HOST=host)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
 def test_start_with_port_in_use_ends_with_one_line(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -43,7 +43,7 @@ def test_batch_processes_each_photo_once_and_later_runs_only_new_ones(
     for name in ("truncated.png", "empty.jpg"):
         with pytest.raises(SegmenterError) as caught:
             read_image((photos / name).read_bytes(), 10**9, 65)
-        assert rows[name] == dict.fromkeys(rows[name]) | {"path": name, "error": str(caught.value)}
+        assert (rows[name]["error"], rows[name]["mask"], rows[name]["size"]) == (str(caught.value), None, None)
     cat = rows["more/cat.JPG"]
     assert (cat["size"], cat["mask"], cat["error"]) == ([65, 43], "more/cat.JPG.mask.png", None)
     with Image.open(out / cat["mask"]) as mask:

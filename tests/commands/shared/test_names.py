@@ -4,7 +4,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from commands.shared.names import check_path, equal_results, ignores_case, result_name
+from commands.shared.names import check_path, equal_results, ignores_case, result_name, results_in_the_way
 from core.errors import SegmenterError
 from tests.support.hostile_names import HOSTILE_NAMES
 
@@ -57,3 +57,12 @@ def test_equal_results_are_named_with_their_number() -> None:
 def test_results_that_differ_in_case_or_composition_are_equal_on_some_file_systems(first: str, second: str) -> None:
     assert line(first, "a/c.jpg", second) == ""
     assert line(first, "a/c.jpg", second, fold=True).startswith(f"the results of in/{first} and in/{second} would be ")
+
+
+def test_results_in_the_way_are_those_of_other_photos_that_differ_in_case_or_composition() -> None:
+    problems = results_in_the_way(["b.jpg", "A.jpg", "B.JPG", "e\u0301.jpg", "c.jpg"], ["a.jpg", "\xe9.jpg", "c.jpg"])
+    assert problems == {
+        "A.jpg": "A.jpg: its result would overwrite that of a.jpg; rename one",
+        "B.JPG": "B.JPG: its result would overwrite that of b.jpg; rename one",
+        "e\u0301.jpg": "e\u0301.jpg: its result would overwrite that of \xe9.jpg; rename one",
+    }
