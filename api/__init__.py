@@ -6,7 +6,7 @@ from api import bodies, errors, health, metadata, metrics, predict, security
 from api.description import openapi
 from api.errors import JsonErrorApi
 from api.pages import demo, swagger_ui
-from api.protocols import hugging_face, open_inference
+from api.protocols import hugging_face, open_inference, segmenting_paths
 from config import Settings
 from core.model import ModelWrapper
 from segmenter import __version__
@@ -40,3 +40,4 @@ def init_app(app: Flask, settings: Settings, model: ModelWrapper, counters: metr
         api.add_namespace(namespace)
     for part in PARTS:
         part.init(app, api)
+    counters.expect(segmenting_paths(app))

@@ -1,6 +1,7 @@
 """GET /metrics: counters and gauges of the service, in the text format of Prometheus."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from typing import get_args
 
 from flask import Flask, Response
@@ -27,6 +28,13 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 # Upper bounds in seconds: from a small image on a fast machine to the full model on a slow one.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
+# The responses to photos that are counted from 0: Prometheus sees no growth in a series that begins with 1.
+STATUSES = (
+    HTTPStatus.OK,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 class CallbackCounter(Collector):
@@ -71,6 +79,8 @@ class Metrics:
         )
         for cause in get_args(HelperLoss):
             self._losses.labels(cause)
+        for stage in get_args(Stage):
+            self._stages.labels(stage)
         self._images = Counter("segmenter_images", "Images segmented", registry=self.registry)
         self._pixels = Counter("segmenter_pixels", "Pixels of the results of these images", registry=self.registry)
 
@@ -86,6 +96,13 @@ class Metrics:
         """Count a segmented image whose result has `width` x `height` pixels."""
         self._images.inc()
         self._pixels.inc(width * height)
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Begin to count the requests for `paths`, the routes that segment photos."""
+        for path in paths:
+            self._seconds.labels(path)
+            for status in STATUSES:
+                self._requests.labels("POST", path, int(status))
 
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count a request for `path`, a route, with its response's `status` after `seconds`."""

@@ -74,7 +74,7 @@ class Gate:
                 exchange.hold(0)
                 response = error_response(error, method, exchange.path)
             security.add_headers(response, exchange.environ, exchange.path, self._settings)
-            self._metrics.count_request(method, route.rule, response.status_code, monotonic() - began_at)
+            self._metrics.count_request(method, route.path, response.status_code, monotonic() - began_at)
             with closing(response):
                 await exchange.respond(response, refuses_body=route.segments)
         finally:

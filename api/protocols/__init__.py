@@ -1,14 +1,18 @@
 """The protocols that the service speaks: whose paths need the API key, and how each writes its errors."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import Rule
 
 # The names of our model and of its only version, in the Open Inference Protocol.
 MODEL, VERSION = "max-image-segmenter", "1"
+# A part of Werkzeug's rules that stands for many paths: `<any('a', 'b'):name>`.
+VARIABLE = re.compile(r"<(?:.*?:)?(\w+)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,13 @@ def is_private(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The `rule` of the path of a request, "unknown" if there is none, and whether its resource segments a photo.
+    """The `path` of a request, "unknown" if there is none, and whether its resource segments a photo.
 
-    Only such a resource gets the body of a request. It has an attribute `segments`.
+    `{name}` in the path stands for any of a few files. Only a resource that segments gets the body of a request. It has
+    an attribute `segments`.
     """
 
-    rule: str = "unknown"
+    path: str = "unknown"
     segments: bool = False
 
 
@@ -65,5 +70,13 @@ def route_of(app: Flask, environ: Mapping[str, Any]) -> Route:
     if not method.isupper() and (allowed := adapter.allowed_methods()):
         raise MethodNotAllowed(allowed)
     rule, _ = adapter.match(return_rule=True)
-    view = getattr(app.view_functions[rule.endpoint], "view_class", None)
-    return Route(rule.rule, method == "POST" and getattr(view, "segments", False))
+    return Route(VARIABLE.sub(r"{\1}", rule.rule), method == "POST" and _segments(app, rule))
+
+
+def segmenting_paths(app: Flask) -> Iterator[str]:
+    """Yield the path of each route that segments a photo."""
+    return (rule.rule for rule in app.url_map.iter_rules() if _segments(app, rule))
+
+
+def _segments(app: Flask, rule: Rule) -> bool:
+    return getattr(getattr(app.view_functions[rule.endpoint], "view_class", None), "segments", False)

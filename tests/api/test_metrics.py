@@ -7,7 +7,7 @@ from werkzeug.test import Client
 
 from api.metrics import Metrics
 from core.model import ModelWrapper
-from tests.support.application import occupied, predict
+from tests.support.application import application, occupied, predict
 from tests.support.http_client import upload
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -76,6 +76,30 @@ def test_metrics_after_requests_with_any_paths_and_methods_have_the_same_series(
     for number in range(1, 20):
         ask(number)
     assert samples(client).keys() == before
+
+
+def test_metrics_name_paths_of_files_without_werkzeugs_patterns(client: Client) -> None:
+    for path in ("/demo/demo.css", "/swagger.css", "/swaggerui/swagger-ui.css"):
+        assert client.get(path).status_code == 200
+    paths = {dict(labels).get("path", "") for _, labels in samples(client)}
+    assert {"/demo/{name}", "/{name}", "/swaggerui/{filename}"} <= paths
+    assert not [path for path in paths if "<" in path]
+
+
+def test_metrics_of_new_application_begin_at_0(app: Flask) -> None:
+    found = samples(application(app.extensions["model"]).test_client())
+    counters = {name: value for (name, _), value in found.items() if name.endswith(("_total", "_count", "_bucket"))}
+    own = {name: value for name, value in counters.items() if name.startswith("segmenter_")}
+    assert {
+        "segmenter_requests_total",
+        "segmenter_stage_duration_seconds_count",
+        "segmenter_images_total",
+    } <= own.keys()
+    assert {*own.values()} == {0}
+    for path in ("/model/predict", "/hf/image-segmentation", "/v2/models/max-image-segmenter/infer"):
+        for status in ("200", "400", "500", "503"):
+            key = (("method", "POST"), ("path", path), ("status", status))
+            assert found["segmenter_requests_total", key] == 0
 
 
 def test_metrics_of_loading_model_say_that_it_is_not_ready(loading_app: Flask) -> None:

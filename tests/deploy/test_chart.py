@@ -55,7 +55,9 @@ def kinds_in(file: Path) -> list[str]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_chart_with_all_parts_is_valid_for_kubernetes(version: str) -> None:
     manifests = render_chart(ALL | {"ingress": {"tlsSecret": "certificate"}, "resources": {"cpu": 4}})
-    assert {"Deployment", "Ingress", "HTTPRoute", "ScaledObject", "ServiceMonitor"} <= {m["kind"] for m in manifests}
+    assert {"Deployment", "Ingress", "HTTPRoute", "ScaledObject", "ServiceMonitor", "PrometheusRule"} <= {
+        m["kind"] for m in manifests
+    }
     for manifest in manifests:
         validate(manifest, version)
 
@@ -79,9 +81,9 @@ def test_packaged_chart_renders_the_same(tmp_path: Path) -> None:
     assert render_chart(ALL, chart=Path(archive)) == render_chart(ALL)
 
 
-def test_chart_has_no_link_except_to_the_dashboard() -> None:
-    # Compose and kustomize read the dashboard from its own folder, and `helm package` copies it.
-    assert [file.name for file in CHART.rglob("*") if file.is_symlink()] == ["dashboard.json"]
+def test_chart_has_no_links_except_to_files_that_compose_reads_too() -> None:
+    # `helm package` copies them.
+    assert {file.name for file in CHART.rglob("*") if file.is_symlink()} == {"dashboard.json", "alerts.yaml"}
 
 
 def test_versions_of_chart_are_version_of_service() -> None:

@@ -120,6 +120,13 @@ def test_prometheus_of_compose_scrapes_the_service() -> None:
     assert target.split(":")[0] in compose()["services"]
 
 
+def test_prometheus_of_compose_and_operator_have_the_alerts() -> None:
+    rules = yaml.safe_load((DEPLOY / "alerts.yaml").read_text())
+    assert find("PrometheusRule", "overlays/monitoring")["spec"] == rules
+    assert yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["rule_files"] == ["alerts.yaml"]
+    assert "./alerts.yaml:/etc/prometheus/alerts.yaml:ro" in compose()["services"]["prometheus"]["volumes"]
+
+
 def test_grafana_of_compose_reads_prometheus_and_loads_the_dashboard() -> None:
     services = compose()["services"]
     [source] = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yaml").read_text())["datasources"]

@@ -59,6 +59,7 @@ def test_validation_of_misspelt_pod_field_fails(kind: str, folder: str, monkeypa
     ("kind", "folder", "name"),
     [
         ("ServiceMonitor", "overlays/monitoring", "endpoint"),
+        ("PrometheusRule", "overlays/monitoring", "group"),
         ("ScaledObject", "overlays/queue-depth", "trigger"),
         ("HTTPRoute", "overlays/gateway", "hostname"),
     ],

@@ -48,6 +48,29 @@ CUSTOM = {
             ),
         ),
     ),
+    # The same reference
+    "PrometheusRule": _resource(
+        "monitoring.coreos.com/v1",
+        _object(
+            ["groups"],
+            groups=_list(
+                _object(
+                    ["name", "rules"],
+                    name=STRING,
+                    rules=_list(
+                        _object(
+                            ["alert", "expr"],
+                            alert=STRING,
+                            expr=STRING,
+                            labels=STRINGS,
+                            annotations=STRINGS,
+                            **{"for": {"type": "string", "pattern": r"^\d+[smh]$"}},
+                        )
+                    ),
+                )
+            ),
+        ),
+    ),
     # github.com/kedacore/keda, config/crd/bases/keda.sh_scaledobjects.yaml; a trigger's metadata are strings
     "ScaledObject": _resource(
         "keda.sh/v1alpha1",
