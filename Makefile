@@ -78,7 +78,7 @@ $(VENV)/run: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/test: tests/requirements.txt commands/batch/requirements.txt commands/watch/requirements.txt $(VENV)/run
+$(VENV)/test: tests/requirements.txt commands/batch/requirements.txt commands/watch/requirements.txt api/tracing/requirements.txt $(VENV)/run
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 

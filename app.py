@@ -12,6 +12,7 @@ from flask import Flask
 
 import api
 from api.metrics import Metrics
+from api.tracing import create_spans
 from config import ConfigError, Settings
 from core import log as logs
 from core.errors import ModelError
@@ -27,7 +28,7 @@ def create_app(settings: Settings, weights: Weights | None = None) -> Flask:
     `weights` are those of `settings`, if the caller has found them already. Call it in the process that serves, not in
     one that forks later: TensorFlow does not survive a fork. Raises ModelError if the graph is missing or damaged.
     """
-    metrics = Metrics()
+    metrics = Metrics(create_spans(settings))
     metrics.watch_count("log_lines_dropped", "Log lines that nothing read or that could not be written", logs.dropped)
     model = create_model(settings, weights, metrics.observe, metrics.count_loss)
     app = Flask("segmenter", static_folder=None)

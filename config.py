@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -139,7 +140,19 @@ class Settings:
     )
     threads: int = setting(number(int, 1, 1024), usable_cores, "CPU threads of the model; default: the usable cores")
     log_format: LogFormat = setting(choice(*get_args(LogFormat)), "text", "log lines as text or as JSON objects")
+    otel_exporter_otlp_endpoint: str = setting(
+        URL,
+        "",
+        "if set, traces are exported: address of an OpenTelemetry collector, such as http://localhost:4318",
+    )
+    otel_exporter_otlp_traces_endpoint: str = setting(URL, "", "its whole address for traces, with the path")
     debug: bool = setting(BOOLEAN, False, "run Flask's debug server, for development; only with HOST=127.0.0.1")
+
+    @property
+    def traces_endpoint(self) -> str:
+        """The address to which traces are sent; empty if they are not."""
+        base = self.otel_exporter_otlp_endpoint
+        return self.otel_exporter_otlp_traces_endpoint or (base and f"{base.rstrip('/')}/v1/traces")
 
     @property
     def url(self) -> str:
@@ -183,6 +196,11 @@ class Settings:
         if settings.model_labels and not settings.model_path:
             raise ConfigError(
                 f"MODEL_LABELS={str(settings.model_labels)!r} can't be used without MODEL_PATH, a custom graph"
+            )
+        if settings.traces_endpoint and not find_spec("opentelemetry"):
+            raise ConfigError(
+                f"OTEL_EXPORTER_OTLP_ENDPOINT={settings.traces_endpoint!r} can't be used without its packages: "
+                "pip install -r api/tracing/requirements.txt"
             )
         if settings.debug and settings.host != "127.0.0.1":
             # The debug server shows tracebacks and a Python console, which must not be reachable from other machines.

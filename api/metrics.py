@@ -19,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from api.tracing import Spans
 from core.model import ModelWrapper
 from core.types import HelperLoss, Stage
 
@@ -51,10 +52,12 @@ class CallbackCounter(Collector):
 class Metrics:
     """The metrics of one application.
 
-    Labels have a bounded number of values, whatever clients send: all unknown paths share one value.
+    Labels have a bounded number of values, whatever clients send: all unknown paths share one value. `spans` receive
+    the requests and the stages, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
+        self._spans = spans
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
@@ -87,6 +90,8 @@ class Metrics:
     def observe(self, stage: Stage, seconds: float) -> None:
         """Record the duration of one `stage` of an image."""
         self._stages.labels(stage).observe(seconds)
+        if self._spans:
+            self._spans.add_stage(stage, seconds)
 
     def count_loss(self, cause: HelperLoss) -> None:
         """Count a helper process that ended, or that had to be ended."""
@@ -106,8 +111,11 @@ class Metrics:
 
     def count_request(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count a request for `path`, a route, with its response's `status` after `seconds`."""
-        self._requests.labels(method if method in METHODS else "other", path, int(status)).inc()
+        method = method if method in METHODS else "other"
+        self._requests.labels(method, path, int(status)).inc()
         self._seconds.labels(path).observe(seconds)
+        if self._spans:
+            self._spans.add_request(method, path, int(status), seconds)
 
     def watch(self, name: str, documentation: str, value: Callable[[], float]) -> None:
         """Add a gauge that calls `value` at each scrape."""

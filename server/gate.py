@@ -25,7 +25,7 @@ from api.metrics import Metrics
 from api.protocols import Route, route_of
 from config import Settings
 from core.errors import MemoryFull
-from core.log import log_access, request_ids
+from core.log import log_access
 from core.log.trace import trace_of
 from core.model import ModelWrapper
 from server.heads import Heads
@@ -61,7 +61,7 @@ class Gate:
 
     async def _answer(self, exchange: "Exchange", scope: Environ) -> None:
         began_at = monotonic()
-        request_ids.set({"request_id": exchange.id, **exchange.trace.ids})
+        exchange.trace.begin(exchange.id)
         method, route = scope["method"], Route()
         try:
             try:
@@ -126,7 +126,7 @@ class Exchange:
         self.path = self.environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         found = VALID_ID.fullmatch(self.environ.get("HTTP_X_REQUEST_ID", ""))
         self.id = found[0] if found else f"{random.getrandbits(128):032x}"
-        self.trace = trace_of(self.environ.get("HTTP_TRACEPARENT", ""))
+        self.trace = trace_of(self.environ.get("HTTP_TRACEPARENT", ""), exports=bool(settings.traces_endpoint))
         self.size, self.sent = head_size(scope), 0
         self._receive, self._send = receive, send
         self._settings, self._budget, self._held = settings, budget, 0

@@ -6,8 +6,10 @@ import os
 import select
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from threading import Thread
 from typing import Any, NoReturn
 
 import orjson
@@ -18,6 +20,8 @@ from core.types import LogFormat
 # Of the request that the current task or thread handles: request_id, and the ids of its trace if it has one.
 request_ids = ContextVar[dict[str, str]]("request_ids")
 access = logging.getLogger("access")
+# What a process that ends still has to send, apart from its log.
+last_calls: list[Callable[[], object]] = []
 
 ACCESS = "%(remote)s %(method)s %(path)s %(status)d %(bytes)d bytes %(milliseconds)s ms"
 TIME = "%Y-%m-%d %H:%M:%S %z"
@@ -124,7 +128,11 @@ def flush() -> None:
 
 
 def end(status: int) -> NoReturn:
-    """End this process with `status` and without the interpreter's clean-up, when its log is written."""
+    """End this process with `status` and without the interpreter's clean-up, when its log and the rest are written."""
+    for call in last_calls:
+        thread = Thread(target=call, daemon=True)
+        thread.start()
+        thread.join(FLUSH_SECONDS)
     flush()
     os._exit(status)
 

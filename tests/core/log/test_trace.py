@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from core.log.trace import trace_of
+from core.log.trace import Trace, trace_of
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -28,6 +28,21 @@ def test_trace_of_valid_traceparent_has_its_ids_and_a_span(header: str, flags: s
     assert re.fullmatch("[0-9a-f]{16}", span)
     assert span != PARENT
     assert trace.headers == {"traceresponse": f"00-{TRACE}-{span}-{flags}"}
+    assert not trace.is_sampled
+
+
+@pytest.mark.parametrize(("given", "flags"), [("00", "00"), ("01", "01"), ("03", "03"), ("fe", "02"), ("ff", "03")])
+def test_trace_with_export_is_sampled_as_the_client_says(given: str, flags: str) -> None:
+    trace = trace_of(f"00-{TRACE}-{PARENT}-{given}", exports=True)
+    assert trace.headers == {"traceresponse": f"00-{TRACE}-{trace.ids['span_id']}-{flags}"}
+    assert trace.is_sampled == (flags in {"01", "03"})
+
+
+def test_trace_with_export_and_without_client_begins_one() -> None:
+    trace, other = trace_of("", exports=True), trace_of("00-no trace", exports=True)
+    assert trace.ids.keys() == {"trace_id", "span_id"}
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-03", trace.headers["traceresponse"])
+    assert trace.ids["trace_id"] != other.ids["trace_id"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +73,7 @@ def test_trace_of_valid_traceparent_has_its_ids_and_a_span(header: str, flags: s
     ],
 )
 def test_trace_of_invalid_traceparent_is_empty(header: str) -> None:
-    assert trace_of(header) == ({}, {})
+    assert trace_of(header) == Trace()
 
 
 def test_traces_of_two_requests_have_different_spans() -> None:
