@@ -5,6 +5,7 @@ import click
 from commands.batch.cli import batch
 from commands.calibrate import calibrate
 from commands.evaluate import evaluate
+from commands.export.cli import export
 from commands.fetch import fetch
 from commands.labels import labels
 from commands.predict import predict
@@ -28,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (batch, calibrate, evaluate, fetch, labels, predict, serve, watch):
+for command in (batch, calibrate, evaluate, export, fetch, labels, predict, serve, watch):
     cli.add_command(command)
 
 if __name__ == "__main__":

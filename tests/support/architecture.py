@@ -40,7 +40,7 @@ CORE = [
     {"graph"},
     {"runtime"},
     {"output"},
-    {"model", "evaluation", "calibration", "outputs", "parameters", "kinds"},
+    {"model", "evaluation", "calibration", "export", "outputs", "parameters", "kinds"},
 ]
 # The only modules and packages that may import a third-party package.
 IMPORTERS = {
