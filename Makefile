@@ -93,7 +93,7 @@ $(VENV)/run: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/test: tests/requirements.txt commands/batch/requirements.txt commands/watch/requirements.txt api/tracing/requirements.txt $(VENV)/run
+$(VENV)/test: $(addsuffix /requirements.txt,tests commands/batch commands/watch commands/export api/tracing) $(VENV)/run
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 

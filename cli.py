@@ -16,6 +16,7 @@ import click
 from commands.batch.cli import batch
 from commands.calibrate import calibrate
 from commands.evaluate import evaluate
+from commands.export.cli import export
 from commands.fetch import fetch
 from commands.labels import labels
 from commands.predict import predict
@@ -39,7 +40,7 @@ def cli() -> None:
     """
 
 
-for command in (batch, calibrate, evaluate, fetch, labels, predict, serve, watch):
+for command in (batch, calibrate, evaluate, export, fetch, labels, predict, serve, watch):
     cli.add_command(command)
 
 

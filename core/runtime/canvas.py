@@ -115,7 +115,8 @@ def image_pooling(features: Tensor, padding_mean: Tensor, network: Network, mode
 class PaddingMeans:
     """The mean features of the padding that a fit canvas skips, for every image size.
 
-    `features`, float32 [cells, cells, channels], are those of the whole fixed canvas without an image.
+    `features`, float32 [cells, cells, channels], are those of the whole fixed canvas without an image. `table` has the
+    same shape: the means for an image of so many rows and columns of cells.
     """
 
     def __init__(self, features: Array) -> None:
@@ -123,13 +124,13 @@ class PaddingMeans:
         sums = features.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
         side = np.arange(1, len(features) + 1)
         skipped = features.shape[0] * features.shape[1] - side[:, np.newaxis] * side
-        self._means = ((sums[-1, -1] - sums) / np.maximum(skipped, 1)[..., np.newaxis]).astype(np.float32)
+        self.table: Array = ((sums[-1, -1] - sums) / np.maximum(skipped, 1)[..., np.newaxis]).astype(np.float32)
 
     def mean_outside(self, height: int, width: int) -> Array:
         """Return the mean, float32 [channels], over the cells outside an image of `height` x `width` pixels."""
-        last = len(self._means) - 1
+        last = len(self.table) - 1
         row, column = (min(int(count_cells(pixels)) - 1, last) for pixels in (height, width))
-        mean: Array = self._means[row, column]
+        mean: Array = self.table[row, column]
         return mean
 
 

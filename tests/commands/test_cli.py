@@ -13,7 +13,7 @@ from tests.support.paths import CHELSEA
 
 # Arguments of each command, by name: of those that segment photos into files, and of the others.
 SEGMENT = {"batch": [".", "out"], "predict": [str(CHELSEA)], "watch": [".", "out"]}
-OTHERS = {"calibrate": ["."], "evaluate": ["."], "fetch": ["mobile"], "labels": [], "serve": []}
+OTHERS = {"calibrate": ["."], "evaluate": ["."], "export": ["graph.pb"], "fetch": ["mobile"], "labels": [], "serve": []}
 COMMANDS = SEGMENT | OTHERS
 
 

@@ -1,0 +1,1 @@
+"""`python cli.py export`: the optimized graph in the formats of other engines."""

@@ -1,0 +1,126 @@
+"""`cli.py export`: each format runs in its own engine, with the labels of the service."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from cli import cli
+from commands.export import formats
+from commands.export.formats import FORMATS
+from core.graph.load import read_graph
+from core.image.decode import read_image
+from core.image.resize import resized
+from core.runtime.engine import Engine
+from core.types import EngineOptions, UInt8Array
+from core.weights.registry import MOBILE
+from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
+
+SIZE = 129
+ANY_SIZE = [suffix for suffix, format_ in FORMATS.items() if not format_.one_size]
+
+
+def export(*arguments: object, **environment: str) -> Result:
+    return CliRunner().invoke(cli, ["export", *map(str, arguments)], env={"IMAGE_SIZE": str(SIZE)} | environment)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    """The engine of the service."""
+    return Engine(read_graph(MOBILE), EngineOptions(1))
+
+
+def photo(path: Path, side: int) -> UInt8Array:
+    """Return a sample photo with a long side of `side` pixels."""
+    return np.asarray(resized(read_image(path.read_bytes(), 10**7), side))
+
+
+@pytest.mark.parametrize("suffix", ANY_SIZE)
+def test_exported_graph_of_any_size_has_the_labels_of_the_service(engine: Engine, suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"graph{suffix}"
+    result = export(file)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(f"wrote {file}, {FORMATS[suffix].name}\n")
+    assert "% of its labels of the sample photos are those of the service at float32" in result.output
+    run = FORMATS[suffix].load(file)
+    for path, side in ((ASTRONAUT, 257), (CHELSEA, 333), (CHELSEA, 600), (ASTRONAUT, 17)):
+        image = photo(path, side)
+        labels = run(image)
+        assert (str(labels.dtype), labels.shape) == ("uint8", image.shape[:2])
+        # Engines round differently.
+        assert np.mean(labels == engine.run(image)) > 0.999
+
+
+def test_exported_graph_of_one_size_has_the_labels_of_the_service(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "graph.tflite"
+    result = export("--size", "257x170", file)
+    assert result.exit_code == 0, result.output
+    image = photo(CHELSEA, 257)
+    labels = FORMATS[".tflite"].load(file)(image)
+    assert (str(labels.dtype), labels.shape) == ("uint8", (170, 257))
+    assert np.mean(labels == engine.run(image)) > 0.999
+
+
+def test_example_of_documents_runs_an_exported_graph(tmp_path: Path) -> None:
+    assert export(tmp_path / "segmenter.onnx").exit_code == 0
+    [example] = re.findall(r"```py\n(.*?)```", (ROOT / "docs" / "models.md").read_text(), re.DOTALL)
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert re.fullmatch(r"\(341, 513\) 7\d% is cat\n", run.stdout)
+
+
+def test_exported_graph_of_fixed_canvas_has_its_labels(tmp_path: Path) -> None:
+    file = tmp_path / "graph.pb"
+    assert export(file, CANVAS="fixed").exit_code == 0
+    fixed = Engine(read_graph(MOBILE), EngineOptions(1, "fixed"))
+    image = photo(CHELSEA, 200)
+    assert np.array_equal(FORMATS[".pb"].load(file)(image), fixed.run(image))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["graph.bin"], "'graph.bin' has no known format; allowed: .pb, .onnx, .tflite, or a folder's name"),
+        (["--size", "100x100", "graph.onnx"], "takes images of any size"),
+        (["--size", "100", "graph.tflite"], "'100' can't be used; allowed: two numbers from 16 to 1024"),
+        (["--size", "8x100", "graph.tflite"], "'8x100' can't be used"),
+        ([str(CHELSEA.with_suffix(""))], "exists; give another name"),
+    ],
+)
+def test_export_with_wrong_argument_returns_2_and_says_why(arguments: list[str], message: str, tmp_path: Path) -> None:
+    if "exists" in message:
+        (tmp_path / "graph").mkdir()
+        arguments = [str(tmp_path / "graph")]
+    result = export(*arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split()).replace("│ ", "")
+
+
+def test_export_to_missing_folder_returns_1(tmp_path: Path) -> None:
+    result = export(tmp_path / "missing" / "graph.pb")
+    assert (result.exit_code, "can't be written: No such file or directory" in result.output) == (1, True)
+
+
+def test_export_whose_labels_differ_returns_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    wrong = formats.Format(
+        "wrong", formats.write_graph_def, lambda _: lambda image: np.zeros(image.shape[:2], np.uint8)
+    )
+    monkeypatch.setitem(FORMATS, ".pb", wrong)
+    result = export(tmp_path / "graph.pb")
+    assert result.exit_code == 1
+    assert "expected at least 99.9% equal labels" in result.output
+
+
+@pytest.mark.parametrize(("suffix", "package"), [(".onnx", "tf2onnx"), (".tflite", "ai_edge_litert.interpreter")])
+def test_export_without_optional_package_names_the_requirements(
+    monkeypatch: pytest.MonkeyPatch, suffix: str, package: str, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    result = export(tmp_path / f"graph{suffix}")
+    assert result.exit_code == 1
+    assert "pip install -r commands/export/requirements.txt" in result.output
