@@ -89,7 +89,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
         lambda: png(64, 64, *[(b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(10**6)))] * 100, ROWS),
         None,
     ),
-    "PNG with a profile bomb": (lambda: png(64, 64, (b"iCCP", b"a\0\0" + TEXT_BOMB), ROWS), InvalidImage),
+    "PNG with a profile bomb": (lambda: png(64, 64, (b"iCCP", b"a\0\0" + TEXT_BOMB), ROWS), None),
     "PNG with a profile of noise": (lambda: encode(SQUARE, "PNG", icc_profile=NOISE), None),
     "PNG with 500,000 chunks": (lambda: png(64, 64, *[(b"aaAa", b"")] * 500_000, ROWS), None),
     "PNG with 500,000 data chunks": (lambda: png(64, 64, *[(b"IDAT", b"")] * 500_000, ROWS), None),
