@@ -98,10 +98,7 @@ def _png_parts(data: bytes) -> Iterator[tuple[int, int]]:
         end = start + 4 + int.from_bytes(data[position : position + 4])
         is_optional = name[:1].islower() or (name == b"PLTE" and data[PNG_COLOUR : PNG_COLOUR + 1] != b"\3")
         is_first = name not in seen and b"IDAT" not in seen
-        if not is_optional:
-            yield position, end
-            seen.add(name)
-        elif (
+        if not is_optional or (
             is_first
             and name in OPTIONAL_CHUNKS
             and _is_intact(data[position + 4 : end])
