@@ -1,23 +1,33 @@
 """Removes what decoding does not need from a JPEG or PNG file, so that damaged or large metadata can't prevent it."""
 
+import re
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+
+from PIL import PngImagePlugin
 
 from core.errors import UnsupportedImage
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
-SOS, TEM = 0xDA, 0x01
-APPLICATION_SEGMENTS, COMMENT = range(0xE0, 0xF0), 0xFE
-# The application segments that change pixels: JFIF, the orientation, the colour profile and the kind of CMYK.
-KEPT_SEGMENTS = ((0xE0, b"JFIF\0"), (0xE1, b"Exif\0\0"), (0xE2, b"ICC_PROFILE\0"), (0xEE, b"Adobe"))
+MARKER = re.compile(rb"\xff([^\0\xff])", re.DOTALL)
+SOS, WITHOUT_LENGTH = 0xDA, {0x01, *range(0xD0, 0xD9)}
+METADATA_SEGMENTS = {*range(0xE0, 0xF0), 0xFE}
+# The application segments that change pixels, and the bytes that they have at least: JFIF, the orientation, the colour
+# profile and the kind of CMYK.
+KEPT_SEGMENTS = ((0xE0, b"JFIF\0", 14), (0xE1, b"Exif\0\0", 6), (0xE2, b"ICC_PROFILE\0", 14), (0xEE, b"Adobe", 12))
 EXIF = KEPT_SEGMENTS[1]
 # Start-of-frame markers (ITU T.81, table B.1), without those of arithmetic coding, and the ones that are decoded.
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 DECODED_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# The chunks that change pixels. All others are optional: their names begin with a small letter.
-OPTIONAL_CHUNKS = {b"tRNS", b"iCCP", b"eXIf"}
+PNG_COLOUR = 25  # the position of the type of colour
+# The optional chunks that change pixels; the names of optional ones begin with a small letter.
+OPTIONAL_CHUNKS = {b"tRNS", b"iCCP", b"eXIf", b"cICP"}
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
+# Bytes of a colour profile: as much as the segments of a JPEG can hold.
+MAX_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK = 255 * 65_519
 
 
 def without_metadata(data: bytes) -> bytes:
@@ -39,24 +49,25 @@ def without_metadata(data: bytes) -> bytes:
 
 
 def _jpeg_parts(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield start and end of all but the application segments and comments before the first scan."""
+    """Yield start and end of all but the metadata before the first scan; bytes between segments are skipped."""
     yield 0, len(SOI)
     position, has_exif = len(SOI), False
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker, start = data[position + 1], position + 4
-        if marker in (0xFF, TEM):
-            position += 1 if marker == 0xFF else 2
-            continue
+    while found := MARKER.search(data, position):
+        marker, start = found[1][0], found.end() + 2
+        position = found.start()
         if marker == SOS:
             break
-        end = position + 2 + int.from_bytes(data[position + 2 : start])
+        if marker in WITHOUT_LENGTH:
+            position = found.end()
+            continue
+        end = found.end() + max(2, int.from_bytes(data[found.end() : start]))  # as libjpeg takes a length below 2
         if marker in FRAMES:
             _check_frame(marker, data[start:end])
         kind = next((kind for kind in KEPT_SEGMENTS if kind[0] == marker and data.startswith(kind[1], start)), None)
         # Pillow joins the segments of long EXIF in quadratic time; the orientation is in the first.
-        is_metadata = marker in APPLICATION_SEGMENTS and (kind is None or (kind == EXIF and has_exif))
+        is_whole = kind is not None and end - start >= kind[2] and not (kind == EXIF and has_exif)
         has_exif = has_exif or kind == EXIF
-        if not is_metadata and marker != COMMENT:
+        if is_whole or marker not in METADATA_SEGMENTS:
             yield position, end
         position = end
     yield position, len(data)
@@ -76,16 +87,43 @@ def _check_frame(marker: int, frame: bytes) -> None:
 
 
 def _png_parts(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield start and end of all but the optional chunks, and of the intact ones in OPTIONAL_CHUNKS."""
+    """Yield start and end of the chunks that pixels need, and of the first good one of each optional kind before them.
+
+    Raises UnsupportedImage for HDR colours.
+    """
     yield 0, len(PNG_SIGNATURE)
-    position = len(PNG_SIGNATURE)
+    position, seen = len(PNG_SIGNATURE), set[bytes]()
     while position + 8 <= len(data):
-        name = data[position + 4 : position + 8]
-        end = position + 12 + int.from_bytes(data[position : position + 4])
-        is_optional = name[:1].islower()
-        if not is_optional or (name in OPTIONAL_CHUNKS and _is_intact(data[position + 4 : end])):
+        name, start = data[position + 4 : position + 8], position + 8
+        end = start + 4 + int.from_bytes(data[position : position + 4])
+        is_optional = name[:1].islower() or (name == b"PLTE" and data[PNG_COLOUR : PNG_COLOUR + 1] != b"\3")
+        is_first = name not in seen and b"IDAT" not in seen
+        if not is_optional or (
+            is_first
+            and name in OPTIONAL_CHUNKS
+            and _is_intact(data[position + 4 : end])
+            and _is_good(name, data[start : end - 4], data[PNG_COLOUR])
+        ):
             yield position, end
+            seen.add(name)
         position = end
+
+
+def _is_good(name: bytes, content: bytes, colour: int) -> bool:
+    """Return whether Pillow can use the chunk in a PNG of this type of `colour`. Raises UnsupportedImage for HDR."""
+    if name == b"cICP" and len(content) == 4 and content[1] in HDR_TRANSFERS:
+        raise UnsupportedImage(
+            f"PNG with HDR colours ({HDR_TRANSFERS[content[1]]}) is not served; save it with sRGB colours"
+        )
+    if name == b"tRNS":
+        return len(content) == {0: 2, 2: 6}.get(colour) or (colour == 3 and 0 < len(content) <= 256)
+    if name == b"iCCP":
+        method, profile = content[content.find(b"\0") + 1 :][:1], content[content.find(b"\0") + 2 :]
+        decoder = zlib.decompressobj()
+        with suppress(zlib.error):
+            return method == b"\0" and decoder.decompress(profile, MAX_PROFILE) != b"" and decoder.eof
+        return False
+    return name == b"eXIf" and content[:4] in (b"II*\0", b"MM\0*")
 
 
 def _is_intact(chunk: bytes) -> bool:

@@ -89,7 +89,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
         lambda: png(64, 64, *[(b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(10**6)))] * 100, ROWS),
         None,
     ),
-    "PNG with a profile bomb": (lambda: png(64, 64, (b"iCCP", b"a\0\0" + TEXT_BOMB), ROWS), InvalidImage),
+    "PNG with a profile bomb": (lambda: png(64, 64, (b"iCCP", b"a\0\0" + TEXT_BOMB), ROWS), None),
     "PNG with a profile of noise": (lambda: encode(SQUARE, "PNG", icc_profile=NOISE), None),
     "PNG with 500,000 chunks": (lambda: png(64, 64, *[(b"aaAa", b"")] * 500_000, ROWS), None),
     "PNG with 500,000 data chunks": (lambda: png(64, 64, *[(b"IDAT", b"")] * 500_000, ROWS), None),
@@ -105,7 +105,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
         ImageTooLarge,
     ),
     "JPEG with 7 million comments": (lambda: jpeg(segment(0xFE, b"") * 7_000_000), InvalidImage),
-    "JPEG with 100 million fill bytes": (lambda: jpeg(b"\xff" * 100_000_000), InvalidImage),
+    "JPEG with 100 million fill bytes": (lambda: jpeg(b"\xff" * 100_000_000), None),
     "JPEG with 30 MB of EXIF": (lambda: jpeg(segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 480), None),
     "JPEG with cyclic EXIF": (
         lambda: jpeg(segment(0xE1, b"Exif\0\0" + exif((0x8769, 4, 1, 8), (0x8825, 4, 1, 8)))),

@@ -61,6 +61,48 @@ def test_png_with_large_text_is_decoded() -> None:
     assert read_image(png(64, 64, text, ROWS, text), LIMIT).size == (64, 64)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(
+            struct.pack(">BBH", 0xFF, marker, length)
+            for marker in (0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE)
+            for length in (0, 1)
+        ),
+        *(segment(0xE2, b"ICC_PROFILE\0" + extra) for extra in (b"", b"\1")),
+        *(segment(0xEE, b"Adobe" + extra) for extra in (b"", b"\1")),
+        segment(0xE0, b"JFIF\0"),
+        b"\0 between\xff\0segments",
+    ],
+)
+def test_jpeg_with_damaged_metadata_is_decoded(damage: bytes) -> None:
+    whole = read_image(JPEG, LIMIT).image
+    assert read_image(JPEG[:2] + damage + JPEG[2:], LIMIT).image.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"a\0", b"a\0\1x", b"a\0\0x", b"a\0\0" + zlib.compress(bytes(20_000_000))])
+@pytest.mark.parametrize("name", [b"iCCP", b"tRNS", b"eXIf", b"cICP"])
+def test_png_with_damaged_optional_chunk_is_decoded(name: bytes, content: bytes) -> None:
+    whole = read_image(png(64, 64, ROWS), LIMIT).image
+    for chunks in ([(name, content), ROWS], [ROWS, (name, content)]):
+        # Two bytes are a whole tRNS of a grey PNG.
+        if (name, len(content)) != (b"tRNS", 2):
+            assert read_image(png(64, 64, *chunks), LIMIT).image.tobytes() == whole.tobytes()
+
+
+def test_png_with_orientation_behind_its_pixels_is_not_turned() -> None:
+    turned = b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0" + bytes(4)
+    rows = (b"IDAT", zlib.compress(bytes(64 * 33)))
+    assert read_image(png(32, 64, (b"eXIf", turned), rows), LIMIT).size == (64, 32)
+    assert read_image(png(32, 64, rows, (b"eXIf", turned)), LIMIT).size == (32, 64)
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_png_with_hdr_colours_is_rejected_by_name(transfer: int, name: str) -> None:
+    with pytest.raises(UnsupportedImage, match=f"PNG with HDR colours \\({name}\\) is not served"):
+        read_image(png(64, 64, (b"cICP", bytes([9, transfer, 0, 1])), ROWS), LIMIT)
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
 def test_jpeg_without_its_end_marker_is_decoded(options: dict[str, int]) -> None:
     data = encode(Image.open(CHELSEA), "JPEG", **options)
