@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from core.graph.editor import GraphEditor
-from core.graph.load import Graph
+from core.graph.frozen_graph import Graph
 from core.graph.network import Network
 from core.graph.optimize import optimize
 from core.runtime.canvas import PaddingMeans, count_cells, segment

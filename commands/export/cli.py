@@ -78,7 +78,7 @@ def export(file: Path, size: tuple[int, int] | None) -> None:
 def _export(settings: Settings, file: Path, format_: Format, size: tuple[int, int] | None) -> None:
     # These import TensorFlow, which takes seconds that a wrong argument should not cost.
     from core.export import portable_graph  # noqa: PLC0415
-    from core.graph.load import read_graph  # noqa: PLC0415
+    from core.graph.frozen_graph import read_graph  # noqa: PLC0415
     from core.runtime.engine import Engine  # noqa: PLC0415
 
     graph = read_graph(find_weights(settings).path)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from cli import cli
 from commands.export import formats
 from commands.export.formats import FORMATS
-from core.graph.load import read_graph
+from core.graph.frozen_graph import read_graph
 from core.image.decode import read_image
 from core.image.resize import resized
 from core.runtime.engine import Engine
