@@ -33,7 +33,7 @@ ERRORS = {
     ),
     413: (
         "Too many bytes or pixels",
-        "the upload is larger than 32 MB, the limit (MAX_UPLOAD_MB); send a smaller image",
+        "the upload is larger than 32 MB, the limit (MAX_UPLOAD_MB); send a smaller image; base64 adds a third: it can hold 24 MB",
     ),
     414: ("A URL of more than 4,000 characters", "the URL has 4015 characters; allowed: 4000"),
     415: (
@@ -138,7 +138,6 @@ label = namespace.model(
     {
         "id": fields.Integer(description="Value in a map", example=EXAMPLE_ID),
         "name": fields.String(example=EXAMPLE_LABEL),
-        "synonyms": fields.List(fields.String, description="Other names that select the class"),
         "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example=EXAMPLE_COLOUR),
     },
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import requests
 import tritonclient.http as triton
-from huggingface_hub import ImageSegmentationSubtask, InferenceClient
+from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 from PIL import Image
 from pycocotools import mask as coco
@@ -77,12 +77,15 @@ def test_huggingface_hub_with_parameters_gets_fewer_masks_and_smaller_ones(servi
     assert not (person[1] & ~person[0]).any()
 
 
-@pytest.mark.parametrize("subtask", ["instance", "panoptic"])
-def test_huggingface_hub_with_other_subtask_raises_error_with_message(
-    service: ServiceProcess, subtask: ImageSegmentationSubtask
-) -> None:
-    with pytest.raises(HfHubHTTPError, match=f"subtask: '{subtask}' is not supported"):
-        hugging_face(service).image_segmentation(CHELSEA, subtask=subtask)
+def test_huggingface_hub_gets_a_mask_for_each_instance(service: ServiceProcess) -> None:
+    found = hugging_face(service).image_segmentation(CHELSEA, subtask="instance")
+    assert "cat" in {element.label for element in found}
+    assert "background" not in {element.label for element in found}
+
+
+def test_huggingface_hub_with_other_subtask_raises_error_with_message(service: ServiceProcess) -> None:
+    with pytest.raises(HfHubHTTPError, match="subtask: 'panoptic' is not supported"):
+        hugging_face(service).image_segmentation(CHELSEA, subtask="panoptic")
 
 
 def test_huggingface_hub_with_key_as_token_gets_masks(guarded_service: ServiceProcess) -> None:
