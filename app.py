@@ -21,7 +21,7 @@ from core import log as logs
 from core.errors import ModelError
 from core.heap import limit_heap
 from core.weights.registry import Weights
-from segmenter import create_model, find_weights
+from segmenter import create_model, find_weights, resolved
 from server.run import serve
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT; end at once, with one line, if a setting or the model can't be used."""
     limit_heap()
     try:
-        settings = Settings.from_environment()
+        settings = resolved(Settings.from_environment())
         logs.configure(settings.log_format)
         weights = find_weights(settings)
         if settings.debug:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
-from core.graph.quantize.calibration import calibration_path
-from core.runtime.cpu import computes_bfloat16, computes_int8, fastest_precision, usable_cores
+from core.runtime.cpu import usable_cores
 from core.types import Canvas, LogFormat, Precision
 from core.weights.registry import MODELS, ZOO
 
@@ -104,7 +103,7 @@ class Settings:
         "fit",
         "the area that the network computes: fit, the image alone; fixed, the model's padded 513 x 513 square",
     )
-    precision: Precision = setting(
+    precision: Precision | Literal["auto"] = setting(
         choice(*get_args(Precision), "auto"),
         "float32",
         "number format of the convolutions; auto: the fastest accurate one for this CPU and graph",
@@ -192,7 +191,7 @@ class Settings:
                     values[field_.name] = kind.parse(text)
                 except (ValueError, KeyError):
                     raise ConfigError(f"{name}={text!r} can't be used; allowed: {kind.allowed}") from None
-        settings = cls(**_with_key(_with_precision(values)))
+        settings = cls(**_with_key(values))
         if settings.model_labels and not settings.model_path:
             raise ConfigError(
                 f"MODEL_LABELS={str(settings.model_labels)!r} can't be used without MODEL_PATH, a custom graph"
@@ -206,22 +205,6 @@ class Settings:
             # The debug server shows tracebacks and a Python console, which must not be reachable from other machines.
             raise ConfigError(f"DEBUG=true with HOST={settings.host!r} can't be used; allowed: HOST=127.0.0.1")
         return settings
-
-
-def _with_precision(values: dict[str, Any]) -> dict[str, Any]:
-    """Return `values` with "auto" replaced by a precision. Raises ConfigError for one that the CPU does not compute."""
-    match values.get("precision"):
-        case "bfloat16" if not computes_bfloat16():
-            reason = "this CPU does not compute it"
-        case "int8" if not computes_int8():
-            reason = "it needs an x86-64 CPU with AVX2"
-        case "auto":
-            graph = values.get("model_path") or MODELS[values.get("model_type", "mobile")].bundled
-            int8_ready = graph is not None and calibration_path(graph).exists()
-            return values | {"precision": fastest_precision(int8_ready)}
-        case _:
-            return values
-    raise ConfigError(f"PRECISION={values['precision']!r} can't be used: {reason}; allowed: float32 or auto")
 
 
 def _with_key(values: dict[str, Any]) -> dict[str, Any]:

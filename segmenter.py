@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from config import Settings
+from config import ConfigError, Settings
+from core.graph.quantize.calibration import calibration_path
 from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
+from core.runtime.cpu import computes_bfloat16, computes_int8, fastest_precision
 from core.runtime.queue import RequestQueue
-from core.types import DecoderLoss, EngineOptions, Observe, ignore
-from core.weights.registry import Weights, custom_weights, known_weights
+from core.types import DecoderLoss, EngineOptions, Observe, Precision, ignore
+from core.weights.registry import MODELS, Weights, custom_weights, known_weights
 
 __version__ = "1.0.0"
 
@@ -33,10 +35,33 @@ def create_model(
     )
     return ModelWrapper(
         weights or find_weights(settings),
-        EngineOptions(settings.threads, settings.canvas, settings.precision),
+        EngineOptions(settings.threads, settings.canvas, precision_of(settings)),
         RequestQueue(settings.concurrency, settings.queue_size, settings.request_timeout, observe),
         decoders,
     )
+
+
+def resolved(settings: Settings) -> Settings:
+    """Return `settings` with the precision that PRECISION=auto is here.
+
+    Raises ConfigError for a precision that this CPU does not compute.
+    """
+    match settings.precision:
+        case "bfloat16" if not computes_bfloat16():
+            reason = "this CPU does not compute it"
+        case "int8" if not computes_int8():
+            reason = "it needs an x86-64 CPU with AVX2"
+        case _:
+            return replace(settings, precision=precision_of(settings))
+    raise ConfigError(f"PRECISION={settings.precision!r} can't be used: {reason}; allowed: float32 or auto")
+
+
+def precision_of(settings: Settings) -> Precision:
+    """Return the precision of `settings`; for PRECISION=auto, the fastest accurate one for this CPU and the graph."""
+    if settings.precision != "auto":
+        return settings.precision
+    graph = settings.model_path or MODELS[settings.model_type].bundled
+    return fastest_precision(int8_ready=graph is not None and calibration_path(graph).exists())
 
 
 def unlimited(settings: Settings) -> Settings:

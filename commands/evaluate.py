@@ -18,7 +18,7 @@ from core.errors import SegmenterError
 from core.evaluation import Accuracy, read_voc
 from core.model import ModelWrapper
 from core.types import EngineOptions, UInt8Array
-from segmenter import create_model, find_weights, unlimited
+from segmenter import create_model, find_weights, resolved, unlimited
 
 if TYPE_CHECKING:
     from core.runtime.engine import Engine
@@ -64,7 +64,7 @@ def evaluate(folder: Path, every: int, against: str | None) -> None:
     Example: IMAGE_SIZE=257 python cli.py evaluate VOC2012 --against stock
     """
     with failures_of("evaluate"):
-        settings = unlimited(Settings.from_environment())
+        settings = unlimited(resolved(Settings.from_environment()))
         examples = read_voc(folder, every)
         model = create_model(settings)
         engine = model.loading.result()

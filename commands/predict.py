@@ -19,7 +19,7 @@ from commands.shared.sources import Source, Sources
 from commands.shared.stop import Stop, Stopped
 from config import Settings
 from core.errors import InvalidRequest
-from segmenter import create_model, find_weights, unlimited
+from segmenter import create_model, find_weights, resolved, unlimited
 
 
 @click.command(
@@ -57,7 +57,7 @@ def predict(inputs: tuple[str, ...], wanted: Wanted, destination: str) -> None:
       curl -s https://example.com/photo.jpg | python cli.py predict - -o photo.png
     """
     with failures_of("predict"):
-        settings = unlimited(Settings.from_environment())
+        settings = unlimited(resolved(Settings.from_environment()))
         weights = find_weights(settings)
         folder = Path(destination) if os.path.isdir(destination) else None
         if folder:

@@ -73,3 +73,10 @@ class Prediction:
     seg_map: UInt8Array
     logits: Array | None
     stride: int
+
+    @property
+    def needed_logits(self) -> Array:
+        """The logits, for code that runs only if there are some. Raises ValueError if there are none."""
+        if self.logits is None:
+            raise ValueError("the prediction has no logits")
+        return self.logits

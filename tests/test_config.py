@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import config
 from config import ConfigError, Settings
 from core.errors import ModelError
 from core.weights.registry import MOBILE
@@ -78,35 +77,6 @@ def test_debug_on_public_address_raises_config_error() -> None:
 def test_model_labels_without_model_path_raise_config_error() -> None:
     with pytest.raises(ConfigError, match=r"MODEL_LABELS='names\.txt' can't be used without MODEL_PATH"):
         Settings.from_environment({"MODEL_LABELS": "names.txt"})
-
-
-def test_precision_auto_is_int8_only_for_graph_with_calibration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(config, "fastest_precision", lambda int8_ready: "int8" if int8_ready else "bfloat16")
-    assert Settings.from_environment({"PRECISION": "auto"}).precision == "int8"
-    assert Settings.from_environment({"PRECISION": "auto", "MODEL_TYPE": "full"}).precision == "bfloat16"
-    custom = {"PRECISION": "auto", "MODEL_PATH": str(tmp_path / "graph.pb")}
-    assert Settings.from_environment(custom).precision == "bfloat16"
-    (tmp_path / "graph.int8.json").touch()
-    assert Settings.from_environment(custom).precision == "int8"
-
-
-def test_precision_int8_on_cpu_without_kernels_raises_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "computes_int8", lambda: False)
-    with pytest.raises(ConfigError, match=r"PRECISION='int8'.*needs an x86-64 CPU with AVX2; allowed: float32 or auto"):
-        Settings.from_environment({"PRECISION": "int8"})
-
-
-def test_precision_bfloat16_on_cpu_that_computes_it_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "computes_bfloat16", lambda: True)
-    assert Settings.from_environment({"PRECISION": "bfloat16"}).precision == "bfloat16"
-
-
-def test_precision_bfloat16_on_other_cpu_raises_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "computes_bfloat16", lambda: False)
-    with pytest.raises(ConfigError, match=r"PRECISION='bfloat16'.*does not compute it.*allowed: float32 or auto"):
-        Settings.from_environment({"PRECISION": "bfloat16"})
 
 
 def test_limits_of_settings_are_in_bytes_and_pixels() -> None:

@@ -2,13 +2,14 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
 import segmenter
-from config import Settings
+from config import ConfigError, Settings
 from core.errors import ModelError
 from core.image.decoder_pool import MAX_SECONDS
 from core.image.messages import Limits
@@ -16,7 +17,7 @@ from core.labels import LABELS
 from core.output.encode import encode_map
 from core.types import EngineOptions, Stage
 from core.weights.registry import MOBILE, Weights
-from segmenter import __version__, create_model, find_weights, unlimited
+from segmenter import __version__, create_model, find_weights, precision_of, resolved, unlimited
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT
 
@@ -73,6 +74,44 @@ def test_create_model_with_weights_does_not_search_others(monkeypatch: pytest.Mo
     weights = Weights("own", "unknown", Path("graph.pb"), "0" * 64)
     create_model(Settings(model_path=Path("missing.pb")), weights)
     assert model.call_args.args[0] is weights
+
+
+def test_precision_auto_is_int8_only_for_graph_with_calibration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmenter, "fastest_precision", lambda int8_ready: "int8" if int8_ready else "bfloat16")
+    settings = Settings.from_environment({"PRECISION": "auto"})
+    assert precision_of(settings) == "int8"
+    assert resolved(settings) == replace(settings, precision="int8")
+    assert precision_of(Settings(precision="auto", model_type="full")) == "bfloat16"
+    custom = Settings(precision="auto", model_path=tmp_path / "graph.pb")
+    assert precision_of(custom) == "bfloat16"
+    (tmp_path / "graph.int8.json").touch()
+    assert precision_of(custom) == "int8"
+
+
+def test_create_model_of_precision_auto_serves_and_names_the_resolved_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter, "fastest_precision", lambda int8_ready: "float32")
+    model = create_model(Settings(precision="auto", image_size=33, threads=1, request_timeout=TIMEOUT))
+    model.loading.result(TIMEOUT)
+    assert model.serving["precision"] == "float32"
+
+
+def test_precision_int8_on_cpu_without_kernels_raises_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter, "computes_int8", lambda: False)
+    with pytest.raises(ConfigError, match=r"PRECISION='int8'.*needs an x86-64 CPU with AVX2; allowed: float32 or auto"):
+        resolved(Settings(precision="int8"))
+
+
+def test_precision_bfloat16_on_cpu_that_computes_it_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter, "computes_bfloat16", lambda: True)
+    assert resolved(Settings(precision="bfloat16")).precision == "bfloat16"
+
+
+def test_precision_bfloat16_on_other_cpu_raises_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter, "computes_bfloat16", lambda: False)
+    with pytest.raises(ConfigError, match=r"PRECISION='bfloat16'.*does not compute it.*allowed: float32 or auto"):
+        resolved(Settings(precision="bfloat16"))
 
 
 def test_model_of_small_image_size_segments_photo_and_observes_each_stage() -> None:

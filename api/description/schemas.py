@@ -33,7 +33,8 @@ ERRORS = {
     ),
     413: (
         "Too many bytes or pixels",
-        "the upload is larger than 32 MB, the limit (MAX_UPLOAD_MB); send a smaller image; base64 adds a third: it can hold 24 MB",
+        "the upload is larger than 32 MB, the limit (MAX_UPLOAD_MB); send a smaller image; base64 adds a third: it can "
+        "hold 24 MB",
     ),
     414: ("A URL of more than 4,000 characters", "the URL has 4015 characters; allowed: 4000"),
     415: (

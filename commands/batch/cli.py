@@ -11,7 +11,7 @@ from commands.shared.help import INTERRUPTED, MODEL_SETTINGS, NO_RESULT, PHOTOS_
 from commands.shared.options import Wanted, result_options
 from commands.shared.say import say
 from config import Settings
-from segmenter import find_weights
+from segmenter import find_weights, resolved
 
 REQUIREMENTS = "commands/batch/requirements.txt"
 
@@ -89,7 +89,7 @@ def batch(  # noqa: PLR0913 (one for each option)
         # PyArrow and fsspec may be missing: the other commands do not need them.
         from commands.batch.run import Placement, run  # noqa: PLC0415
 
-        settings = Settings.from_environment()
+        settings = resolved(Settings.from_environment())
         weights = find_weights(settings)
         job = Job(
             source=source,

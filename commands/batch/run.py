@@ -25,7 +25,7 @@ from core.weights.registry import Weights
 
 # CPU threads of each of Ray's workers.
 RAY_THREADS = 2
-# From this number of photos on, several workers of Ray gain more time than its start takes; see docs/batch.md.
+# From this number of photos on, several workers of Ray gain more time than its start takes; see docs/benchmarks.md.
 RAY_PHOTOS = 1000
 
 

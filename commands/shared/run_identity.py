@@ -6,6 +6,7 @@ from typing import Any
 from config import Settings
 from core.errors import SegmenterError
 from core.types import Options
+from segmenter import precision_of
 
 
 def identity(
@@ -27,7 +28,7 @@ def identity(
         "the graph's sha256": graph_sha256,
         "IMAGE_SIZE": str(settings.image_size),
         "CANVAS": settings.canvas,
-        "PRECISION": settings.precision,
+        "PRECISION": precision_of(settings),
     }
 
 

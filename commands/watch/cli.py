@@ -16,7 +16,7 @@ from commands.shared.run_identity import identity
 from commands.shared.say import say
 from commands.shared.stop import Stop, Stopped
 from config import Settings
-from segmenter import create_model, find_weights, unlimited
+from segmenter import create_model, find_weights, resolved, unlimited
 
 REQUIREMENTS = "commands/watch/requirements.txt"
 
@@ -62,7 +62,7 @@ def watch(  # noqa: PLR0913 (one for each option)
         from commands.watch.journal import Journal  # noqa: PLC0415
         from commands.watch.service import Watch  # noqa: PLC0415
 
-        settings = unlimited(Settings.from_environment())
+        settings = unlimited(resolved(Settings.from_environment()))
         weights = find_weights(settings)
         options = wanted.options(weights.labels)
         folders = Path(source).resolve(), Path(target).resolve()

@@ -66,16 +66,13 @@ class Pieces:
 
 def _nearest_logits(found: Regions, prediction: Prediction) -> Array:
     """Return the index of the logit next to the first pixel of each of the regions `found`, row after row."""
-    if prediction.logits is None:
-        raise ValueError("the prediction has no logits")
+    logits = prediction.needed_logits
     places = np.divmod(found.starts[found.first], found.shape[1])
     row, column = (
         np.minimum(np.rint((place + 0.5) * side / target / prediction.stride).astype(np.intp), count - 1)
-        for place, side, target, count in zip(
-            places, prediction.seg_map.shape, found.shape, prediction.logits.shape, strict=False
-        )
+        for place, side, target, count in zip(places, prediction.seg_map.shape, found.shape, logits.shape, strict=False)
     )
-    nearest: Array = row * prediction.logits.shape[1] + column
+    nearest: Array = row * logits.shape[1] + column
     return nearest
 
 

@@ -33,9 +33,7 @@ def refined_labels(prediction: Prediction, image: UInt8Array, photo: UInt8Array)
 
     `image`, uint8 [height, width, 3], is the photo as the model saw it. `prediction` has logits.
     """
-    logits = prediction.logits
-    if logits is None:
-        raise ValueError("the prediction has no logits")
+    logits = prediction.needed_logits
     classes, cells = np.unique(logits.argmax(axis=-1), return_counts=True)
     if len(classes) == 1:
         return np.full(photo.shape[:2], classes[0], np.uint8)
@@ -116,8 +114,8 @@ def _with_small_classes(
     pixels = Image.fromarray(labels).histogram()
     per_cell = labels.size * prediction.stride**2 / (image.shape[0] * image.shape[1])
     lost = [class_ for class_, count in cells.items() if pixels[class_] < MIN_KEPT * count * per_cell]
-    if lost and prediction.logits is not None:
-        unrefined = upsampled_labels(prediction.logits, prediction.stride, image.shape[:2], labels.shape)
+    if lost:
+        unrefined = upsampled_labels(prediction.needed_logits, prediction.stride, image.shape[:2], labels.shape)
         for class_ in lost:
             checkpoint()
             labels[unrefined == class_] = class_

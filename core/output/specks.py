@@ -20,10 +20,8 @@ def without_specks(labels: UInt8Array, prediction: Prediction, size: tuple[int, 
     smaller than the area of so many; `size` is the height and width of the model's input. It gets the label beside its
     first pixel. Labels that are noise all over are replaced by those of the logits alone.
     """
-    if prediction.logits is None:
-        raise ValueError("the prediction has no logits")
     if sum(map(len, run_starts(labels))) > MAX_RUNS + labels.size // PIXELS_PER_RUN:
-        labels = upsampled_labels(prediction.logits, prediction.stride, size, labels.shape)
+        labels = upsampled_labels(prediction.needed_logits, prediction.stride, size, labels.shape)
     found = regions(labels)
     least = max(1, round(max(size) / PIXELS_PER_LOGIT))
     # Noise can put a few pixels at the place of a logit.
@@ -41,9 +39,8 @@ def seen(found: Regions, prediction: Prediction, size: tuple[int, int]) -> tuple
     `size` is the height and width of the model's input. The places are the indices of the logits, row after row, and
     the regions around them.
     """
-    if prediction.logits is None:
-        raise ValueError("the prediction has no logits")
-    stride, best = prediction.stride, prediction.logits.argmax(axis=-1)
+    logits, stride = prediction.needed_logits, prediction.stride
+    best = logits.argmax(axis=-1)
     rows, columns = (
         ((np.arange(0, min(side, count * stride), stride) + 0.5) * (target / side)).astype(np.intp)
         for side, count, target in zip(size, best.shape, found.shape, strict=True)
@@ -53,7 +50,7 @@ def seen(found: Regions, prediction: Prediction, size: tuple[int, int]) -> tuple
     logit = np.flatnonzero(found.classes[inside] == best.ravel())
     counts = np.bincount(inside[logit], minlength=len(found.first))
     row, column = np.divmod(logit, len(columns))
-    return counts, row * prediction.logits.shape[1] + column, inside[logit]
+    return counts, row * logits.shape[1] + column, inside[logit]
 
 
 def _targets(found: Regions, is_kept: Array) -> Array:

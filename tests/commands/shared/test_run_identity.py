@@ -8,6 +8,7 @@ from commands.shared.run_identity import check_identity, identity
 from config import Settings
 from core.errors import SegmenterError
 from core.types import Options
+from segmenter import precision_of
 
 OPTIONS = Options(classes=(8, 15))
 
@@ -48,3 +49,8 @@ def test_identity_of_run_with_other_results_differs(changed: dict[str, Any], nam
 
 def test_identity_of_run_with_the_same_results_is_accepted() -> None:
     check_identity(made(), made(settings=Settings(threads=1)), "out")
+
+
+def test_identity_of_precision_auto_has_the_one_that_it_is_here() -> None:
+    auto = Settings(precision="auto")
+    assert made(settings=auto)["PRECISION"] == precision_of(auto)
