@@ -1,7 +1,6 @@
 """The model of the settings: shared by the service and by the commands, neither of which needs the other."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 from config import ConfigError, Settings
@@ -10,33 +9,28 @@ from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.cpu import computes_bfloat16, computes_int8, fastest_precision
 from core.runtime.queue import RequestQueue
-from core.types import DecoderLoss, EngineOptions, Observe, Precision, ignore
+from core.types import NO_OBSERVER, EngineOptions, Observer, Precision
 from core.weights.registry import MODELS, Weights, custom_weights, known_weights
 
 __version__ = "1.0.0"
 
 
-def create_model(
-    settings: Settings,
-    weights: Weights | None = None,
-    observe: Observe = ignore,
-    on_loss: Callable[[DecoderLoss], None] = lambda loss: None,
-) -> ModelWrapper:
+def create_model(settings: Settings, weights: Weights | None = None, observer: Observer = NO_OBSERVER) -> ModelWrapper:
     """Return the model of `settings`, which loads in the background.
 
-    `weights` are those of `settings`, if the caller has found them already. `observe` receives the durations of the
-    stages of each request, `on_loss` the causes of lost decoder processes (see core.image.decoder_pool). Call it in
-    the process that serves, not in one that forks later: TensorFlow does not survive a fork. Raises ModelError if the
+    `weights` are those of `settings`, if the caller has found them already. `observer` is told the durations of the
+    stages of each request, and the causes of lost decoder processes (see core.image.decoder_pool). Call it in the
+    process that serves, not in one that forks later: TensorFlow does not survive a fork. Raises ModelError if the
     graph is missing or damaged.
     """
     # A decoder that hangs is ended in time to tell the client so.
     decoders = DecoderPool(
-        settings.image_size, settings.max_image_pixels, settings.request_timeout / 2, settings.concurrency, on_loss
+        settings.image_size, settings.max_image_pixels, settings.request_timeout / 2, settings.concurrency, observer
     )
     return ModelWrapper(
         weights or find_weights(settings),
         EngineOptions(settings.threads, settings.canvas, precision_of(settings)),
-        RequestQueue(settings.concurrency, settings.queue_size, settings.request_timeout, observe),
+        RequestQueue(settings.concurrency, settings.queue_size, settings.request_timeout, observer),
         decoders,
     )
 

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from api.tracing import Spans
 from core.model import ModelWrapper
-from core.types import DecoderLoss, Stage
+from core.types import DecoderLoss, Observer, Stage
 
 # Creation times of the series, which double their number and which no dashboard here uses.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -49,7 +49,7 @@ class CallbackCounter(Collector):
         yield CounterMetricFamily(self._name, self._documentation, self._value())
 
 
-class Metrics:
+class Metrics(Observer):
     """The metrics of one application.
 
     Labels have a bounded number of values, whatever clients send: all unknown paths share one value. `spans` receive

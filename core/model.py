@@ -35,7 +35,7 @@ class ModelWrapper:
     """Segments and encodes images with the graph of `weights`, which loads in the background.
 
     `decoders` decode them and resize them to a long side of `image_size` pixels.
-    The observer of `queue` receives the durations of decoding, inference and encoding too.
+    The observer of `queue` is told the durations of decoding, inference and encoding too.
     `loading` is done when the first image can be segmented, or holds the ModelError that prevents it.
     """
 
@@ -163,7 +163,7 @@ class ModelWrapper:
     def _timed(self, stage: Stage) -> Iterator[None]:
         began_at = time.monotonic()
         yield
-        self.queue.observe(stage, time.monotonic() - began_at)
+        self.queue.observer.observe(stage, time.monotonic() - began_at)
 
     def _load(self) -> "Engine":
         # Importing TensorFlow takes seconds, during which the process already answers /health and rejects bad settings.

@@ -1,6 +1,6 @@
 """Types shared across the package."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -19,12 +19,19 @@ LogFormat = Literal["text", "json"]
 Stage = Literal["queue", "decode", "inference", "encode"]
 # Why a decoder process that decodes images was replaced.
 DecoderLoss = Literal["crash", "cpu", "timeout", "answer"]
-# Receives the duration, in seconds, of one stage of one request.
-Observe: TypeAlias = Callable[[Stage, float], None]
 
 
-def ignore(stage: Stage, seconds: float) -> None:
-    """Discard a duration: an Observe for callers that collect no metrics."""
+class Observer:
+    """Is told how requests fare. This one discards it, for callers that collect no metrics."""
+
+    def observe(self, stage: Stage, seconds: float) -> None:
+        """Take the duration of one `stage` of one request."""
+
+    def count_loss(self, cause: DecoderLoss) -> None:
+        """Take the cause of the loss of a decoder process."""
+
+
+NO_OBSERVER = Observer()
 
 
 @dataclass(frozen=True, slots=True)

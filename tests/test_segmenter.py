@@ -15,9 +15,10 @@ from core.image.decoder_pool import MAX_SECONDS
 from core.image.messages import Limits
 from core.labels import LABELS
 from core.output.encode import encode_map
-from core.types import EngineOptions, Stage
+from core.types import EngineOptions
 from core.weights.registry import MOBILE, Weights
 from segmenter import __version__, create_model, find_weights, precision_of, resolved, unlimited
+from tests.support.observer import Recorder
 from tests.support.paths import CHELSEA
 from tests.support.service import TIMEOUT
 
@@ -115,15 +116,15 @@ def test_precision_bfloat16_on_other_cpu_raises_config_error(monkeypatch: pytest
 
 
 def test_model_of_small_image_size_segments_photo_and_observes_each_stage() -> None:
-    durations: dict[Stage, float] = {}
+    recorder = Recorder()
     settings = Settings(image_size=33, threads=1, request_timeout=TIMEOUT)
-    model = create_model(settings, observe=durations.__setitem__)
+    model = create_model(settings, observer=recorder)
     model.loading.result(TIMEOUT)
     encoded = model.segment(CHELSEA.read_bytes(), encode_map)
     assert encoded.width_height == (33, 21)
     assert encoded.seg_map.shape == (21, 33)
-    assert set(durations) == {"queue", "decode", "inference", "encode"}
-    assert all(seconds >= 0 for seconds in durations.values())
+    assert {stage for stage, _ in recorder.stages} == {"queue", "decode", "inference", "encode"}
+    assert all(seconds >= 0 for _, seconds in recorder.stages)
 
 
 def test_model_of_unlimited_settings_segments_and_has_no_deadline() -> None:

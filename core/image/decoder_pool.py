@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -14,7 +14,7 @@ from core.errors import DecoderLost, InvalidImage, MemoryFull, ModelError
 from core.image.decoder_process import DecoderProcess
 from core.image.exchange import ProcessLost
 from core.image.messages import Answer, Limits
-from core.types import DecoderLoss, UInt8Array
+from core.types import NO_OBSERVER, Observer, UInt8Array
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class DecoderPool:
     """Decodes images and resizes them to a long side of `image_size` pixels, in processes that all threads share.
 
     A file of more than `max_pixels` is rejected. A process is replaced if it takes longer than `timeout` seconds for a
-    file, at most MAX_SECONDS, or too much CPU time, if it ends, or if it breaks a rule; `on_loss` is told why.
+    file, at most MAX_SECONDS, or too much CPU time, if it ends, or if it breaks a rule; `observer` is told why.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class DecoderPool:
         max_pixels: int,
         timeout: float,
         processes: int = 1,
-        on_loss: Callable[[DecoderLoss], None] = lambda loss: None,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         self.limits = Limits(image_size, max_pixels)
         self.timeout = min(timeout, MAX_SECONDS)
         self.processes = [DecoderProcess(self.limits) for _ in range(processes)]
-        self._on_loss = on_loss
+        self._observer = observer
         self._idle: SimpleQueue[DecoderProcess] = SimpleQueue()
         for process in self.processes:
             self._idle.put(process)
@@ -132,7 +132,7 @@ class DecoderPool:
 
     def _end(self, process: DecoderProcess, lost: ProcessLost) -> None:
         logger.warning("%s", ": ".join(filter(None, [str(lost), lost.details])))
-        self._on_loss(lost.loss)
+        self._observer.count_loss(lost.loss)
         process.end()
 
     def _read(self, process: DecoderProcess, upload: bytes, *, keep_photo: bool) -> Picture:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from core.checkpoint import checked, checkpoint
 from core.errors import ClientGone, DeadlineExceeded, QueueFull
-from core.types import Observe, ignore
+from core.types import NO_OBSERVER, Observer
 
 T = TypeVar("T")
 
@@ -23,15 +23,15 @@ class RequestQueue:
 
     At most `size` requests are admitted at a time, running or waiting. Each has `timeout` seconds, from its admission,
     to finish; math.inf is no limit. Its place is free when its work has ended, which its next checkpoint() does if its
-    client has gone or its deadline has passed. `observe` receives the waiting time of each request, as the stage
+    client has gone or its deadline has passed. `observer` is told the waiting time of each request, as the stage
     "queue".
     """
 
-    def __init__(self, workers: int, size: int, timeout: float, observe: Observe = ignore) -> None:
+    def __init__(self, workers: int, size: int, timeout: float, observer: Observer = NO_OBSERVER) -> None:
         self.workers = workers
         self.size = size
         self.timeout = timeout
-        self.observe = observe
+        self.observer = observer
         self._admitted = 0
         self._deadlines: dict[int, float] = {}  # of the requests that run, by the id of their thread
         self._service_time = 0.0  # moving average, in seconds
@@ -130,7 +130,7 @@ class RequestQueue:
             with checked(check):
                 checkpoint()
                 began_at = time.monotonic()
-                self.observe("queue", began_at - admitted_at)
+                self.observer.observe("queue", began_at - admitted_at)
                 self._deadlines[get_ident()] = admitted_at + self.timeout
                 try:
                     return function(*arguments)

@@ -22,6 +22,7 @@ from core.types import EngineOptions, Options
 from core.weights.registry import MOBILE, custom_weights
 from tests.support.fake_engine import NEVER, FakeEngine, loaded_model
 from tests.support.images import encode
+from tests.support.observer import Recorder
 from tests.support.paths import ASTRONAUT, CHELSEA
 
 CAT = CHELSEA.read_bytes()
@@ -116,10 +117,10 @@ def test_segment_that_needs_logits_of_graph_without_them_raises_invalid_request(
 
 
 def test_segment_observes_the_stages_of_a_request(engine: FakeEngine) -> None:
-    stages: list[str] = []
-    model = loaded_model(RequestQueue(1, 1, NEVER, observe=lambda stage, seconds: stages.append(stage)))
+    recorder = Recorder()
+    model = loaded_model(RequestQueue(1, 1, NEVER, recorder))
     model.segment(CAT, encoder("map"))
-    assert stages == ["queue", "decode", "inference", "encode"]
+    assert [stage for stage, _ in recorder.stages] == ["queue", "decode", "inference", "encode"]
 
 
 def test_segment_of_image_above_pixel_limit_raises_image_too_large(model: ModelWrapper) -> None:

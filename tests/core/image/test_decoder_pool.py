@@ -20,8 +20,10 @@ from core.image.decode import read_image
 from core.image.decoder_pool import MAX_SECONDS, DecoderPool
 from core.image.decoder_program import IDLE
 from core.image.resize import resized
+from core.types import DecoderLoss
 from tests.support.bombs import log_bomb, scan_bomb
 from tests.support.images import encode
+from tests.support.observer import Recorder
 from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.processes import memory_megabytes
 from tests.support.service import wait_for
@@ -32,20 +34,26 @@ SCAN_BOMB = scan_bomb()
 
 
 @pytest.fixture
-def losses() -> list[str]:
-    """The causes of the lost decoder processes of `pool`."""
-    return []
+def recorder() -> Recorder:
+    """The observer of `pool`."""
+    return Recorder()
 
 
 @pytest.fixture
-def pool(losses: list[str]) -> DecoderPool:
+def losses(recorder: Recorder) -> list[DecoderLoss]:
+    """The causes of the lost decoder processes of `pool`."""
+    return recorder.losses
+
+
+@pytest.fixture
+def pool(recorder: Recorder) -> DecoderPool:
     """A pool of one decoder process."""
-    pool = DecoderPool(65, 10**6, NEVER, on_loss=losses.append)
+    pool = DecoderPool(65, 10**6, NEVER, observer=recorder)
     pool.wait_until_ready()
     return pool
 
 
-def end_idle(pool: DecoderPool, losses: list[str]) -> None:
+def end_idle(pool: DecoderPool, losses: list[DecoderLoss]) -> None:
     """Kill the only decoder process of `pool`, and wait until the pool knows."""
     [process] = pool.processes
     os.kill(process.pid, signal.SIGKILL)
@@ -100,7 +108,7 @@ def test_read_of_image_of_any_aspect_returns_its_size(pool: DecoderPool, aspect:
         assert (picture.photo == (255, 0, 0)).all()
 
 
-def test_read_raises_the_errors_of_the_decoder(pool: DecoderPool, losses: list[str]) -> None:
+def test_read_raises_the_errors_of_the_decoder(pool: DecoderPool, losses: list[DecoderLoss]) -> None:
     for data, error in ((b"text", InvalidImage), (b"", InvalidImage), (CAT[:9000], InvalidImage)):
         with pytest.raises(error, match="send"):
             size_of(pool, data)
@@ -118,7 +126,9 @@ def test_read_of_turned_photo_returns_it_upright(pool: DecoderPool) -> None:
             assert (picture.size, picture.image.shape) == ((300, 400), (65, 48, 3))
 
 
-def test_read_raises_image_too_large_for_large_page_behind_a_reduced_one(pool: DecoderPool, losses: list[str]) -> None:
+def test_read_raises_image_too_large_for_large_page_behind_a_reduced_one(
+    pool: DecoderPool, losses: list[DecoderLoss]
+) -> None:
     pages = [Image.new("L", (10, 5)), Image.new("L", (1001, 1000))]
     data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:], tiffinfo={254: 1})
     is_reduced, is_not = (struct.pack("<HHII", 254, 4, 1, value) for value in (1, 0))
@@ -130,7 +140,7 @@ def test_read_raises_image_too_large_for_large_page_behind_a_reduced_one(pool: D
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
 def test_read_whose_decoder_is_killed_raises_decoder_lost_and_next_is_read(
-    pool: DecoderPool, losses: list[str], number: signal.Signals
+    pool: DecoderPool, losses: list[DecoderLoss], number: signal.Signals
 ) -> None:
     [process] = pool.processes
     pid = process.pid
@@ -147,7 +157,7 @@ def test_read_whose_decoder_is_killed_raises_decoder_lost_and_next_is_read(
     assert losses == ["crash"]
 
 
-def test_read_after_an_idle_decoder_was_killed_returns_image(pool: DecoderPool, losses: list[str]) -> None:
+def test_read_after_an_idle_decoder_was_killed_returns_image(pool: DecoderPool, losses: list[DecoderLoss]) -> None:
     end_idle(pool, losses)
     assert size_of(pool, CAT) == (451, 300)
     assert losses == ["crash"]
@@ -160,29 +170,29 @@ def test_wait_until_ready_during_reads_returns(pool: DecoderPool) -> None:
     assert {size.result() for size in sizes} == {(451, 300)}
 
 
-def test_read_of_file_that_takes_minutes_ends_at_the_cpu_limit(pool: DecoderPool, losses: list[str]) -> None:
+def test_read_of_file_that_takes_minutes_ends_at_the_cpu_limit(pool: DecoderPool, losses: list[DecoderLoss]) -> None:
     with pytest.raises(InvalidImage, match=r"more than 3 seconds of CPU time, and 0\.4 per"):
         size_of(pool, SCAN_BOMB)
     assert losses == ["cpu"]
     assert size_of(pool, CAT) == (451, 300)
 
 
-def test_read_whose_decoder_hangs_ends_at_the_timeout(losses: list[str]) -> None:
-    pool = DecoderPool(65, 10**6, 0.5, on_loss=losses.append)
+def test_read_whose_decoder_hangs_ends_at_the_timeout(recorder: Recorder) -> None:
+    pool = DecoderPool(65, 10**6, 0.5, observer=recorder)
     pool.wait_until_ready()
     [process] = pool.processes
     os.kill(process.pid, signal.SIGSTOP)
     with pytest.raises(DecoderLost, match=r"not decoded within 0\.5 seconds; try again later"):
         size_of(pool, CAT)
-    assert losses == ["timeout"]
+    assert recorder.losses == ["timeout"]
 
 
 def test_pool_without_deadline_has_a_limit_for_a_decoder_that_is_stuck() -> None:
     assert DecoderPool(65, 10**6, math.inf).timeout == MAX_SECONDS
 
 
-def test_lost_decoder_costs_the_other_none_of_its_images(losses: list[str]) -> None:
-    pool = DecoderPool(65, 10**6, NEVER, 2, losses.append)
+def test_lost_decoder_costs_the_other_none_of_its_images(recorder: Recorder, losses: list[DecoderLoss]) -> None:
+    pool = DecoderPool(65, 10**6, NEVER, 2, recorder)
     pool.wait_until_ready()
     with ThreadPoolExecutor(2) as clients:
         bomb = clients.submit(size_of, pool, SCAN_BOMB)
@@ -224,7 +234,7 @@ def test_idle_decoder_returns_the_memory_of_a_large_photo() -> None:
 
 
 def test_read_when_no_process_can_be_started_raises_memory_full(
-    pool: DecoderPool, losses: list[str], monkeypatch: pytest.MonkeyPatch
+    pool: DecoderPool, losses: list[DecoderLoss], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/missing")
     end_idle(pool, losses)
@@ -237,7 +247,7 @@ def test_read_when_no_process_can_be_started_raises_memory_full(
 
 
 def test_read_when_no_decoder_starts_raises_decoder_lost_without_its_output(
-    pool: DecoderPool, losses: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pool: DecoderPool, losses: list[DecoderLoss], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(child, "ROOT", tmp_path)

@@ -23,7 +23,8 @@ from core.image.decoder_pool import DecoderPool
 from core.image.decoder_process import MAX_LINE, MAX_LINES
 from core.image.messages import MAX_TEXT
 from core.image.resize import resized
-from core.types import UInt8Array
+from core.types import DecoderLoss, UInt8Array
+from tests.support.observer import Recorder
 from tests.support.paths import CHELSEA
 from tests.support.service import wait_for
 
@@ -79,13 +80,19 @@ LOST_WHEN_IDLE = LOST_BEFORE_JOB | {
 
 
 @pytest.fixture
-def losses() -> list[str]:
-    """The causes of the decoder processes that were replaced."""
-    return []
+def recorder() -> Recorder:
+    """The observer of the pools."""
+    return Recorder()
 
 
 @pytest.fixture
-def taken_over(losses: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., DecoderPool]:
+def losses(recorder: Recorder) -> list[DecoderLoss]:
+    """The causes of the lost decoder processes."""
+    return recorder.losses
+
+
+@pytest.fixture
+def taken_over(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DecoderPool]:
     """A function that returns a pool whose decoder processes are in a mode; those that replace them are honest."""
     monkeypatch.setattr(exchange, "CPU_SECONDS", 0.5)
     monkeypatch.setattr(decoder_process, "CPU_SECONDS", 0.5)
@@ -95,7 +102,7 @@ def taken_over(losses: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[.
         monkeypatch.setattr(decoder_process, "MAX_CLOSE_SECONDS", 0.5 if closes else NEVER)
         with monkeypatch.context() as patched:
             patched.setattr(decoder_process, "PROGRAM", ("-m", "tests.support.hostile_decoder", mode))
-            return DecoderPool(65, 10**6, timeout, processes, losses.append)
+            return DecoderPool(65, 10**6, timeout, processes, recorder)
 
     return start
 
@@ -120,7 +127,7 @@ def error_of(pool: DecoderPool) -> SegmenterError:
 
 @pytest.mark.parametrize("mode", LOST)
 def test_read_of_a_decoder_that_breaks_a_rule_raises_and_the_next_is_right(
-    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str]
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     kind, part, cause = LOST[mode]
     pool = taken_over(mode)
@@ -134,7 +141,7 @@ def test_read_of_a_decoder_that_breaks_a_rule_raises_and_the_next_is_right(
 
 @pytest.mark.parametrize("mode", LOST_WHEN_IDLE)
 def test_idle_decoder_that_breaks_a_rule_is_replaced_without_a_request(
-    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str]
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     pool = taken_over(mode)
     [process] = pool.processes
@@ -148,7 +155,7 @@ def test_idle_decoder_that_breaks_a_rule_is_replaced_without_a_request(
 
 @pytest.mark.parametrize("mode", ["answers twice", "floods when idle", "dies when idle"])
 def test_read_of_an_idle_decoder_that_has_broken_a_rule_replaces_it_first(
-    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str], monkeypatch: pytest.MonkeyPatch
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoder_pool, "LOOK_SECONDS", NEVER)
     pool = taken_over(mode)
@@ -162,7 +169,7 @@ def test_read_of_an_idle_decoder_that_has_broken_a_rule_replaces_it_first(
 
 @pytest.mark.parametrize("mode", ["is silent", "stops itself", "never receives again"])
 def test_read_of_a_silent_decoder_ends_at_the_timeout(
-    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str]
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     pool = taken_over(mode, timeout=0.5)
     if mode == "never receives again":
@@ -174,7 +181,7 @@ def test_read_of_a_silent_decoder_ends_at_the_timeout(
 
 
 def test_read_of_a_decoder_that_repeats_the_answer_of_the_job_before_raises_decoder_lost(
-    taken_over: Callable[..., DecoderPool], losses: list[str]
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     pool = taken_over("repeats the job before")
     assert_reads_rightly(pool)
@@ -184,7 +191,7 @@ def test_read_of_a_decoder_that_repeats_the_answer_of_the_job_before_raises_deco
 
 
 def test_decoder_that_keeps_its_files_is_replaced_when_it_can_receive_no_more(
-    taken_over: Callable[..., DecoderPool], losses: list[str]
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     pool = taken_over("keeps its files")
     gc.collect()
@@ -198,7 +205,7 @@ def test_decoder_that_keeps_its_files_is_replaced_when_it_can_receive_no_more(
 
 
 def test_decoder_that_ignores_the_file_answers_with_pixels_of_its_own(
-    taken_over: Callable[..., DecoderPool], losses: list[str]
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     # Nobody can tell that these pixels are not the photo's. They are as many as they should be.
     pool = taken_over("ignores the file")
@@ -209,7 +216,7 @@ def test_decoder_that_ignores_the_file_answers_with_pixels_of_its_own(
 
 
 def test_decoder_that_never_receives_blocks_no_sender(
-    taken_over: Callable[..., DecoderPool], losses: list[str]
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     pool = taken_over("never receives again")
     read(pool)
@@ -223,7 +230,7 @@ def test_decoder_that_never_receives_blocks_no_sender(
 
 
 def test_control_characters_of_a_decoder_reach_neither_the_log_nor_the_client(
-    taken_over: Callable[..., DecoderPool], losses: list[str], caplog: pytest.LogCaptureFixture
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss], caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = taken_over("sends control characters")
     error = error_of(pool)
@@ -239,7 +246,7 @@ def test_control_characters_of_a_decoder_reach_neither_the_log_nor_the_client(
 
 
 def test_megabyte_that_a_decoder_prints_is_cut_to_a_few_lines(
-    taken_over: Callable[..., DecoderPool], losses: list[str], caplog: pytest.LogCaptureFixture
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss], caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = taken_over("prints a megabyte")
     for _ in range(3):
@@ -251,14 +258,14 @@ def test_megabyte_that_a_decoder_prints_is_cut_to_a_few_lines(
     assert losses == []
 
 
-def test_longest_message_is_received(taken_over: Callable[..., DecoderPool], losses: list[str]) -> None:
+def test_longest_message_is_received(taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]) -> None:
     pool = taken_over("sends the longest message")
     assert str(error_of(pool)) == "the longest"
     assert losses == []
 
 
 def test_two_decoders_that_break_rules_do_not_stop_the_others_photos(
-    taken_over: Callable[..., DecoderPool], losses: list[str]
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     pool = taken_over("closes its socket", processes=2)
     with ThreadPoolExecutor(2) as clients:
@@ -271,7 +278,7 @@ def test_two_decoders_that_break_rules_do_not_stop_the_others_photos(
 
 @pytest.mark.parametrize("mode", ["is silent", "burns CPU", "closes its socket"])
 def test_read_that_nobody_waits_for_ends_its_decoder_and_counts_no_loss(
-    mode: str, taken_over: Callable[..., DecoderPool], losses: list[str], monkeypatch: pytest.MonkeyPatch
+    mode: str, taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = taken_over(mode)
     monkeypatch.setattr(exchange, "CPU_SECONDS", NEVER)
@@ -286,7 +293,7 @@ def test_read_that_nobody_waits_for_ends_its_decoder_and_counts_no_loss(
 
 
 def test_read_that_nobody_waits_for_does_not_wait_for_an_idle_decoder(
-    taken_over: Callable[..., DecoderPool], losses: list[str]
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss]
 ) -> None:
     pool = taken_over("ignores the file")
     with pool.read(CAT), checked(raising_at_call(2)), pytest.raises(ClientGone):
@@ -295,7 +302,7 @@ def test_read_that_nobody_waits_for_does_not_wait_for_an_idle_decoder(
 
 
 def test_start_that_nobody_waits_for_goes_on(
-    taken_over: Callable[..., DecoderPool], losses: list[str], monkeypatch: pytest.MonkeyPatch
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = taken_over("ignores the file")
     [process] = pool.processes
@@ -309,7 +316,7 @@ def test_start_that_nobody_waits_for_goes_on(
 
 
 def test_pause_of_the_whole_machine_is_not_the_decoders(
-    taken_over: Callable[..., DecoderPool], losses: list[str], monkeypatch: pytest.MonkeyPatch
+    taken_over: Callable[..., DecoderPool], losses: list[DecoderLoss], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = taken_over("ignores the file")
     pool.wait_until_ready()

@@ -14,6 +14,7 @@ import pytest
 from core.checkpoint import checkpoint
 from core.errors import ClientGone, DeadlineExceeded, QueueFull
 from core.runtime.queue import RequestQueue
+from tests.support.observer import Recorder
 from tests.support.service import wait_for
 
 # A deadline, in seconds, that no request of these tests exceeds, even on a slow machine.
@@ -251,11 +252,11 @@ def test_queue_check_after_faster_requests_passes(clock: Clock) -> None:
 
 
 def test_queue_observes_waiting_time_of_each_request(clock: Clock) -> None:
-    seen: list[tuple[str, float]] = []
-    queue = RequestQueue(1, 3, NEVER, observe=lambda stage, seconds: seen.append((stage, seconds)))
+    recorder = Recorder()
+    queue = RequestQueue(1, 3, NEVER, recorder)
     with occupied(queue, 2):
         clock.advance(5)
-    assert seen == [("queue", 0), ("queue", 5)]
+    assert recorder.stages == [("queue", 0), ("queue", 5)]
 
 
 def test_queue_counts_admitted_and_waiting_requests() -> None:
