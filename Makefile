@@ -98,7 +98,8 @@ $(VENV)/test: $(addsuffix /requirements.txt,tests commands/batch commands/watch 
 	touch $@
 
 # Pins only: pip would install the packages of a line `-r FILE` in a file of constraints, and rejects extras in it.
-$(CHECK)/installed: tests/requirements-check.txt requirements.txt tests/requirements.txt commands/watch/requirements.txt
+$(CHECK)/installed: tests/requirements-check.txt requirements.txt tests/requirements.txt commands/watch/requirements.txt \
+		api/tracing/requirements.txt
 	$(call create,$(CHECK))
 	sed -e '/^-/d' -e 's/\[.*\]//' $(filter-out $<,$^) > $(CHECK)/constraints.txt
 	$(CHECK)/bin/pip install --quiet --disable-pip-version-check -c $(CHECK)/constraints.txt -r $<

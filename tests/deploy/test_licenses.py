@@ -131,10 +131,12 @@ def test_parts_of_notice_have_the_pinned_versions_and_their_texts() -> None:
 @pytest.mark.parametrize("package", pinned())
 def test_licence_in_metadata_of_package_is_in_label_and_if_copyleft_in_notice(package: str) -> None:
     metadata = installed(package).metadata
-    expression = metadata["License-Expression"] or ""
-    assert not expression or ids(expression) <= ids(LABEL)
-    classifiers = [value for value in metadata.get_all("Classifier") or [] if value.startswith("License ::")]
-    told = " ".join([expression, (metadata["License"] or "").partition("\n")[0], *classifiers])
+    expressions, titles, classifiers = (
+        metadata.get_all(field) or [] for field in ("License-Expression", "License", "Classifier")
+    )
+    assert all(ids(expression) <= ids(LABEL) for expression in expressions)
+    classifiers = [value for value in classifiers if value.startswith("License ::")]
+    told = " ".join([*expressions, *(title.partition("\n")[0] for title in titles), *classifiers])
     assert not COPYLEFT.search(told) or package in {part.name for part in parts_of(package)}, f"add to NOTICE: {told}"
 
 

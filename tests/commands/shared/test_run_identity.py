@@ -1,9 +1,11 @@
 """The properties that two runs must share for the second to resume the first."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from commands.shared.options import COMMON
 from commands.shared.run_identity import check_identity, identity
 from config import Settings
 from core.errors import SegmenterError
@@ -11,6 +13,16 @@ from core.types import Options
 from segmenter import precision_of
 
 OPTIONS = Options(classes=(8, 15))
+
+# The settings on which the results in a folder do not depend, and those that choose the graph, whose checksum tells.
+SAME_RESULTS = {
+    "HOST", "PORT", "CORS_ENABLE", "CORS_ORIGINS", "API_KEY", "API_KEY_FILE", "MAX_UPLOAD_MB", "MAX_IMAGE_MEGAPIXELS",
+    "QUEUE_SIZE", "REQUEST_TIMEOUT", "IDLE_TIMEOUT", "THREADS", "LOG_FORMAT", "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "DEBUG",
+}  # fmt: skip
+OF_GRAPH = {"MODEL_TYPE", "MODEL_PATH", "MODEL_CACHE", "MODEL_MIRROR", "MODEL_SHA512"}
+# It changes the names in results, but the runs are not compared by it.
+NOT_COMPARED = {"MODEL_LABELS"}
 
 
 def made(**changed: Any) -> dict[str, str]:
@@ -54,3 +66,22 @@ def test_identity_of_run_with_the_same_results_is_accepted() -> None:
 def test_identity_of_precision_auto_has_the_one_that_it_is_here() -> None:
     auto = Settings(precision="auto")
     assert made(settings=auto)["PRECISION"] == precision_of(auto)
+
+
+def test_each_setting_is_in_the_identity_or_changes_no_results() -> None:
+    settings, others = {field.name.upper() for field in fields(Settings)}, SAME_RESULTS | OF_GRAPH | NOT_COMPARED
+    for name in settings - others:
+        assert name in made(), f"add {name} to identity() in commands/shared/run_identity.py, or to SAME_RESULTS here"
+    assert settings >= others
+    assert not others & made().keys()
+
+
+def test_each_parameter_of_all_outputs_is_in_the_identity() -> None:
+    for name in COMMON:
+        option = f"--{name.replace('_', '-')}"
+        assert option in made(), f"add {option} to identity() in commands/shared/run_identity.py"
+
+
+def test_each_parameter_of_all_outputs_is_a_field_of_options() -> None:
+    # "mimetype" is the header Accept.
+    assert {field.name for field in fields(Options)} - {"mimetype"} == set(COMMON) - {"output"}, "see core/types.py"
