@@ -163,6 +163,9 @@ def _turn(image: Image.Image) -> None:
     _forget_xmp(image)  # of a PNG, it can be behind the pixels
     with suppress(Exception):
         # A damaged EXIF block does not make the pixels unreadable.
+        exif = image.getexif()
+        if isinstance(value := exif.get(Base.Orientation), bytes):  # of the type BYTE
+            exif[Base.Orientation] = value[0]
         ImageOps.exif_transpose(image, in_place=True)
 
 

@@ -26,6 +26,8 @@ PNG_COLOUR = 25  # the position of the type of colour
 # The optional chunks that change pixels; the names of optional ones begin with a small letter.
 OPTIONAL_CHUNKS = {b"tRNS", b"iCCP", b"eXIf", b"cICP"}
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
+WEBP_FLAGS = re.compile(rb"RIFF.{4}WEBPVP8X\x0a\0\0\0(.)", re.DOTALL)
+ANIMATION, ALPHA = 0x02, 0x10
 # Bytes of a colour profile: as much as the segments of a JPEG can hold.
 MAX_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK = 255 * 65_519
 
@@ -33,12 +35,16 @@ MAX_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK = 255 * 65_519
 def without_metadata(data: bytes) -> bytes:
     """Return the JPEG or PNG file `data` without its metadata, and any other file unchanged.
 
+    An animated WebP gets the flag of alpha: without it, a canvas is black where its first picture does not cover it.
+
     Orientation, colour profile and transparency stay. Raises UnsupportedImage for a JPEG whose coding is not decoded.
     """
     if data.startswith(SOI):
         parts = _jpeg_parts(data)
     elif data.startswith(PNG_SIGNATURE):
         parts = _png_parts(data)
+    elif (found := WEBP_FLAGS.match(data)) and found[1][0] & ANIMATION:
+        return data[: found.start(1)] + bytes([found[1][0] | ALPHA]) + data[found.end(1) :]
     else:
         return data
     kept: list[tuple[int, int]] = []

@@ -274,6 +274,34 @@ def lossy_cells() -> Iterable[tuple[str, Cell]]:
             )
 
 
+def canvas_cells() -> Iterable[tuple[str, Cell]]:
+    frames = {"save_all": True, "append_images": [PHOTO.rotate(180)], "lossless": True}
+    webp = bytearray(encode(PHOTO, "WEBP", **frames))
+    webp[24:30] = struct.pack("<I", 2 * WIDTH - 1)[:3] + struct.pack("<I", 2 * HEIGHT - 1)[:3]
+    truth = np.full((2 * HEIGHT, 2 * WIDTH, 3), 255, np.uint8)
+    truth[:HEIGHT, :WIDTH] = COLOUR
+    for alpha in (0, 0x10):
+        webp[20] = 0x02 | alpha
+        yield f"WEBP animation smaller than its canvas, alpha {alpha}", (bytes(webp), truth, False)
+
+
+def orientation_cells() -> Iterable[tuple[str, Cell]]:
+    """Yield photos whose orientation is of each integer type: BYTE to SLONG of EXIF 2.32, 4.6.2."""
+    for kind, form in {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}.items():
+        entry = struct.pack("<HHI", 274, kind, 1) + struct.pack("<" + form, 6).ljust(4, b"\0")
+        exif = b"Exif\0\0II*\0\x08\0\0\0\1\0" + entry + bytes(4)
+        for format_ in ("JPEG", "PNG", "WEBP"):
+            options = {"quality": 95, "subsampling": 0} if format_ == "JPEG" else {"lossless": True}
+            data = encode(PHOTO, format_, exif=exif, **options)
+            yield f"{format_} orientation of type {kind}", (data, TURNS[6](COLOUR), format_ != "WEBP")
+        for way in (NONE, DEFLATE):
+            short = struct.pack("<HHIHH", 274, 3, 1, 6, 0)
+            tiff = tiff_file(COLOUR, RGB, compression=way, tags={274: (6,)})
+            data = tiff.replace(short, entry)
+            assert entry in data
+            yield f"TIFF orientation of type {kind} {way}", (data, TURNS[6](COLOUR), True)
+
+
 def pnm_cells() -> Iterable[tuple[str, Cell]]:
     size = b"%d %d" % (WIDTH, HEIGHT)
     for maximum in (1, 100, 255, 1023, 65535):
@@ -394,7 +422,7 @@ TIFF = [
 ]
 CELLS = {f"TIFF {name}": cell for cells in TIFF for name, cell in cells}
 CELLS |= {f"PNG {name}": cell for name, cell in png_cells()}
-CELLS |= dict([*lossy_cells(), *other_cells()])
+CELLS |= dict([*lossy_cells(), *canvas_cells(), *orientation_cells(), *other_cells()])
 
 
 # What Pillow decodes wrongly, slowly or not at all. The names of TIFF files have bits, byte order (< or >) and
@@ -420,7 +448,7 @@ def test_decode_returns_the_right_picture_or_rejects_the_kind(name: str) -> None
         with pytest.raises(UnsupportedImage, match=f"{name.split(maxsplit=1)[0]}.* not served"):
             read_image(data, WIDTH * HEIGHT)
         return
-    pixels = np.asarray(read_image(data, WIDTH * HEIGHT).image)
+    pixels = np.asarray(read_image(data, 4 * WIDTH * HEIGHT).image)
     assert difference(pixels, truth) < MAX_DIFFERENCE
     if libvips_agrees:
         assert difference(pixels, by_libvips(data)) < MAX_DIFFERENCE
