@@ -40,6 +40,7 @@ Cell: TypeAlias = tuple[bytes, UInt8Array, bool]
 
 MAX_DIFFERENCE = 3  # mean absolute difference, of 255
 HEIGHT, WIDTH = 32, 48
+YCBCR = 6  # a photometric interpretation of TIFF
 Y, X = np.mgrid[0:HEIGHT, 0:WIDTH]
 COLOUR = np.stack(
     [X * 255 // (WIDTH - 1), Y * 255 // (HEIGHT - 1), (X + Y) * 255 // (WIDTH + HEIGHT - 2)], axis=2
@@ -150,6 +151,28 @@ def tiff_sample_formats(order: Literal["<", ">"]) -> Iterable[tuple[str, Cell]]:
             for photometric, pixels in ((BLACK_IS_ZERO, GREY), (RGB, COLOUR)):
                 data = tiff_file(pixels.astype(dtype), photometric, order=order, sample_format=sample_format)
                 yield f"{np.dtype(dtype).name} {photometric} {order}", (data, COLOUR, False)
+
+
+def tiff_ycbcr() -> Iterable[tuple[str, Cell]]:
+    """Yield YCbCr with chrominance of 2 x 2 pixels, which lies in a strip as blocks of six samples, and without."""
+    light, blue, red = np.moveaxis(np.asarray(PHOTO.convert("YCbCr")), 2, 0)
+    blocks = light.reshape(HEIGHT // 2, 2, WIDTH // 2, 2).transpose(0, 2, 1, 3).reshape(HEIGHT // 2, WIDTH // 2, 4)
+    packed = np.concatenate([blocks, blue[::2, ::2, np.newaxis], red[::2, ::2, np.newaxis]], axis=2)
+    for way in (NONE, DEFLATE):
+        whole = tiff_file(np.stack([light, blue, red], axis=2), YCBCR, compression=way, tags={530: (1, 1)})
+        yield f"YCbCr {way}", (whole, COLOUR, False)
+        rows = packed.tobytes() if way == NONE else zlib.compress(packed.tobytes())
+        plain = tiff_file(np.zeros((HEIGHT, WIDTH, 3), np.uint8), YCBCR, tags={530: (2, 2)})
+        strips = struct.pack("<HHI", 279, 4, 1)
+        assert strips in plain
+        at = plain.index(strips) + 8
+        start = struct.unpack("<I", plain[plain.index(struct.pack("<HHI", 273, 4, 1)) + 8 :][:4])[0]
+        data = bytearray(plain)
+        data[at : at + 4] = struct.pack("<I", len(rows))
+        data[start : start + len(rows)] = rows
+        method = data.index(struct.pack("<HHI", 259, 3, 1)) + 8
+        data[method : method + 2] = struct.pack("<H", way)
+        yield f"YCbCr subsampled {way}", (bytes(data), COLOUR, True)
 
 
 def tiff_others() -> Iterable[tuple[str, Cell]]:
@@ -523,6 +546,7 @@ TIFF = [
     ),
     *(tiff_sample_formats(order) for order in ORDERS),
     tiff_others(),
+    tiff_ycbcr(),
 ]
 CELLS = {f"TIFF {name}": cell for cells in TIFF for name, cell in cells}
 CELLS |= {f"PNG {name}": cell for name, cell in png_cells()}
@@ -540,6 +564,7 @@ REJECTED = re.compile(
     r"|colour (1|2|4|12|32) .*|(colour|CMYK) 16 planar .*"
     r"|photometric 1 alpha . 16 .*|photometric 1 alpha . 8 planar .*|photometric 2 alpha . 16 planar .*"
     r"|photometric 2 alpha [01] 8 planar . 1"
+    r"|YCbCr subsampled 1"
     r"|u?(int|float)\d+ .*|compression \d+|BigTIFF of CIELAB)"
     r"|(PNG|AVIF) HDR .*|AVIF transfer 12"
     r"|PNG colour 16 with a transparent value"
