@@ -347,10 +347,9 @@ def told_colour_cells() -> Iterable[tuple[str, Cell]]:
     for name, curve in {4: samples**2.2, 5: samples**2.8, 8: samples, 1: samples**2.4, 13: None}.items():
         truth = COLOUR if curve is None else srgb(curve)
         yield f"PNG cICP 1 {name}", (png_of((b"cICP", bytes([1, name, 0, 1])), linear), truth, False)
-    for name in ("unknown", "narrow", "matrix"):
-        code = {"unknown": b"\2\2\0\1", "narrow": b"\x0c\x0d\0\0", "matrix": b"\x0c\x0d\1\1"}[name]
-        yield f"PNG cICP {name}", (png_of((b"cICP", code)), COLOUR, True)
-        yield f"PNG cICP {name}, then gAMA", (png_of((b"cICP", code), linear), srgb(samples), False)
+    for kind, code in {"unknown": b"\2\2\0\1", "narrow": b"\x0c\x0d\0\0", "matrix": b"\x0c\x0d\1\1"}.items():
+        yield f"PNG cICP {kind}", (png_of((b"cICP", code)), COLOUR, True)
+        yield f"PNG cICP {kind}, then gAMA", (png_of((b"cICP", code), linear), srgb(samples), False)
     for transfer in (16, 18):
         yield f"PNG HDR {transfer}", (png_of((b"cICP", bytes([9, transfer, 0, 1]))), COLOUR, False)
         yield f"AVIF HDR {transfer}", (nclx(9, transfer), COLOUR, False)
