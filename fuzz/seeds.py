@@ -47,6 +47,7 @@ def seeds() -> dict[str, bytes]:
         "png-exif": encode(photo, "PNG", exif=exif),
         "png-icc": encode(photo, "PNG", icc_profile=profile),
         "png-animated": encode(photo, "PNG", **frames()),
+        "png-colours": told_png(),
         "webp": encode(photo, "WEBP"),
         "webp-lossless": encode(photo, "WEBP", lossless=True),
         "webp-alpha": encode(half, "WEBP"),
@@ -85,3 +86,9 @@ def interlaced() -> bytes:
     """Return a PNG of 3 x 2 grey pixels with Adam7 interlacing, which Pillow can read and not write."""
     rows = [b"\0\x10", b"\0\x20", b"\0\x30", b"\0\x40\x50\x60"]  # passes 1, 4, 6 and 7
     return png(3, 2, (b"IDAT", zlib.compress(b"".join(rows))), interlace=1)
+
+
+def told_png() -> bytes:
+    """Return a PNG with the chunks that tell its colours without ICC."""
+    chunks = ((b"cICP", b"\x0c\x0d\0\1"), (b"sRGB", b"\0"), (b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(range(32))))
+    return png(24, 16, *chunks, (b"IDAT", zlib.compress(bytes(25 * 16))))

@@ -20,10 +20,11 @@ SAMPLES = {
 }
 
 
-def to_srgb(image: Image.Image) -> Image.Image:
+def to_srgb(image: Image.Image, told: bytes = b"") -> Image.Image:
     """Return `image`, of at most 8 bits per channel, in mode RGB: converted to sRGB, and blended with white.
 
-    A colour profile that is damaged, or describes another kind of pixels, is ignored.
+    A colour profile that is damaged, or describes another kind of pixels, is ignored. `told` replaces the image's, and
+    is one of RGB.
     """
     if image.mode == "La":
         image = image.convert("LA")
@@ -31,9 +32,11 @@ def to_srgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
         alpha = image.getchannel("A")
-    profile = image.info.get("icc_profile")
+    profile = told or image.info.get("icc_profile")
     if image.mode in OPAQUE_MODES:
         image = image.convert(OPAQUE_MODES[image.mode])
+    if told:
+        image = image.convert("RGB")
     if profile and (transform := _transform(profile, image.mode)):
         image = transform.apply(image)
     if image.mode != "RGB":

@@ -17,6 +17,8 @@ from PIL.ExifTags import Base
 from PIL.GifImagePlugin import GifImageFile
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+from core.image.avif import clean_aperture, nclx_profile
+from core.image.code_points import png_profile
 from core.image.colour import to_srgb
 from core.image.formats import FORMATS, check_format, check_pixels, rejection
 from core.image.metadata import EOI, without_metadata
@@ -76,6 +78,7 @@ def read_image(
     with _decoder_errors(max_pixels):
         data = with_photo_first(without_metadata(data))
         image = _open(data, max_pixels)
+        told = _told_profile(image, data)
         width, height = image.size
         before_decoding(image.size)
         draft = None
@@ -85,10 +88,13 @@ def read_image(
         frame = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
         image = _load(image, data, draft)
         image = _clipped(image, frame) if frame else _corrected(image, data)
+        if image.format == "AVIF" and (part := clean_aperture(data, image.size)):
+            image = image.crop(part)
+            width, height = image.size
         drafted = image.size
         _turn(image)
         size = (width, height) if image.size == drafted else (height, width)
-        return Photo(to_srgb(image), size)
+        return Photo(to_srgb(image, told), size)
 
 
 @contextmanager
@@ -128,8 +134,17 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (OSError, RuntimeError) as error:
         raise rejection(data, error) from error
-    check_pixels(image, data)
+    check_pixels(image)
     return image
+
+
+def _told_profile(image: Image.Image, data: bytes) -> bytes:
+    """Return the profile of the colours that `image`, the opened file `data`, tells otherwise than by ICC, or b""."""
+    has_profile = "icc_profile" in image.info
+    if image.format == "PNG":
+        return png_profile(data, has_profile=has_profile)
+    told = nclx_profile(data) if image.format == "AVIF" else b""
+    return b"" if has_profile else told
 
 
 def _load(image: Image.Image, data: bytes, draft: tuple[int, int] | None) -> Image.Image:
@@ -163,6 +178,9 @@ def _turn(image: Image.Image) -> None:
     _forget_xmp(image)  # of a PNG, it can be behind the pixels
     with suppress(Exception):
         # A damaged EXIF block does not make the pixels unreadable.
+        exif = image.getexif()
+        if isinstance(value := exif.get(Base.Orientation), bytes):  # of the type BYTE
+            exif[Base.Orientation] = value[0]
         ImageOps.exif_transpose(image, in_place=True)
 
 

@@ -14,10 +14,6 @@ FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM"]
 FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or 8-bit {FORMATS[-1]}"
 Image.init()  # without it, Image.open() does not know all of them
 
-# The transfer function in a box `colr` of an AVIF, and its codes (ITU-T H.273, table 3).
-NCLX = re.compile(rb"colrnclx..(..)", re.DOTALL)
-UNSPECIFIED, HDR_TRANSFERS = 2, {16: "PQ", 18: "HLG"}
-
 
 def check_format(data: bytes) -> None:
     """Raise UnsupportedImage if the file `data` is of a kind in UNSERVED."""
@@ -37,16 +33,10 @@ def rejection(data: bytes, error: Exception) -> UnsupportedImage | InvalidImage:
     return _unserved(data) or InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
 
 
-def check_pixels(image: Image.Image, data: bytes) -> None:
-    """Raise UnsupportedImage if the pixels of the opened `image`, of the file `data`, would not be decoded rightly."""
+def check_pixels(image: Image.Image) -> None:
+    """Raise UnsupportedImage if the pixels of the opened `image` would not be decoded rightly."""
     if isinstance(image, TiffImageFile):
         tiff.check_pixels(image)
-    if image.format == "AVIF":
-        transfers = {int.from_bytes(found) for found in NCLX.findall(data)} - {UNSPECIFIED}
-        # A picture with a gain map has SDR colours, and HDR colours for displays that can show them.
-        if transfers and transfers <= set(HDR_TRANSFERS):
-            names = " and ".join(HDR_TRANSFERS[transfer] for transfer in sorted(transfers))
-            raise UnsupportedImage(f"AVIF with HDR colours ({names}) is not served; save it with sRGB colours")
 
 
 def _unserved(data: bytes) -> UnsupportedImage | None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from PIL import PngImagePlugin
 
 from core.errors import UnsupportedImage
+from core.image.code_points import check_transfer
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 MARKER = re.compile(rb"\xff([^\0\xff])", re.DOTALL)
@@ -24,8 +25,10 @@ DECODED_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_COLOUR = 25  # the position of the type of colour
 # The optional chunks that change pixels; the names of optional ones begin with a small letter.
-OPTIONAL_CHUNKS = {b"tRNS", b"iCCP", b"eXIf", b"cICP"}
-HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273, table 3
+COLOUR_LENGTHS = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
+OPTIONAL_CHUNKS = {b"tRNS", b"iCCP", b"eXIf", *COLOUR_LENGTHS}
+WEBP_FLAGS = re.compile(rb"RIFF.{4}WEBPVP8X\x0a\0\0\0(.)", re.DOTALL)
+ANIMATION, ALPHA = 0x02, 0x10
 # Bytes of a colour profile: as much as the segments of a JPEG can hold.
 MAX_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK = 255 * 65_519
 
@@ -33,12 +36,16 @@ MAX_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK = 255 * 65_519
 def without_metadata(data: bytes) -> bytes:
     """Return the JPEG or PNG file `data` without its metadata, and any other file unchanged.
 
+    An animated WebP gets the flag of alpha: without it, a canvas is black where its first picture does not cover it.
+
     Orientation, colour profile and transparency stay. Raises UnsupportedImage for a JPEG whose coding is not decoded.
     """
     if data.startswith(SOI):
         parts = _jpeg_parts(data)
     elif data.startswith(PNG_SIGNATURE):
         parts = _png_parts(data)
+    elif (found := WEBP_FLAGS.match(data)) and found[1][0] & ANIMATION:
+        return data[: found.start(1)] + bytes([found[1][0] | ALPHA]) + data[found.end(1) :]
     else:
         return data
     kept: list[tuple[int, int]] = []
@@ -111,10 +118,10 @@ def _png_parts(data: bytes) -> Iterator[tuple[int, int]]:
 
 def _is_good(name: bytes, content: bytes, colour: int) -> bool:
     """Return whether Pillow can use the chunk in a PNG of this type of `colour`. Raises UnsupportedImage for HDR."""
-    if name == b"cICP" and len(content) == 4 and content[1] in HDR_TRANSFERS:
-        raise UnsupportedImage(
-            f"PNG with HDR colours ({HDR_TRANSFERS[content[1]]}) is not served; save it with sRGB colours"
-        )
+    if name == b"cICP" and len(content) == 4:
+        check_transfer("PNG", content[1])
+    if name in COLOUR_LENGTHS:
+        return len(content) == COLOUR_LENGTHS[name]
     if name == b"tRNS":
         return len(content) == {0: 2, 2: 6}.get(colour) or (colour == 3 and 0 < len(content) <= 256)
     if name == b"iCCP":

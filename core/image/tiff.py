@@ -17,6 +17,9 @@ RAW = re.compile(rb"(?:II\*\0|MM\0\*).{4}(?:CR|\xba\xb0\xac\xbb|IIII|MMMM)", re.
 SENSOR = {32803, 34892}  # photometric interpretations: pixels of one colour each, and a sensor's colours (DNG 1.7)
 MAX_DIRECTORIES = 16  # that are read of a file; each describes a picture
 REDUCED, OLD_REDUCED = 1, 2  # a bit of NewSubfileType, a value of SubfileType
+FAX = {2, 3, 4}  # compressions
+MAX_FAX_LINES = 65_535  # libtiff writes a message for each damaged line; 12 million of them took 26 s
+YCBCR = 6  # a photometric interpretation
 UNSIGNED, SEPARATE = 1, 2  # a sample format, a planar configuration
 STRAIGHT = 2  # alpha as an extra sample, not multiplied with the colours
 CHANNELS = {2: 3, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3}  # of photometric interpretations; of others 1
@@ -54,6 +57,8 @@ def check_pixels(image: TiffImageFile) -> None:
         image.mode in UNSERVED_MODES
         or set(tags.get(Base.SampleFormat, (UNSIGNED,))) != {UNSIGNED}
         or tags.get(Base.Compression, 1) not in COMPRESSIONS
+        or _is_subsampled(tags)
+        or _fax_lines(tags) > MAX_FAX_LINES
         or (tags.get(Base.PlanarConfiguration) == SEPARATE and not _are_planes_right(image))
     ):
         raise UnsupportedImage(_rejection(tags))
@@ -74,6 +79,8 @@ def _rejection(tags: Tags) -> str:
     properties = {
         f"{'/'.join(map(str, bits))}-bit {kind}": bits != [8] or kinds != {UNSIGNED},
         f"{extra} extra channel{'s' * (extra > 1)}": extra > 0,
+        f"{_fax_lines(tags)} fax lines (at most {MAX_FAX_LINES})": _fax_lines(tags) > MAX_FAX_LINES,
+        "subsampled colours": _is_subsampled(tags),
         "separate planes": tags.get(Base.PlanarConfiguration) == SEPARATE,
         _named(Base.PhotometricInterpretation, colours, "photometric interpretation"): colours not in (1, 2),
         _named(Base.Compression, compression, "compression"): compression not in COMPRESSIONS,
@@ -108,6 +115,19 @@ def _directories(data: bytes) -> dict[int, Tags]:
 def _is_reduced(tags: Tags) -> bool:
     """Return whether a picture with these `tags` is a thumbnail, or another reduced one."""
     return bool(tags.get(Base.NewSubfileType, 0) & REDUCED) or tags.get(Base.SubfileType) == OLD_REDUCED
+
+
+def _fax_lines(tags: Tags) -> int:
+    """Return the number of lines of pixels with these `tags` that are coded one by one."""
+    width, tile = tags.get(Base.ImageWidth, 0), tags.get(Base.TileWidth, 0)
+    is_fax = tags.get(Base.Compression) in FAX
+    return tags.get(Base.ImageLength, 0) * (-(-width // tile) if tile else 1) if is_fax else 0
+
+
+def _is_subsampled(tags: Tags) -> bool:
+    """Return whether pixels with these `tags` are subsampled YCbCr that Pillow takes for whole pixels."""
+    is_ycbcr = tags.get(Base.PhotometricInterpretation) == YCBCR and tags.get(Base.Compression, 1) == 1
+    return is_ycbcr and tags.get(Base.YCbCrSubSampling, (2, 2)) != (1, 1)
 
 
 def _are_planes_right(image: TiffImageFile) -> bool:

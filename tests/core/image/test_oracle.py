@@ -40,6 +40,7 @@ Cell: TypeAlias = tuple[bytes, UInt8Array, bool]
 
 MAX_DIFFERENCE = 3  # mean absolute difference, of 255
 HEIGHT, WIDTH = 32, 48
+YCBCR = 6  # a photometric interpretation of TIFF
 Y, X = np.mgrid[0:HEIGHT, 0:WIDTH]
 COLOUR = np.stack(
     [X * 255 // (WIDTH - 1), Y * 255 // (HEIGHT - 1), (X + Y) * 255 // (WIDTH + HEIGHT - 2)], axis=2
@@ -150,6 +151,28 @@ def tiff_sample_formats(order: Literal["<", ">"]) -> Iterable[tuple[str, Cell]]:
             for photometric, pixels in ((BLACK_IS_ZERO, GREY), (RGB, COLOUR)):
                 data = tiff_file(pixels.astype(dtype), photometric, order=order, sample_format=sample_format)
                 yield f"{np.dtype(dtype).name} {photometric} {order}", (data, COLOUR, False)
+
+
+def tiff_ycbcr() -> Iterable[tuple[str, Cell]]:
+    """Yield YCbCr with chrominance of 2 x 2 pixels, which lies in a strip as blocks of six samples, and without."""
+    light, blue, red = np.moveaxis(np.asarray(PHOTO.convert("YCbCr")), 2, 0)
+    blocks = light.reshape(HEIGHT // 2, 2, WIDTH // 2, 2).transpose(0, 2, 1, 3).reshape(HEIGHT // 2, WIDTH // 2, 4)
+    packed = np.concatenate([blocks, blue[::2, ::2, np.newaxis], red[::2, ::2, np.newaxis]], axis=2)
+    for way in (NONE, DEFLATE):
+        whole = tiff_file(np.stack([light, blue, red], axis=2), YCBCR, compression=way, tags={530: (1, 1)})
+        yield f"YCbCr {way}", (whole, COLOUR, False)
+        rows = packed.tobytes() if way == NONE else zlib.compress(packed.tobytes())
+        plain = tiff_file(np.zeros((HEIGHT, WIDTH, 3), np.uint8), YCBCR, tags={530: (2, 2)})
+        strips = struct.pack("<HHI", 279, 4, 1)
+        assert strips in plain
+        at = plain.index(strips) + 8
+        start = struct.unpack("<I", plain[plain.index(struct.pack("<HHI", 273, 4, 1)) + 8 :][:4])[0]
+        data = bytearray(plain)
+        data[at : at + 4] = struct.pack("<I", len(rows))
+        data[start : start + len(rows)] = rows
+        method = data.index(struct.pack("<HHI", 259, 3, 1)) + 8
+        data[method : method + 2] = struct.pack("<H", way)
+        yield f"YCbCr subsampled {way}", (bytes(data), COLOUR, True)
 
 
 def tiff_others() -> Iterable[tuple[str, Cell]]:
@@ -274,6 +297,137 @@ def lossy_cells() -> Iterable[tuple[str, Cell]]:
             )
 
 
+def canvas_cells() -> Iterable[tuple[str, Cell]]:
+    frames = {"save_all": True, "append_images": [PHOTO.rotate(180)], "lossless": True}
+    webp = bytearray(encode(PHOTO, "WEBP", **frames))
+    webp[24:30] = struct.pack("<I", 2 * WIDTH - 1)[:3] + struct.pack("<I", 2 * HEIGHT - 1)[:3]
+    truth = np.full((2 * HEIGHT, 2 * WIDTH, 3), 255, np.uint8)
+    truth[:HEIGHT, :WIDTH] = COLOUR
+    for alpha in (0, 0x10):
+        webp[20] = 0x02 | alpha
+        yield f"WEBP animation smaller than its canvas, alpha {alpha}", (bytes(webp), truth, False)
+
+
+def orientation_cells() -> Iterable[tuple[str, Cell]]:
+    """Yield photos whose orientation is of each integer type: BYTE to SLONG of EXIF 2.32, 4.6.2."""
+    for kind, form in {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}.items():
+        entry = struct.pack("<HHI", 274, kind, 1) + struct.pack("<" + form, 6).ljust(4, b"\0")
+        exif = b"Exif\0\0II*\0\x08\0\0\0\1\0" + entry + bytes(4)
+        for format_ in ("JPEG", "PNG", "WEBP"):
+            options = {"quality": 95, "subsampling": 0} if format_ == "JPEG" else {"lossless": True}
+            data = encode(PHOTO, format_, exif=exif, **options)
+            yield f"{format_} orientation of type {kind}", (data, TURNS[6](COLOUR), format_ != "WEBP")
+        for way in (NONE, DEFLATE):
+            short = struct.pack("<HHIHH", 274, 3, 1, 6, 0)
+            tiff = tiff_file(COLOUR, RGB, compression=way, tags={274: (6,)})
+            data = tiff.replace(short, entry)
+            assert entry in data
+            yield f"TIFF orientation of type {kind} {way}", (data, TURNS[6](COLOUR), True)
+
+
+def srgb(light: npt.NDArray[Any]) -> UInt8Array:
+    """Return linear light, 0 to 1, as sRGB (IEC 61966-2-1)."""
+    light = light.clip(0, 1)
+    return (
+        (255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).round().astype(np.uint8)
+    )
+
+
+def told_colour_cells() -> Iterable[tuple[str, Cell]]:
+    """Yield photos whose colours are told without ICC, with the pixels that Chromium shows."""
+
+    def png_of(*chunks: tuple[bytes, bytes]) -> bytes:
+        return png_file(COLOUR, 8, 2, *chunks)
+
+    def gamma(value: int) -> tuple[bytes, bytes]:
+        return b"gAMA", struct.pack(">I", value)
+
+    samples = COLOUR / 255
+    linear, adobe = gamma(100_000), (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
+    for name, curve in {4: samples**2.2, 5: samples**2.8, 8: samples, 1: samples**2.4, 13: None}.items():
+        truth = COLOUR if curve is None else srgb(curve)
+        yield f"PNG cICP 1 {name}", (png_of((b"cICP", bytes([1, name, 0, 1])), linear), truth, False)
+    for kind, code in {"unknown": b"\2\2\0\1", "narrow": b"\x0c\x0d\0\0", "matrix": b"\x0c\x0d\1\1"}.items():
+        yield f"PNG cICP {kind}", (png_of((b"cICP", code)), COLOUR, True)
+        yield f"PNG cICP {kind}, then gAMA", (png_of((b"cICP", code), linear), srgb(samples), False)
+    for transfer in (16, 18):
+        yield f"PNG HDR {transfer}", (png_of((b"cICP", bytes([9, transfer, 0, 1]))), COLOUR, False)
+        yield f"AVIF HDR {transfer}", (nclx(9, transfer), COLOUR, False)
+    yield "PNG gAMA", (png_of(linear), srgb(samples), False)
+    yield "PNG gAMA twice", (png_of(linear, gamma(45_455)), srgb(samples), False)
+    yield "PNG gAMA of sRGB", (png_of(gamma(45_455)), COLOUR, True)
+    yield "PNG gAMA zero", (png_of(gamma(0)), COLOUR, True)
+    yield "PNG gAMA and sRGB", (png_of(linear, (b"sRGB", b"\0")), COLOUR, True)
+    yield "PNG gAMA and wrong sRGB", (png_of(linear, (b"sRGB", b"\x09")), srgb(samples), False)
+    yield "PNG cHRM", (png_of((b"cHRM", struct.pack(">8I", *adobe))), COLOUR, True)
+    yield "PNG wrong cHRM", (png_of(gamma(45_455), (b"cHRM", bytes(32))), COLOUR, True)
+    grey = png_file(GREY, 8, 0, linear)
+    yield "PNG grey gAMA", (grey, np.repeat(srgb(GREY / 255), 3, axis=2), False)
+    # The matrices from linear Adobe RGB and Display P3 to BT.709, of the same white.
+    to_709 = np.array([[1.39836, -0.39836, 0], [0, 1, 0], [0, -0.04293, 1.04293]])
+    data = png_of(gamma(45_455), (b"cHRM", struct.pack(">8I", *adobe)))
+    yield "PNG cHRM and gAMA", (data, srgb(samples**2.2 @ to_709.T), False)
+    to_709 = np.array([[1.22494, -0.22494, 0], [-0.04206, 1.04206, 0], [-0.01964, -0.07864, 1.09827]])
+    p3 = srgb(np.where(samples <= 0.04045, samples / 12.92, ((samples + 0.055) / 1.055) ** 2.4) @ to_709.T)
+    yield "PNG cICP P3", (png_of((b"cICP", bytes([12, 13, 0, 1]))), p3, False)
+    yield "AVIF P3", (nclx(12, 13), p3, False)
+    yield "AVIF linear", (nclx(1, 8), srgb(samples), False)
+    yield "AVIF transfer 12", (nclx(1, 12), COLOUR, False)
+    for transfer in (0, 1, 2, 6):
+        yield f"AVIF transfer {transfer}", (nclx(2, transfer), COLOUR, True)
+
+
+def nclx(primaries: int, transfer: int) -> bytes:
+    """Return an AVIF of PHOTO that tells these colours, and others that belong to no picture."""
+    data = encode(PHOTO, "AVIF", quality=100, subsampling="4:4:4")
+    start = data.index(b"colrnclx") + 8
+    other = b"\0\0\0\x1bfree\0\0\0\x13colrnclx\0\x09\0\x10\0\x09\x80"
+    return data[:start] + struct.pack(">HH", primaries, transfer) + data[start + 4 :] + other
+
+
+def aperture_cells() -> Iterable[tuple[str, Cell]]:
+    """Yield AVIF photos of which a part is to be shown, by the property `clap`, right and damaged."""
+    plain = encode(PHOTO, "AVIF", quality=95)
+    width, height = WIDTH // 2, HEIGHT // 4
+    for name, x, part in (("left", -WIDTH // 4, COLOUR[: HEIGHT // 4, : WIDTH // 2]), ("outside", WIDTH, COLOUR)):
+        clap = struct.pack(">8i", width, 1, height, 1, x, 1, 3 * -HEIGHT, 8)
+        yield f"AVIF clean aperture {name}", (with_property(plain, b"clap" + clap), part, False)
+    yield "AVIF clean aperture zero", (with_property(plain, b"clap" + bytes(32)), COLOUR, False)
+
+
+def with_property(avif: bytes, content: bytes) -> bytes:
+    """Return an AVIF of Pillow with one more property of its picture; the boxes around it grow."""
+    size = len(content) + 4
+    grown = bytearray(avif)
+    associations = avif.index(b"ipma")
+    grown[associations + 14] += 1  # the number of properties of the first item
+    end = associations - 4
+    old = struct.unpack(">I", avif[end : end + 4])[0]
+    container = avif.index(b"ipco")
+    count = properties_of(avif[container + 4 : end])
+    grown[end : end + 4] = struct.pack(">I", old + 1)
+    grown[end + old : end + old] = bytes([0x80 | count + 1])  # essential
+    grown[end:end] = struct.pack(">I", size) + content
+    for name in (b"meta", b"iprp", b"ipco"):
+        at = avif.index(name) - 4
+        growth = size + (name != b"ipco")
+        grown[at : at + 4] = struct.pack(">I", struct.unpack(">I", avif[at : at + 4])[0] + growth)
+    location = avif.index(b"iloc") + 4
+    assert avif[location : location + 12] == bytes.fromhex("000000004400000100010000")
+    start = struct.unpack(">I", avif[location + 14 : location + 18])[0] + size + 1
+    grown[location + 14 : location + 18] = struct.pack(">I", start)
+    return bytes(grown)
+
+
+def properties_of(boxes: bytes) -> int:
+    """Return the number of boxes."""
+    number = position = 0
+    while position < len(boxes):
+        position += struct.unpack(">I", boxes[position : position + 4])[0]
+        number += 1
+    return number
+
+
 def pnm_cells() -> Iterable[tuple[str, Cell]]:
     size = b"%d %d" % (WIDTH, HEIGHT)
     for maximum in (1, 100, 255, 1023, 65535):
@@ -391,10 +545,13 @@ TIFF = [
     ),
     *(tiff_sample_formats(order) for order in ORDERS),
     tiff_others(),
+    tiff_ycbcr(),
 ]
 CELLS = {f"TIFF {name}": cell for cells in TIFF for name, cell in cells}
 CELLS |= {f"PNG {name}": cell for name, cell in png_cells()}
-CELLS |= dict([*lossy_cells(), *other_cells()])
+CELLS |= dict(
+    [*lossy_cells(), *canvas_cells(), *orientation_cells(), *told_colour_cells(), *aperture_cells(), *other_cells()]
+)
 
 
 # What Pillow decodes wrongly, slowly or not at all. The names of TIFF files have bits, byte order (< or >) and
@@ -406,7 +563,9 @@ REJECTED = re.compile(
     r"|colour (1|2|4|12|32) .*|(colour|CMYK) 16 planar .*"
     r"|photometric 1 alpha . 16 .*|photometric 1 alpha . 8 planar .*|photometric 2 alpha . 16 planar .*"
     r"|photometric 2 alpha [01] 8 planar . 1"
+    r"|YCbCr subsampled 1"
     r"|u?(int|float)\d+ .*|compression \d+|BigTIFF of CIELAB)"
+    r"|(PNG|AVIF) HDR .*|AVIF transfer 12"
     r"|PNG colour 16 with a transparent value"
     r"|BMP (RGBX|XBGR|10 bits|BGR 555|444|1555|. bits|.-bit runs|JPEG|PNG|header).*"
     r"|(SGI|PCX|TGA|QOI|PBM|PAM|PFM).*|(PGM|PPM) (as text|1 |100|1023|65535).*"
@@ -420,7 +579,7 @@ def test_decode_returns_the_right_picture_or_rejects_the_kind(name: str) -> None
         with pytest.raises(UnsupportedImage, match=f"{name.split(maxsplit=1)[0]}.* not served"):
             read_image(data, WIDTH * HEIGHT)
         return
-    pixels = np.asarray(read_image(data, WIDTH * HEIGHT).image)
+    pixels = np.asarray(read_image(data, 4 * WIDTH * HEIGHT).image)
     assert difference(pixels, truth) < MAX_DIFFERENCE
     if libvips_agrees:
         assert difference(pixels, by_libvips(data)) < MAX_DIFFERENCE

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.errors import InvalidImage, UnsupportedImage
 from core.image.decode import read_image
-from tests.support.images import encode
+from tests.support.images import Tag, encode, tiff
 from tests.support.tiff import BLACK_IS_ZERO, CMYK, RGB, tiff_file, tiff_pictures
 
 LIMIT = 1_000_000
@@ -130,3 +130,21 @@ def test_damaged_tiff_of_served_pixels_raises_invalid_image() -> None:
         read_image(data, LIMIT)
     with pytest.raises(InvalidImage, match="damaged"):
         read_image(tiff_pictures({})[:200], LIMIT)
+
+
+@pytest.mark.parametrize("compression", [2, 3, 4])
+@pytest.mark.parametrize("tiles", [False, True])
+def test_fax_of_more_lines_than_are_decoded_in_time_is_rejected_by_name(compression: int, *, tiles: bool) -> None:
+    layout: dict[str, Tag | None] = {"t256": (4, 1, 160), "t257": (4, 1, 8_000)} if tiles else {"t257": (4, 1, 70_000)}
+    if tiles:
+        layout |= {
+            "t322": (4, 1, 16),
+            "t323": (4, 1, 8_000),
+            "t324": (4, 1, 0),
+            "t325": (4, 1, 9),
+            "t273": None,
+            "t279": None,
+        }
+    data = tiff(t258=(3, 1, 1), t259=(3, 1, compression), **layout)
+    with pytest.raises(UnsupportedImage, match=r"TIFF with .*[78]0000 fax lines .* is not served"):
+        read_image(data, 100_000_000)
