@@ -61,11 +61,12 @@ class Exchange:
         self.cpu_seconds += CPU_SECONDS_PER_MEGAPIXEL * pixels / 1e6
 
     def _check(self, answer: Answer) -> None:
-        """Raise WrongMessage unless `answer` describes the photo of the notice, and the image that follows from it.
+        """Raise WrongMessage unless `answer` has a photo of at most the size in the notice, and the image that follows from it.
 
         Both then are in the shared memory, which has room for `max_pixels` and for a square of `image_size`.
         """
-        if self._header not in (answer.photo, answer.photo[::-1]):  # a photo may have been turned
-            raise WrongMessage("the photo has another size than its header")
+        sizes = (answer.photo, answer.photo[::-1])  # a photo may have been turned, and cropped to its clean aperture
+        if not self._header or not any(w <= self._header[0] and h <= self._header[1] for w, h in sizes):
+            raise WrongMessage("the photo is larger than its header")
         if answer.image != fitted(answer.photo, self._limits.image_size):
             raise WrongMessage("the image has another size than the model's")

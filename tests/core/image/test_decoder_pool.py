@@ -21,6 +21,7 @@ from core.image.decoder_pool import MAX_SECONDS, DecoderPool
 from core.image.decoder_program import IDLE
 from core.image.resize import resized
 from core.types import DecoderLoss
+from tests.support.avif import with_property
 from tests.support.bombs import log_bomb, scan_bomb
 from tests.support.images import encode
 from tests.support.observer import Recorder
@@ -124,6 +125,13 @@ def test_read_of_turned_photo_returns_it_upright(pool: DecoderPool) -> None:
     for keep_photo in (False, True):
         with pool.read(data, keep_photo=keep_photo) as picture:
             assert (picture.size, picture.image.shape) == ((300, 400), (65, 48, 3))
+
+
+def test_read_of_cropped_photo_returns_its_clean_aperture(pool: DecoderPool) -> None:
+    aperture = b"clap" + struct.pack(">8i", 200, 1, 100, 1, 0, 1, 0, 1)
+    data = with_property(encode(Image.new("RGB", (400, 300), "red"), "AVIF"), aperture)
+    with pool.read(data, keep_photo=True) as picture:
+        assert (picture.size, picture.image.shape) == ((200, 100), (32, 65, 3))
 
 
 def test_read_raises_image_too_large_for_large_page_behind_a_reduced_one(

@@ -1,0 +1,36 @@
+"""AVIF files with properties that Pillow does not write."""
+
+import struct
+
+
+def with_property(avif: bytes, content: bytes) -> bytes:
+    """Return an AVIF of Pillow with one more property of its picture; the boxes around it grow."""
+    size = len(content) + 4
+    grown = bytearray(avif)
+    associations = avif.index(b"ipma")
+    grown[associations + 14] += 1  # the number of properties of the first item
+    end = associations - 4
+    old = struct.unpack(">I", avif[end : end + 4])[0]
+    container = avif.index(b"ipco")
+    count = properties_of(avif[container + 4 : end])
+    grown[end : end + 4] = struct.pack(">I", old + 1)
+    grown[end + old : end + old] = bytes([0x80 | count + 1])  # essential
+    grown[end:end] = struct.pack(">I", size) + content
+    for name in (b"meta", b"iprp", b"ipco"):
+        at = avif.index(name) - 4
+        growth = size + (name != b"ipco")
+        grown[at : at + 4] = struct.pack(">I", struct.unpack(">I", avif[at : at + 4])[0] + growth)
+    location = avif.index(b"iloc") + 4
+    assert avif[location : location + 12] == bytes.fromhex("000000004400000100010000")
+    start = struct.unpack(">I", avif[location + 14 : location + 18])[0] + size + 1
+    grown[location + 14 : location + 18] = struct.pack(">I", start)
+    return bytes(grown)
+
+
+def properties_of(boxes: bytes) -> int:
+    """Return the number of boxes."""
+    number = position = 0
+    while position < len(boxes):
+        position += struct.unpack(">I", boxes[position : position + 4])[0]
+        number += 1
+    return number
