@@ -88,4 +88,4 @@ def test_document_lists_each_setting_with_its_default() -> None:
         field.name.upper(): "needed" if field.default is dataclasses.MISSING else str(field.default or "").strip("()")
         for field in dataclasses.fields(Settings)
     }
-    assert listed == expected | {"MIN_SCORE": "0"}
+    assert listed == expected | {"MIN_SCORE": "0", "PIECES": "false"}
