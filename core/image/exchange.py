@@ -61,7 +61,7 @@ class Exchange:
         self.cpu_seconds += CPU_SECONDS_PER_MEGAPIXEL * pixels / 1e6
 
     def _check(self, answer: Answer) -> None:
-        """Raise WrongMessage unless the photo of `answer` is as small as its notice says, and its image follows from it.
+        """Raise WrongMessage unless the photo of `answer` is no larger than its notice says, and its image fits it.
 
         Both then are in the shared memory, which has room for `max_pixels` and for a square of `image_size`.
         """
