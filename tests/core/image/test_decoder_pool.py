@@ -35,18 +35,6 @@ SCAN_BOMB = scan_bomb()
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    """The observer of `pool`."""
-    return Recorder()
-
-
-@pytest.fixture
-def losses(recorder: Recorder) -> list[DecoderLoss]:
-    """The causes of the lost decoder processes of `pool`."""
-    return recorder.losses
-
-
-@pytest.fixture
 def pool(recorder: Recorder) -> DecoderPool:
     """A pool of one decoder process."""
     pool = DecoderPool(65, 10**6, NEVER, observer=recorder)

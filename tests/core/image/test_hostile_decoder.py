@@ -80,18 +80,6 @@ LOST_WHEN_IDLE = LOST_BEFORE_JOB | {
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    """The observer of the pools."""
-    return Recorder()
-
-
-@pytest.fixture
-def losses(recorder: Recorder) -> list[DecoderLoss]:
-    """The causes of the lost decoder processes."""
-    return recorder.losses
-
-
-@pytest.fixture
 def taken_over(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DecoderPool]:
     """A function that returns a pool whose decoder processes are in a mode; those that replace them are honest."""
     monkeypatch.setattr(exchange, "CPU_SECONDS", 0.5)
