@@ -61,6 +61,5 @@ def test_lists_of_versions_are_those_of_supported() -> None:
     tested = [VERSIONS[0], *workflow["jobs"]["other-python"]["strategy"]["matrix"]["python"]]
     assert tested == VERSIONS
     [others] = re.findall(r"^for version in (.*); do$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
-    assert others.split()
-    assert set(others.split()) <= set(VERSIONS[1:])
+    assert others.split() == VERSIONS[1:]
     assert f"Python {VERSIONS[0]}, {VERSIONS[1]} or {VERSIONS[2]}" in (ROOT / "CONTRIBUTING.md").read_text()
