@@ -9,14 +9,12 @@ from flask import Flask, current_app, request
 from flask_restx import Api
 from werkzeug import Response
 from werkzeug.exceptions import (
-    BadRequest,
     HTTPException,
     MethodNotAllowed,
     NotFound,
     PreconditionFailed,
     RequestedRangeNotSatisfiable,
     RequestEntityTooLarge,
-    RequestTimeout,
 )
 from werkzeug.routing.exceptions import WebsocketMismatch
 
@@ -129,16 +127,3 @@ def too_large(max_bytes: int) -> RequestEntityTooLarge:
         f"the upload is larger than {max_bytes / 1e6:g} MB, the limit (MAX_UPLOAD_MB); send a smaller image; "
         f"base64 adds a third: it can hold {0.75e-6 * max_bytes:g} MB"
     )
-
-
-def incomplete() -> BadRequest:
-    """Return the error of a request whose body ends early, or whose chunks are not valid."""
-    return BadRequest(
-        "the request body ended early, or its chunks are not valid (RFC 9112, 7.1); send as many bytes as "
-        "Content-Length says, or valid chunks"
-    )
-
-
-def too_slow() -> RequestTimeout:
-    """Return the error of a request whose body was not received in time."""
-    return RequestTimeout("the request body was not received within REQUEST_TIMEOUT; send a smaller image")

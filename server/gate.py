@@ -16,18 +16,18 @@ from time import monotonic
 
 from flask import Flask
 from werkzeug import Response
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from api import security
 from api.context import CONNECTION, Connection
-from api.errors import error_response, incomplete, too_large, too_slow
+from api.errors import error_response, too_large
 from api.metrics import Metrics
 from api.protocols import Route, route_of
 from config import Settings
-from core.errors import MemoryFull
 from core.log import log_access
 from core.log.trace import trace_of
 from core.model import ModelWrapper
+from core.runtime.budget import MemoryBudget
 from server.heads import Heads
 from server.wsgi import PIECE, Body, Environ, check_head, environ_of, head_size
 
@@ -35,6 +35,11 @@ Receive = Callable[[], Awaitable[Environ]]
 Send = Callable[[Environ], Awaitable[None]]
 # The id of a client or proxy is kept if it can't be mistaken for another part of a log line.
 VALID_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+INCOMPLETE = (
+    "the request body ended early, or its chunks are not valid (RFC 9112, 7.1); send as many bytes as Content-Length "
+    "says, or valid chunks"
+)
+TOO_SLOW = "the request body was not received within REQUEST_TIMEOUT; send a smaller image"
 LINGER = 5.0  # seconds without a byte until the rest of a body is given up; a client that still sends does not read
 
 
@@ -102,22 +107,6 @@ class Gate:
                 watch.cancel()
 
 
-class MemoryBudget:
-    """A limit on the bytes of uploads and responses in memory. Only the thread of the event loop uses it."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.reserved = limit, 0
-
-    def reserve(self, size: int) -> None:
-        """Reserve `size` bytes; a negative number releases them. Raises MemoryFull if they exceed the limit."""
-        if self.reserved + size > self.limit:
-            raise MemoryFull(
-                f"the service holds {self.reserved / 1e6:.0f} MB of uploads and responses, and may hold "
-                f"{self.limit / 1e6:g} MB (QUEUE_SIZE x MAX_UPLOAD_MB); try again later"
-            )
-        self.reserved += size
-
-
 class Exchange:
     """A request and its response; `size` counts the bytes of the request, `sent` those of the response's body."""
 
@@ -143,7 +132,7 @@ class Exchange:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self._ended = True
-                raise incomplete()
+                raise BadRequest(INCOMPLETE)
             self._received = not message["more_body"]
             self.size += len(message["body"])
             yield message["body"]
@@ -159,7 +148,7 @@ class Exchange:
                     if self._held > self._settings.max_upload_bytes:
                         raise too_large(self._settings.max_upload_bytes)
         except TimeoutError:
-            raise too_slow() from None
+            raise RequestTimeout(TOO_SLOW) from None
         return pieces
 
     async def watch(self, connection: Connection) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import MemoryFull
-from server.gate import MemoryBudget
+from core.runtime.budget import MemoryBudget
 
 
 def test_budget_reserve_beyond_limit_raises_memory_full_and_reserves_nothing() -> None:
