@@ -9,7 +9,8 @@ import helm_python
 import jsonschema
 import pytest
 
-from config import BOOLEAN, CHECKSUMS, ORIGINS, PATH, TEXT, URL, Kind, Settings
+from config import Settings
+from core.setting_kinds import BOOLEAN, CHECKSUMS, ORIGINS, PATH, TEXT, URL, Kind
 from tests.support.chart import CHART, DIGEST, leaves, object_of, render_chart, values_of_chart, with_value
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())

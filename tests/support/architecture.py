@@ -40,7 +40,7 @@ CORE = [
     {"graph"},
     {"runtime"},
     {"output"},
-    {"model", "evaluation", "calibrator", "export", "outputs", "parameters", "kinds"},
+    {"model", "evaluation", "calibrator", "export", "outputs", "parameters", "kinds", "setting_kinds"},
 ]
 # The only modules and packages that may import a third-party package.
 IMPORTERS = {
