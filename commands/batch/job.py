@@ -6,6 +6,7 @@ from typing import Any
 from commands.shared.run_identity import identity
 from config import Settings
 from core.types import Options
+from core.weights.registry import Weights
 from segmenter import unlimited
 
 # Photos that a worker reads, decodes or writes at a time, in addition to those that it computes.
@@ -37,7 +38,7 @@ class Job:
         """Return the settings of a worker's model: its queue takes all calls, and no deadline ends a photo."""
         return replace(unlimited(self.settings), threads=self.threads, queue_size=self.calls)
 
-    def identity(self, graph_sha256: str) -> dict[str, str]:
+    def identity(self, weights: Weights) -> dict[str, str]:
         """Return the properties that two runs must share for the second to resume the first."""
-        made = identity(self.output, self.options, dict(self.details), self.settings, graph_sha256)
+        made = identity(self.output, self.options, dict(self.details), self.settings, weights)
         return {"INPUT": self.source} | made

@@ -74,7 +74,7 @@ def _run(job: Job, weights: Weights, placement: Placement, again: Again, made: l
         raise Refused(*problems)
     job = replace(job, source=source.url, target=target.url)
     with only_run(target.folder) if target.folder else nullcontext():
-        with Manifest(target, job.identity(weights.sha256)) as manifest:
+        with Manifest(target, job.identity(weights)) as manifest:
             with looking(source.url):
                 todo = plan(source, target, manifest, again)
             todo = _without_equal_results(todo, manifest, target)

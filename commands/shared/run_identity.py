@@ -5,16 +5,19 @@ from typing import Any
 
 from config import Settings
 from core.errors import SegmenterError
+from core.labels import LABELS
 from core.types import Options
+from core.weights.registry import Weights
 from segmenter import precision_of
 
 
 def identity(
-    output: str, options: Options, details: Mapping[str, Any], settings: Settings, graph_sha256: str
+    output: str, options: Options, details: Mapping[str, Any], settings: Settings, weights: Weights
 ) -> dict[str, str]:
     """Return all that results depend on but the photos: the options of results, the graph and its settings.
 
-    `details` are the parameters of `output` alone that differ from their defaults.
+    `details` are the parameters of `output` alone that differ from their defaults. MODEL_LABELS has the names of the
+    classes, not their file, which can change; none if they are PASCAL VOC's.
     """
     return {
         "--output": output,
@@ -25,7 +28,8 @@ def identity(
         "--min-area": str(options.min_area),
         "--pieces": str(options.pieces),
         "the options of --output": ", ".join(f"--{name} {value}" for name, value in sorted(details.items())),
-        "the graph's sha256": graph_sha256,
+        "the graph's sha256": weights.sha256,
+        "MODEL_LABELS": "" if weights.labels == LABELS else ", ".join(weights.labels),
         "IMAGE_SIZE": str(settings.image_size),
         "CANVAS": settings.canvas,
         "PRECISION": precision_of(settings),

@@ -67,7 +67,7 @@ def watch(  # noqa: PLR0913 (one for each option)
         options = wanted.options(weights.labels)
         folders = Path(source).resolve(), Path(target).resolve()
         _check_folders(*folders)
-        made = identity(wanted.output, options, wanted.details, settings, weights.sha256)
+        made = identity(wanted.output, options, wanted.details, settings, weights)
         with only_run(folders[1]), Journal(folders[1], made) as journal, suppress(Stopped):
             model = create_model(settings, weights)
             stop.result(model.loading)

@@ -2,11 +2,14 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 from commands.batch.job import IN_TRANSIT, Job
 from config import Settings
 from core.types import Options
+from core.weights.registry import Weights
 
+WEIGHTS = Weights("own", "unknown", Path("graph.pb"), sha256="1")
 JOB = Job(
     source="file:///in",
     target="file:///out",
@@ -30,9 +33,9 @@ def test_model_settings_have_threads_of_job_and_queue_for_all_calls() -> None:
 
 def test_identity_of_job_with_another_input_differs() -> None:
     other = replace(JOB, source="file:///other")
-    assert dict(other.identity("1").items() - JOB.identity("1").items()) == {"INPUT": "file:///other"}
+    assert dict(other.identity(WEIGHTS).items() - JOB.identity(WEIGHTS).items()) == {"INPUT": "file:///other"}
 
 
 def test_identity_of_job_with_other_threads_or_target_is_equal() -> None:
     other = replace(JOB, threads=1, target="s3://bucket/out", settings=Settings(threads=1, log_format="json"))
-    assert other.identity("1") == JOB.identity("1")
+    assert other.identity(WEIGHTS) == JOB.identity(WEIGHTS)

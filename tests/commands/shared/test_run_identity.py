@@ -1,6 +1,7 @@
 """The properties that two runs must share for the second to resume the first."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from commands.shared.run_identity import check_identity, identity
 from config import Settings
 from core.errors import SegmenterError
 from core.types import Options
+from core.weights.registry import Weights
 from segmenter import precision_of
 
 OPTIONS = Options(classes=(8, 15))
@@ -21,8 +23,7 @@ SAME_RESULTS = {
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "DEBUG",
 }  # fmt: skip
 OF_GRAPH = {"MODEL_TYPE", "MODEL_PATH", "MODEL_CACHE", "MODEL_MIRROR", "MODEL_SHA512"}
-# It changes the names in results, but the runs are not compared by it.
-NOT_COMPARED = {"MODEL_LABELS"}
+WEIGHTS = Weights("own", "unknown", Path("graph.pb"), sha256="1")
 
 
 def made(**changed: Any) -> dict[str, str]:
@@ -32,7 +33,7 @@ def made(**changed: Any) -> dict[str, str]:
         "options": OPTIONS,
         "details": {},
         "settings": Settings(),
-        "graph_sha256": "1",
+        "weights": WEIGHTS,
     }
     return identity(**(defaults | changed))
 
@@ -49,7 +50,8 @@ def made(**changed: Any) -> dict[str, str]:
         ({"settings": Settings(image_size=257)}, "IMAGE_SIZE", "257"),
         ({"settings": Settings(canvas="fixed")}, "CANVAS", "fixed"),
         ({"settings": Settings(precision="bfloat16")}, "PRECISION", "bfloat16"),
-        ({"graph_sha256": "2"}, "the graph's sha256", "2"),
+        ({"weights": replace(WEIGHTS, sha256="2")}, "the graph's sha256", "2"),
+        ({"weights": replace(WEIGHTS, labels=("background", "roof"))}, "MODEL_LABELS", "background, roof"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -69,7 +71,7 @@ def test_identity_of_precision_auto_has_the_one_that_it_is_here() -> None:
 
 
 def test_each_setting_is_in_the_identity_or_changes_no_results() -> None:
-    settings, others = {field.name.upper() for field in fields(Settings)}, SAME_RESULTS | OF_GRAPH | NOT_COMPARED
+    settings, others = {field.name.upper() for field in fields(Settings)}, SAME_RESULTS | OF_GRAPH
     for name in settings - others:
         assert name in made(), f"add {name} to identity() in commands/shared/run_identity.py, or to SAME_RESULTS here"
     assert settings >= others
