@@ -90,12 +90,7 @@ def _bodies(operation: Document) -> Document:
 def _response(response: Document, produces: list[str]) -> Document:
     converted: Document = {"description": response["description"]}
     if "schema" in response:
-        examples = response.get("examples", {})
-        converted["content"] = {
-            media: ({"schema": response["schema"]} if media == JSON else FILE)
-            | ({"example": examples[media]} if media in examples else {})
-            for media in produces
-        }
+        converted["content"] = {media: {"schema": response["schema"]} if media == JSON else FILE for media in produces}
     return converted
 
 

@@ -17,36 +17,19 @@ EXAMPLE_ID, EXAMPLE_LABEL, EXAMPLE_COLOUR = 15, "person", "#c08080"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-# Why a request that segments an image fails, and a message, by status.
+# Why a request that segments an image fails, by status; the message of the response says more.
 ERRORS = {
-    400: (
-        "Not an image, a damaged image, or a wrong field or parameter",
-        "size: 'huge' is not allowed; allowed: model, original",
-    ),
-    401: (
-        "The API key of the service is missing or wrong",
-        "the header X-API-Key is missing or wrong; send the key of this service in it, or as Authorization: Bearer",
-    ),
-    408: (
-        "The request was not received in time",
-        "the request body was not received within REQUEST_TIMEOUT; send a smaller image",
-    ),
-    413: (
-        "Too many bytes or pixels",
-        "the upload is larger than 32 MB, the limit (MAX_UPLOAD_MB); send a smaller image; base64 adds a third: it can "
-        "hold 24 MB",
-    ),
-    414: ("A URL of more than 4,000 characters", "the URL has 4015 characters; allowed: 4000"),
-    415: (
-        "An image format that is not served, or a compressed body",
-        "Content-Encoding: gzip is not served; send the body without compression",
-    ),
-    503: (
-        "Busy or not ready; try again after the seconds in Retry-After",
-        "the model is still loading; try again in a few seconds",
-    ),
+    400: "Not an image, a damaged image, or a wrong field or parameter",
+    401: "The API key of the service is missing or wrong",
+    408: "The request was not received in time",
+    413: "Too many bytes or pixels",
+    414: "A URL of more than 4,000 characters",
+    415: "An image format that is not served, or a compressed body",
+    503: "Busy or not ready; try again after the seconds in Retry-After",
 }
-MESSAGE = fields.String(description="What is wrong, and how to fix it", example=ERRORS[400][1])
+MESSAGE = fields.String(
+    description="What is wrong, and how to fix it", example="size: 'huge' is not allowed; allowed: model, original"
+)
 error = namespace.model("Error", {"message": MESSAGE})
 protocol_error = namespace.model("ProtocolError", {"error": MESSAGE})
 
@@ -55,7 +38,7 @@ def error_responses(model: Model) -> Callable[[Function], Function]:
     """Return a decorator that documents ERRORS as responses of a method, in the form `model`."""
 
     def decorate(method: Function) -> Function:
-        for status, (description, _) in ERRORS.items():
+        for status, description in ERRORS.items():
             method = namespace.response(status, description, model)(method)
         return method
 

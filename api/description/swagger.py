@@ -1,11 +1,10 @@
-"""The description of the API in Swagger 2.0: what Flask-RESTX can't say about keys, errors and classes."""
+"""The description of the API in Swagger 2.0: what Flask-RESTX can't say about keys and classes."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from api.description.schemas import ERRORS, EXAMPLE_COLOUR, EXAMPLE_ID, EXAMPLE_LABEL, PARAMETERS, error, protocol_error
 from api.protocols import is_private, protocol_of
-from core.output.encode import JSON
 from core.output.render import COLOURS
 
 Document = dict[str, Any]
@@ -23,7 +22,7 @@ KEYS = {
 
 
 def described(swagger: Document, labels: tuple[str, ...]) -> Document:
-    """Return Flask-RESTX's description `swagger` with keys, examples of errors, and the names of the classes."""
+    """Return Flask-RESTX's description `swagger` with keys and the names of the classes."""
     paths = swagger["paths"]
     ordered = {path: paths[path] for path in sorted(paths, key=lambda path: (path != FIRST, path))}
     for path, method, operation in operations(ordered):
@@ -31,10 +30,7 @@ def described(swagger: Document, labels: tuple[str, ...]) -> Document:
             operation["security"] = [{name: []} for name in KEYS]
             model = error if protocol_of(path).error in error else protocol_error
             schema = {"$ref": f"#/definitions/{model.name}"}
-            operation["responses"].setdefault("401", {"description": ERRORS[401][0], "schema": schema})
-        for status, response in operation["responses"].items():
-            if int(status) in ERRORS:
-                response["examples"] = {JSON: {protocol_of(path).error: ERRORS[int(status)][1]}}
+            operation["responses"].setdefault("401", {"description": ERRORS[401], "schema": schema})
         # Sorted by status; Flask-RESTX has them in the order of its decorators.
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for parameter in operation.get("parameters", ()) if method == "post" else ():

@@ -1,4 +1,4 @@
-"""/openapi.json is valid OpenAPI 3.0, says what /swagger.json says, and its examples are what the service answers."""
+"""/openapi.json is valid OpenAPI 3.0, and says what /swagger.json says."""
 
 import json
 from typing import Any
@@ -8,16 +8,11 @@ from flask import Flask
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from werkzeug.test import Client
 
-from api.description.schemas import ERRORS
 from api.description.swagger import operations
 from api.protocols import is_private
-from config import Settings
 from core.outputs import MIMETYPES, OUTPUTS
 from core.parameters import PARAMETERS
-from server.gate import Gate
 from tests.support.application import application, gated
-from tests.support.asgi import DISCONNECT, body_part, exchange, scope
-from tests.support.bad_bodies import PHOTO
 
 Document = dict[str, Any]
 
@@ -69,38 +64,6 @@ def test_every_private_operation_needs_a_key(document: Document) -> None:
     for path, _, operation in operations(document["paths"]):
         assert operation.get("security", []) == ([{name: []}] if is_private(path) else [])
         assert ("401" in operation["responses"]) == is_private(path)
-
-
-@pytest.mark.parametrize("path", ["/model/predict", "/hf/image-segmentation", "/v2/models/max-image-segmenter/infer"])
-def test_examples_of_errors_have_the_form_of_their_protocol(document: Document, path: str) -> None:
-    responses = document["paths"][path]["post"]["responses"]
-    key = "message" if path.startswith("/model/") else "error"
-    examples = {
-        status: response["content"]["application/json"].get("example") for status, response in responses.items()
-    }
-    assert examples == {"200": None} | {str(status): {key: text} for status, (_, text) in ERRORS.items()}
-
-
-@pytest.mark.parametrize("status", ERRORS)
-def test_example_of_error_is_an_answer_of_the_service(app: Flask, loading_app: Flask, status: int) -> None:
-    def gate(app: Flask, **settings: Any) -> Gate:
-        return Gate(application(app.extensions["model"], **settings), Settings(**settings))
-
-    late = body_part(b"x", more=True)
-    answers = {
-        400: lambda: exchange(gate(app), scope(query="size=huge", content_length=str(len(PHOTO))), body_part(PHOTO)),
-        401: lambda: exchange(gate(app, api_key="a key"), scope(), body_part(PHOTO)),
-        408: lambda: exchange(gate(app, request_timeout=0.01), scope(content_length="9"), late),
-        413: lambda: exchange(gate(app), scope(content_length="999999999"), DISCONNECT),
-        414: lambda: exchange(gate(app), scope(query="a" * 4001), body_part(PHOTO)),
-        415: lambda: exchange(
-            gate(app), scope(content_encoding="gzip", content_length=str(len(PHOTO))), body_part(PHOTO)
-        ),
-        503: lambda: exchange(gate(loading_app), scope(), body_part(PHOTO)),
-    }
-    connection = answers[status]()
-    assert connection.status == status
-    assert json.loads(connection.body) == {"message": ERRORS[status][1]}
 
 
 def test_openapi_document_of_guarded_service_needs_no_key(app: Flask) -> None:

@@ -1,6 +1,5 @@
 """Swagger UI at /: its files, and its requests in a real browser."""
 
-import gzip
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,24 +54,6 @@ def test_swagger_ui_loads_files_of_this_service_only(client: Client) -> None:
         assert not link.startswith(("/", "http")), link
         with client.get(f"/{link}") as response:
             assert response.status_code == 200
-
-
-@pytest.mark.parametrize("path", ["/swaggerui/swagger-ui-bundle.js", "/swaggerui/swagger-ui.css", "/swagger.json"])
-def test_text_of_swagger_ui_is_compressed_if_client_accepts_it(client: Client, path: str) -> None:
-    plain, zipped = client.get(path), client.get(path, headers={"Accept-Encoding": "gzip"})
-    assert "Content-Encoding" not in plain.headers
-    assert zipped.headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(zipped.data) == plain.data
-    assert zipped.content_length == len(zipped.data) < len(plain.data) / 2
-    assert plain.headers["Vary"] == zipped.headers["Vary"] == "Accept-Encoding"
-    if "ETag" in zipped.headers:
-        again = client.get(path, headers={"Accept-Encoding": "gzip", "If-None-Match": zipped.headers["ETag"]})
-        assert again.status_code == 304
-
-
-def test_picture_of_swagger_ui_is_not_compressed(client: Client) -> None:
-    icon = client.get("/swaggerui/favicon-32x32.png", headers={"Accept-Encoding": "gzip"})
-    assert (icon.status_code, icon.headers.get("Content-Encoding")) == (200, None)
 
 
 def test_swagger_ui_below_path_prefix_gets_response_to_request(browser: Browser, prefixed_url: str) -> None:
