@@ -76,45 +76,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("check", "file", "text", "message"),
     [
-        (layer_violations, "config.py", "import api.predict", "config.py:1: config imports api.predict; rule: config"),
-        (layer_violations, "api/a.py", "\nfrom server import run", "api/a.py:2: api.a imports server; rule: api.a im"),
         (layer_violations, "commands/a.py", "def f():\n import api", "commands/a.py:2: commands.a imports api; rule: "),
-        (layer_violations, "core/a.py", LAZY.format("config"), "core/a.py:5: core.a imports config; rule: core.a "),
-        (
-            layer_violations,
-            "api/a.py",
-            "import tests.support",
-            "api/a.py:1: api.a imports tests.support; rule: the pro",
-        ),
-        (
-            layer_violations,
-            "integrations/a.py",
-            "import config",
-            "integrations/a.py:1: integrations.a imports config; rule: ",
-        ),
-        (layer_violations, "api/a.py", "import integrations", "api/a.py:1: api.a imports integrations; rule: api.a im"),
-        (layer_violations, "cli.py", "import config", "cli.py:1: cli imports config; rule: cli imports only commands"),
-        (
-            core_violations,
-            "core/image/a.py",
-            "import core.runtime.cpu",
-            "core/image/a.py:1: core.image.a imports core.",
-        ),
-        (
-            core_violations,
-            "core/types.py",
-            "from core import model",
-            "core/types.py:1: core.types imports core.model; ",
-        ),
         (core_violations, "core/image/a.py", "from ..model import x", "core/image/a.py:1: core.image.a imports core.m"),
-        (third_party_violations, "core/a.py", "import flask.views", "core/a.py:1: core.a imports flask.views; rule: "),
-        (third_party_violations, "api/a.py", "from tensorflow import x", "api/a.py:1: api.a imports tensorflow; rule"),
         (third_party_violations, "api/a.py", LAZY.format("granian.http"), "api/a.py:5: api.a imports granian.http"),
-        (third_party_violations, "core/a.py", "import click", "core/a.py:1: core.a imports click; rule: only cli, com"),
-        (environment_violations, "api/a.py", "import os\nos.environ['A']", "api/a.py:2: api.a uses os.environ; rule:"),
         (environment_violations, "core/a.py", "from os import getenv", "core/a.py:1: core.a imports os.getenv; rule: "),
-        (private_violations, "api/a.py", "from core.a import _x", "api/a.py:1: api.a imports core.a _x; rule: names "),
-        (private_violations, "api/a.py", "from PIL import _util", "api/a.py:1: api.a imports PIL _util; rule: names "),
         (private_violations, "api/a.py", "import core.a as b\nb.C._x", "api/a.py:2: api.a uses b.C._x; rule: names "),
         (development_violations, "fuzz/a.py", "import tests.conftest", "fuzz/a.py:1: fuzz.a imports tests.conftest; "),
     ],
@@ -122,16 +87,7 @@ if TYPE_CHECKING:
 def test_check_of_forbidden_import_names_file_line_import_and_rule(
     check: Check, file: str, text: str, message: str, tmp_path: Path
 ) -> None:
-    modules = (
-        "api/__init__",
-        "api/predict",
-        "config",
-        "core/__init__",
-        "core/model",
-        "core/runtime/cpu",
-        "integrations/__init__",
-        "server/__init__",
-    )
+    modules = ("api/__init__", "core/__init__", "core/model")
     fake = tree(tmp_path, dict.fromkeys([f"{name}.py" for name in modules], "") | {file: text})
     [violation] = check(fake)
     assert violation.startswith(message)
