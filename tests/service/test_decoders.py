@@ -16,7 +16,7 @@ from tests.support.bombs import log_bomb, memory_bomb, scan_bomb
 from tests.support.images import encode
 from tests.support.paths import CHELSEA
 from tests.support.processes import command_line, descendants
-from tests.support.service import ServiceProcess, running_service
+from tests.support.service import TIMEOUT, ServiceProcess, running_service, wait_for
 
 CAT = CHELSEA.read_bytes()
 LOSSES = "segmenter_decoder_losses_total"
@@ -53,7 +53,7 @@ def neighbour(service: ServiceProcess) -> Iterator[list[int]]:
     over = threading.Event()
 
     def post() -> None:
-        while not over.is_set():
+        while not over.wait(0.05):
             statuses.append(service.predict(CAT).status_code)
 
     thread = threading.Thread(target=post)
@@ -121,29 +121,21 @@ def test_killed_decoders_are_replaced(helped: ServiceProcess) -> None:
     assert len(decoders(helped)) == 2
 
 
-def test_stopped_decoder_ends_its_request_at_the_timeout() -> None:
-    with running_service(IMAGE_SIZE="65", REQUEST_TIMEOUT="20") as service:
+def test_stopped_decoder_ends_its_request_at_the_timeout_and_decoders_end_with_the_service(tmp_path: Path) -> None:
+    with running_service(log=tmp_path / "log", IMAGE_SIZE="65", REQUEST_TIMEOUT="10") as service:
         for pid in decoders(service):
             os.kill(pid, signal.SIGSTOP)
         response = service.predict(CAT)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-        assert "not decoded within 10 seconds; try again later" in response.json()["message"]
+        assert "not decoded within 5 seconds; try again later" in response.json()["message"]
         for pid in decoders(service):
             os.kill(pid, signal.SIGCONT)
         assert service.predict(CAT).status_code == 200
-
-
-def test_decoders_end_with_the_service() -> None:
-    with running_service(IMAGE_SIZE="65") as service:
+        logged = (tmp_path / "log").read_text()
         pids = decoders(service)
         assert pids
-        assert service.stop() == 0
-        while any("core.image.decoder_program" in command_line(pid) for pid in pids):
-            time.sleep(0.05)
-
-
-def test_signals_to_the_group_leave_the_decoders_to_the_requests(tmp_path: Path) -> None:
-    with running_service(log=tmp_path / "log", IMAGE_SIZE="65") as service:
+        # As a terminal does: the decoders leave the signal to the service.
         os.killpg(service.process.pid, signal.SIGTERM)
-        assert service.process.wait(60) == 0
-    assert "decoder" not in (tmp_path / "log").read_text()
+        assert service.process.wait(TIMEOUT) == 0
+        wait_for(lambda: not any("core.image.decoder_program" in command_line(pid) for pid in pids))
+    assert "decoder" not in (tmp_path / "log").read_text()[len(logged) :]
