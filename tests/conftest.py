@@ -105,11 +105,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
 
 @pytest.fixture(scope="session")
 def small_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockableService]:
-    """A service with small images, uploads and queue and with a long deadline, shared by all tests that do not stop it.
+    """A service with small images and uploads, a small queue and a long deadline, for all tests that do not stop it.
 
     A test can block its workers. The variables of other servers must change nothing.
     """
-    settings = {"IMAGE_SIZE": "65", "MAX_UPLOAD_MB": "2", "QUEUE_SIZE": "8", "LOG_FORMAT": "json"}
+    limits = {"IMAGE_SIZE": "65", "MAX_UPLOAD_MB": "2", "MAX_IMAGE_MEGAPIXELS": "1", "QUEUE_SIZE": "8"}
     other = {
         "WEB_CONCURRENCY": "3",
         "GRANIAN_WORKERS": "3",
@@ -120,7 +120,7 @@ def small_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blockabl
         "FORWARDED_ALLOW_IPS": "*",
     }
     folder = tmp_path_factory.mktemp("small_service")
-    with blockable_service(folder, REQUEST_TIMEOUT=str(TIMEOUT), **settings, **other) as service:
+    with blockable_service(folder, REQUEST_TIMEOUT=str(TIMEOUT), LOG_FORMAT="json", **limits, **other) as service:
         yield service
         assert service.stop() == 0
 

@@ -262,13 +262,10 @@ def test_signal_at_any_moment_of_the_start_ends_service_with_0_and_without_a_lin
     assert [line for line in log.read_text().splitlines() if "INFO listening on" not in line] == []
 
 
-def test_start_tells_the_address_and_when_the_model_is_ready(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with running_service(log=log, IMAGE_SIZE="16", THREADS="3", LOG_FORMAT="json", HOST="0.0.0.0") as service:
-        assert service.stop() == 0
-    messages = [json.loads(line)["message"] for line in log.read_text().splitlines()]
-    assert messages[0] == f"listening on 0.0.0.0; open http://localhost:{service.port}/"
-    ready = r"the model is ready after \d+\.\d s: mobile, float32, 3 threads, images of 16 pixels"
+def test_start_tells_the_address_and_when_the_model_is_ready(small_service: BlockableService) -> None:
+    messages = [json.loads(line)["message"] for line in small_service.log.read_text().splitlines()]
+    assert messages[0] == f"listening on 127.0.0.1; open {small_service.url}/"
+    ready = r"the model is ready after \d+\.\d s: mobile, float32, 2 threads, images of 65 pixels"
     assert len([message for message in messages if re.fullmatch(ready, message)]) == 1
 
 
