@@ -177,9 +177,9 @@ def test_end_of_process_whose_log_nobody_reads_does_not_wait_for_it(end: str) ->
 
 
 ENVIRONMENT = os.environ | {"HOST": "127.0.0.1", "IMAGE_SIZE": "16", "LOG_FORMAT": "json"}
-# A line of this request has 6 KB, so that the buffer is soon full.
-LIVE = f"/health/live?{'a' * 6000}"
-MANY = 2 * MAX_WAITING // 6000
+# A line of this request has 3 KB, so that the buffer is soon full.
+LIVE = f"/health/live?{'a' * 3000}"
+MANY = 2 * MAX_WAITING // 3000
 
 
 def ask_for_many(service: ServiceProcess) -> None:
