@@ -13,8 +13,8 @@ GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
 PACKAGE := @codait/max-image-segmenter@0.3.0
 
 # One worker process per core, as far as the memory allows (tests/conftest.py). The tests of a file share its fixtures, so
-# one worker runs them all.
-PARALLEL := --numprocesses=auto --dist=loadfile
+# each worker begins with whole folders; one that has no tests left takes over half of another's.
+PARALLEL := --numprocesses=auto --dist=worksteal
 
 .PHONY: help run quick test test-all check format docs deploy-check rolling bench soak archive fuzz integrations graph clean
 .DEFAULT_GOAL := help

@@ -1,5 +1,6 @@
 """Fixtures that several test modules use, options, and a check that the session leaves no process behind."""
 
+import gc
 import os
 import signal
 import time
@@ -52,6 +53,12 @@ def pytest_collection(session: pytest.Session) -> None:
         skip_slow_starts()
 
 
+def pytest_collection_finish() -> None:
+    """Leave what the imports made, most of it TensorFlow's, out of garbage collections: each model load does one."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of workers of `--numprocesses=auto`: one per usable core, as far as the memory allows."""
@@ -98,19 +105,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
 
 @pytest.fixture(scope="session")
 def small_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockableService]:
-    """A service with small images, uploads and queue and with a long deadline, shared by all tests that do not stop it.
+    """A service with small images and uploads, a small queue and a long deadline, for all tests that do not stop it.
 
-    A test can block its workers. WEB_CONCURRENCY is no setting of the service; other servers read it.
+    A test can block its workers. The variables of other servers must change nothing.
     """
-    settings = {
-        "IMAGE_SIZE": "65",
-        "MAX_UPLOAD_MB": "2",
-        "QUEUE_SIZE": "8",
-        "LOG_FORMAT": "json",
+    limits = {"IMAGE_SIZE": "65", "MAX_UPLOAD_MB": "2", "MAX_IMAGE_MEGAPIXELS": "1", "QUEUE_SIZE": "8"}
+    other = {
         "WEB_CONCURRENCY": "3",
+        "GRANIAN_WORKERS": "3",
+        "GRANIAN_PORT": "1",
+        "GRANIAN_INTERFACE": "rsgi",
+        "UVICORN_WORKERS": "3",
+        "GUNICORN_CMD_ARGS": "--workers 3",
+        "FORWARDED_ALLOW_IPS": "*",
     }
     folder = tmp_path_factory.mktemp("small_service")
-    with blockable_service(folder, REQUEST_TIMEOUT=str(TIMEOUT), **settings) as service:
+    with blockable_service(folder, REQUEST_TIMEOUT=str(TIMEOUT), LOG_FORMAT="json", **limits, **other) as service:
         yield service
         assert service.stop() == 0
 

@@ -158,3 +158,16 @@ def test_missing_home_directory_matters_only_to_models_from_the_cache() -> None:
     assert find_weights(settings).path == MOBILE
     with pytest.raises(ModelError, match="MODEL_CACHE is not set, and this user has no home directory; set it to a f"):
         find_weights(replace(settings, model_type="full"))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://localhost:8080/"),
+        ("::", "http://localhost:8080/"),
+        ("::1", "http://[::1]:8080/"),
+        ("127.0.0.1", "http://127.0.0.1:8080/"),
+    ],
+)
+def test_url_of_settings_is_one_that_a_browser_here_opens(host: str, url: str) -> None:
+    assert Settings(host=host, port=8080).url == url

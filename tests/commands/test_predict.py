@@ -1,6 +1,7 @@
 """`cli.py predict`: the files that it writes, and its messages."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from PIL import Image
 from werkzeug.test import Client
 
 from cli import cli
+from config import Settings
 from core.model import ModelWrapper
 from core.output.encode import encode_cutout
 from core.parameters import encoder
@@ -154,13 +156,17 @@ def test_predict_with_several_problems_reports_each_before_any_work(predict: Pre
     assert not list(tmp_path.iterdir())
 
 
-def test_predict_on_slow_machine_has_no_deadline(tmp_path: Path) -> None:
-    # A second is over before the decoder process, let alone the model, has read the photo of 50 megapixels.
-    Image.new("RGB", (7000, 7000)).save(tmp_path / "large.png", compress_level=9)
-    command = [sys.executable, str(ROOT / "cli.py"), "predict", "large.png", "--size", "model", "--output", "map"]
-    environment = os.environ | {"IMAGE_SIZE": "65", "REQUEST_TIMEOUT": "1"}
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr) == (0, "")
+def test_predict_has_no_deadline(predict: Predict, small_model: ModelWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts: list[float] = []
+
+    def create_model(settings: Settings, *_: object) -> ModelWrapper:
+        timeouts.append(settings.request_timeout)
+        return small_model
+
+    monkeypatch.setattr("commands.predict.create_model", create_model)
+    monkeypatch.setenv("REQUEST_TIMEOUT", "1")
+    assert predict(CHELSEA).exit_code == 0
+    assert timeouts == [math.inf]
 
 
 def test_predict_of_huge_file_and_of_too_long_name_reports_them_and_segments_the_others(

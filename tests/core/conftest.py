@@ -26,6 +26,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The engine of the models that new_model() returns."""
     engine = FakeEngine()
     monkeypatch.setattr("core.runtime.engine.Engine", lambda graph, options: engine)
+    # It has no memory to return, and a collection of all that the tests have in memory takes a while.
+    monkeypatch.setattr("core.model.release_memory", lambda: None)
     return engine
 
 

@@ -77,7 +77,7 @@ def test_entrypoint_with_unknown_command_ends_with_its_name() -> None:
 
 
 def test_entrypoint_without_arguments_serves_until_sigterm(tmp_path: Path) -> None:
-    with running_service(COMMAND, log=tmp_path / "log", PATH=PATH, IMAGE_SIZE="65") as service:
+    with running_service(COMMAND, log=tmp_path / "log", ready_path="/health/live", PATH=PATH) as service:
         # The shell has made room for Python, so that the signal reaches the server.
         assert Path(f"/proc/{service.process.pid}/cmdline").read_bytes() == b"python\0app.py\0"
         assert service.stop() == 0

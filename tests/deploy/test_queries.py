@@ -5,20 +5,21 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import promql_parser
 import pytest
-import requests
 import yaml
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
+from werkzeug.test import Client
 
-from tests.support.application import route
+from app import create_app
+from config import Settings
+from tests.support.application import gated, route
 from tests.support.manifests import DEPLOY, find, queue_trigger
 from tests.support.paths import ROOT
-from tests.support.service import TIMEOUT, ServiceProcess, running_service
+from tests.support.service import TIMEOUT
 
 # Labels that Prometheus and its operator add to all samples, and its own metric.
 SCRAPE_LABELS = {"instance", "job", "namespace", "pod"}
@@ -77,11 +78,11 @@ def test_parse_of_invalid_promql_raises_value_error() -> None:
         parse("sum by (rate(segmenter_requests_total[1m]))")
 
 
-def scraped(service: ServiceProcess) -> Samples:
+def scraped(client: Client) -> Samples:
     """Return the name and the labels of each sample that Prometheus gets."""
     [endpoint] = find("ServiceMonitor", "overlays/monitoring")["spec"]["endpoints"]
-    response = requests.get(service.url + endpoint["path"], timeout=TIMEOUT)
-    assert response.ok
+    response = client.get(endpoint["path"])
+    assert response.status_code == 200
     families = text_string_to_metric_families(response.text)
     return [(sample.name, sample.labels) for family in families for sample in family.samples]
 
@@ -97,9 +98,10 @@ def selects(selector: promql_parser.VectorSelector, name: str, labels: dict[str,
     return name == selector.name and all(re.fullmatch(value, labels.get(label, "")) for label, value in patterns)
 
 
-def test_queries_have_data_before_the_first_photo(tmp_path: Path) -> None:
-    with running_service(log=tmp_path / "log", IMAGE_SIZE="65") as service:
-        samples = scraped(service)
+def test_queries_have_data_before_the_first_photo() -> None:
+    app = create_app(Settings(image_size=65))
+    app.extensions["model"].loading.result(TIMEOUT)
+    samples = scraped(gated(app))
     known_labels = {label for _, labels in samples for label in labels} | SCRAPE_LABELS
     for query in queries():
         selectors, labels = parse(query)

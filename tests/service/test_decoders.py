@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.blockable_service import BlockableService
 from tests.support.bombs import log_bomb, memory_bomb, scan_bomb
 from tests.support.images import encode
 from tests.support.paths import CHELSEA
 from tests.support.processes import command_line, descendants
-from tests.support.service import ServiceProcess, running_service
+from tests.support.service import TIMEOUT, ServiceProcess, running_service, wait_for
 
 CAT = CHELSEA.read_bytes()
 LOSSES = "segmenter_decoder_losses_total"
@@ -25,20 +26,6 @@ LOSSES = "segmenter_decoder_losses_total"
 def large_image() -> bytes:
     """Return a WebP of more pixels than the service allows."""
     return encode(Image.new("RGB", (1000, 1001)), "WEBP")
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file with the output of `helped`."""
-    return tmp_path_factory.mktemp("decoders") / "log"
-
-
-@pytest.fixture(scope="module")
-def helped(log: Path) -> Iterator[ServiceProcess]:
-    """The service at 65 pixels with two workers, and so two decoder processes, for images of at most 1 megapixel."""
-    settings = {"IMAGE_SIZE": "65", "THREADS": "2", "MAX_IMAGE_MEGAPIXELS": "1", "REQUEST_TIMEOUT": "600"}
-    with running_service(log=log, LOG_FORMAT="json", **settings) as service:
-        yield service
 
 
 def decoders(service: ServiceProcess) -> list[int]:
@@ -53,7 +40,7 @@ def neighbour(service: ServiceProcess) -> Iterator[list[int]]:
     over = threading.Event()
 
     def post() -> None:
-        while not over.is_set():
+        while not over.wait(0.05):
             statuses.append(service.predict(CAT).status_code)
 
     thread = threading.Thread(target=post)
@@ -65,9 +52,9 @@ def neighbour(service: ServiceProcess) -> Iterator[list[int]]:
         thread.join()
 
 
-def test_decoder_for_each_worker_runs_without_privileges(helped: ServiceProcess) -> None:
-    assert len(decoders(helped)) == 2
-    for pid in decoders(helped):
+def test_decoder_for_each_worker_runs_without_privileges(small_service: BlockableService) -> None:
+    assert len(decoders(small_service)) == 2
+    for pid in decoders(small_service):
         status = Path(f"/proc/{pid}/status").read_text()
         assert "NoNewPrivs:\t1\n" in status
         assert "Seccomp:\t2\n" in status
@@ -87,63 +74,56 @@ def test_decoder_for_each_worker_runs_without_privileges(helped: ServiceProcess)
     ],
 )
 def test_bomb_costs_its_own_request_alone(
-    helped: ServiceProcess, bomb: Callable[[], bytes], status: int, part: str, cause: str | None
+    small_service: BlockableService, bomb: Callable[[], bytes], status: int, part: str, cause: str | None
 ) -> None:
-    before = helped.metric(LOSSES)
-    with neighbour(helped) as statuses:
-        response = helped.predict(bomb())
+    before = small_service.metric(LOSSES)
+    with neighbour(small_service) as statuses:
+        response = small_service.predict(bomb())
     assert (response.status_code, part in response.json()["message"]) == (status, True)
     assert set(statuses) <= {200}
-    assert helped.metric(LOSSES) == before + bool(cause)
+    assert small_service.metric(LOSSES) == before + bool(cause)
     if cause:
-        assert helped.metric(f'{LOSSES}{{cause="{cause}"}}') > 0
-    assert helped.predict(CAT).status_code == 200
+        assert small_service.metric(f'{LOSSES}{{cause="{cause}"}}') > 0
+    assert small_service.predict(CAT).status_code == 200
 
 
-def test_log_bomb_writes_a_few_lines(helped: ServiceProcess, log: Path) -> None:
+def test_log_bomb_writes_a_few_lines(small_service: BlockableService) -> None:
+    log = small_service.log
     before = log.stat().st_size
-    assert helped.predict(log_bomb(400_000)).status_code in (200, 400, 413)
+    assert small_service.predict(log_bomb(400_000)).status_code in (200, 400, 413)
     written = log.read_text()[before:]
     assert len(written) < 3000
     assert [json.loads(line)["level"] for line in written.splitlines()].count("warning") <= 3
 
 
-def test_killed_decoders_are_replaced(helped: ServiceProcess) -> None:
-    with neighbour(helped) as statuses:
+def test_killed_decoders_are_replaced(small_service: BlockableService) -> None:
+    with neighbour(small_service) as statuses:
         for _ in range(5):
-            for pid in decoders(helped):
+            for pid in decoders(small_service):
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.3)
     # 400 would say that the photo is at fault.
     assert set(statuses) <= {200, 503}
     for _ in range(2):
-        assert helped.predict(CAT).status_code == 200
-    assert len(decoders(helped)) == 2
+        assert small_service.predict(CAT).status_code == 200
+    assert len(decoders(small_service)) == 2
 
 
-def test_stopped_decoder_ends_its_request_at_the_timeout() -> None:
-    with running_service(IMAGE_SIZE="65", REQUEST_TIMEOUT="20") as service:
+def test_stopped_decoder_ends_its_request_at_the_timeout_and_decoders_end_with_the_service(tmp_path: Path) -> None:
+    with running_service(log=tmp_path / "log", IMAGE_SIZE="65", REQUEST_TIMEOUT="10") as service:
         for pid in decoders(service):
             os.kill(pid, signal.SIGSTOP)
         response = service.predict(CAT)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-        assert "not decoded within 10 seconds; try again later" in response.json()["message"]
+        assert "not decoded within 5 seconds; try again later" in response.json()["message"]
         for pid in decoders(service):
             os.kill(pid, signal.SIGCONT)
         assert service.predict(CAT).status_code == 200
-
-
-def test_decoders_end_with_the_service() -> None:
-    with running_service(IMAGE_SIZE="65") as service:
+        logged = (tmp_path / "log").read_text()
         pids = decoders(service)
         assert pids
-        assert service.stop() == 0
-        while any("core.image.decoder_program" in command_line(pid) for pid in pids):
-            time.sleep(0.05)
-
-
-def test_signals_to_the_group_leave_the_decoders_to_the_requests(tmp_path: Path) -> None:
-    with running_service(log=tmp_path / "log", IMAGE_SIZE="65") as service:
+        # As a terminal does: the decoders leave the signal to the service.
         os.killpg(service.process.pid, signal.SIGTERM)
-        assert service.process.wait(60) == 0
-    assert "decoder" not in (tmp_path / "log").read_text()
+        assert service.process.wait(TIMEOUT) == 0
+        wait_for(lambda: not any("core.image.decoder_program" in command_line(pid) for pid in pids))
+    assert "decoder" not in (tmp_path / "log").read_text()[len(logged) :]

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +15,7 @@ from pycocotools.coco import COCO
 from tests.commands.batch.runs import manifest
 from tests.support.hostile_names import HOSTILE_NAMES, write_archive
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
-from tests.support.processes import process_group
-from tests.support.service import TIMEOUT, wait_for
+from tests.support.service import TIMEOUT
 
 ENVIRONMENT = os.environ | {"IMAGE_SIZE": "65"}
 # Ray can't be imported, and rows are written at once.
@@ -79,30 +77,6 @@ def test_batch_of_archive_with_names_that_lead_out_writes_only_below_output(tmp_
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.suffix != ".parquet"}
     files = {name for name in written if (tmp_path / name).is_file()}
     assert files == {"in.zip", "deep/down/out/good.jpg.mask.png"}
-
-
-def test_batch_after_interrupt_processes_each_photo_once(tmp_path: Path) -> None:
-    photos, out = tmp_path / "photos", tmp_path / "out"
-    photos.mkdir()
-    names = {f"{number:03}.jpg" for number in range(300)}
-    for name in names:
-        (photos / name).symlink_to(CHELSEA)
-    pipe = subprocess.PIPE
-    with process_group(
-        [*BATCH, str(photos), str(out), "--size", "model"], env=ENVIRONMENT, stdout=pipe, stderr=pipe
-    ) as process:
-        wait_for(lambda: (out / "manifest").exists() and len(manifest(out)) > 0)
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 130, errors
-    first = manifest(out)
-    assert 0 < len(first) < len(names)
-    assert output.startswith(f"{len(first)} done, 0 skipped, 0 broken, {len(names) - len(first)} left in ")
-    written = {name: (out / f"{name}.mask.png").stat().st_mtime_ns for name in first}
-    run = batch(photos, out, "--size", "model")
-    assert run.stdout.startswith(f"{len(names) - len(first)} done, {len(first)} skipped, 0 broken, 0 left in ")
-    assert set(manifest(out)) == names
-    assert all((out / f"{name}.mask.png").stat().st_mtime_ns == written[name] for name in first)
 
 
 def test_batch_to_coco_has_one_file_with_stable_ids(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 from cli import cli
 from commands.export import formats
 from commands.export.formats import FORMATS
+from core import export as core_export
 from core.graph.frozen_graph import read_graph
 from core.image.decode import read_image
 from core.image.resize import resized
@@ -34,15 +37,40 @@ def engine() -> Engine:
     return Engine(read_graph(MOBILE), EngineOptions(1))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _made_once() -> Iterator[None]:
+    """Let the command make each portable graph and each engine once: each takes a second."""
+    portable_graph = core_export.portable_graph
+    graphs = cache(lambda canvas, size: portable_graph(read_graph(MOBILE), canvas, size))
+    engines = cache(lambda options: Engine(read_graph(MOBILE), options))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(core_export, "portable_graph", lambda _, canvas, size: graphs(canvas, size))
+        patched.setattr("core.runtime.engine.Engine", lambda _, options: engines(options))
+        yield
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Result]]:
+    """A function that exports the graph in the format with this suffix, once; it returns the file and the output."""
+
+    @cache
+    def write(suffix: str) -> tuple[Path, Result]:
+        file = tmp_path_factory.mktemp("exported") / f"segmenter{suffix}"
+        return file, export(file)
+
+    return write
+
+
 def photo(path: Path, side: int) -> UInt8Array:
     """Return a sample photo with a long side of `side` pixels."""
     return np.asarray(resized(read_image(path.read_bytes(), 10**7), side))
 
 
 @pytest.mark.parametrize("suffix", ANY_SIZE)
-def test_exported_graph_of_any_size_has_the_labels_of_the_service(engine: Engine, suffix: str, tmp_path: Path) -> None:
-    file = tmp_path / f"graph{suffix}"
-    result = export(file)
+def test_exported_graph_of_any_size_has_the_labels_of_the_service(
+    engine: Engine, suffix: str, exported: Callable[[str], tuple[Path, Result]]
+) -> None:
+    file, result = exported(suffix)
     assert result.exit_code == 0, result.output
     assert result.output.startswith(f"wrote {file}, {FORMATS[suffix].name}\n")
     assert "% of its labels of the sample photos are those of the service at float32" in result.output
@@ -65,8 +93,10 @@ def test_exported_graph_of_one_size_has_the_labels_of_the_service(engine: Engine
     assert np.mean(labels == engine.run(image)) > 0.999
 
 
-def test_example_of_documents_runs_an_exported_graph(tmp_path: Path) -> None:
-    assert export(tmp_path / "segmenter.onnx").exit_code == 0
+def test_example_of_documents_runs_an_exported_graph(
+    tmp_path: Path, exported: Callable[[str], tuple[Path, Result]]
+) -> None:
+    (tmp_path / "segmenter.onnx").symlink_to(exported(".onnx")[0])
     [example] = re.findall(r"```py\n(.*?)```", (ROOT / "docs" / "models.md").read_text(), re.DOTALL)
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)

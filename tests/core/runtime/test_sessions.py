@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,12 @@ def test_labels_do_not_depend_on_the_number_of_threads(precision: Precision) -> 
             assert np.array_equal(labels, alone)
 
 
+@cache
+def engine_of(canvas: Canvas) -> Engine:
+    """Return an engine of two threads."""
+    return Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas=canvas))
+
+
 @pytest.mark.parametrize(
     ("canvas", "shape", "small"),
     [("fit", (96, 129), True), ("fit", (129, 129), False), ("fit", (384, 513), False), ("fixed", (96, 129), False)],
@@ -105,5 +112,4 @@ def test_labels_do_not_depend_on_the_number_of_threads(precision: Precision) -> 
 def test_engine_takes_an_image_for_small_by_the_area_of_its_canvas(
     canvas: Canvas, shape: tuple[int, int], small: bool
 ) -> None:
-    engine = Engine(read_graph(MOBILE), EngineOptions(threads=2, canvas=canvas))
-    assert engine._is_small(np.zeros((*shape, 3), np.uint8)) == small
+    assert engine_of(canvas)._is_small(np.zeros((*shape, 3), np.uint8)) == small
