@@ -1,4 +1,4 @@
-"""Inputs of the fuzzers for what is beside the pixels: colours, aperture, orientation, layouts of TIFF, damaged metadata."""
+"""Inputs of the fuzzers: colours, aperture and orientation that are told, layouts of TIFF, damaged metadata."""
 
 import itertools
 import struct

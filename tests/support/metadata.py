@@ -14,7 +14,7 @@ from tests.support.tiff import RGB, SHORT, tiff_file
 
 NOISE = b"\xff\0\x80noise" * 9
 PROFILE = b"\0\0\x02\x0c    \4\0\0\0mntrRGB XYZ "  # the beginning of an ICC profile
-# Tags of TIFF that pixels do not need: description, maker, resolution, software, date, XMP, IPTC, Photoshop, ICC, EXIF, GPS.
+# Tags that pixels do not need: description, maker, resolution, software, date, XMP, IPTC, Photoshop, ICC, EXIF, GPS.
 METADATA_TAGS = (270, 271, 282, 305, 306, 700, 33723, 34377, 34675, 34665, 34853)
 # Type, count and value or position of a tag: outside of the file, more than the file has, none, and of no type.
 WRONG_ENTRIES = {"outside": (7, 99, 2**31), "too long": (2, 2**31, 8), "empty": (2, 0, 0), "of no type": (99, 4, 8)}
@@ -22,7 +22,7 @@ LONG_TEXT = 5_000_000  # bytes, packed into a few
 
 
 def orientation(kind: int = 3, value: int = 6) -> bytes:
-    """Return EXIF, without the name before it, whose orientation is `value` of this `kind`: BYTE 1, SHORT 3, LONG 4, ..."""
+    """Return EXIF, without its name, that tells an orientation of this `kind` of integer: BYTE 1, SHORT 3, LONG 4."""
     return b"II*\0\x08\0\0\0\1\0" + orientation_entry(kind, value) + bytes(4)
 
 
@@ -95,7 +95,6 @@ def damaged_webps(photo: Image.Image) -> Iterator[tuple[str, bytes]]:
         "cut EXIF": (8, b"", _chunk(b"EXIF", orientation()[:15])),
         "XMP of noise": (4, b"", _chunk(b"XMP ", NOISE)),
         "unknown chunk": (0, _chunk(b"zzzz", NOISE), b""),
-        "EXIF longer than the file": (8, b"", b"EXIF" + struct.pack("<I", 2**31)),
     }
     for name, (flags, before, after) in parts.items():
         chunks = b"WEBP" + _chunk(b"VP8X", struct.pack("<I", flags) + size) + before + picture + after
@@ -160,7 +159,9 @@ def damaged_bmps(photo: Image.Image) -> Iterator[tuple[str, bytes]]:
     yield "BMP damaged: resolution", plain[:38] + b"\xff" * 8 + plain[46:]
     yield "BMP damaged: length of the file", plain[:2] + b"\xff" * 4 + plain[6:]
     yield "BMP damaged: length of the pixels", plain[:34] + b"\xff" * 4 + plain[38:]
-    version_5 = struct.pack("<I", 124) + plain[18:54] + bytes(16) + b"DEBM" + bytes(52) + struct.pack("<2I4x", 2**31, 2**31)
+    version_5 = (
+        struct.pack("<I", 124) + plain[18:54] + bytes(16) + b"DEBM" + bytes(52) + struct.pack("<2I4x", 2**31, 2**31)
+    )
     head = plain[:10] + struct.pack("<I", 14 + len(version_5)) + version_5
     yield "BMP damaged: profile outside of the file", head + plain[54:]
 

@@ -110,11 +110,13 @@ def packed_rows(plane: npt.NDArray[np.generic], bits: int, order: Literal["<", "
 
 
 def subsampled(ycbcr: npt.NDArray[np.uint8], across: int, down: int) -> bytes:
-    """Return `ycbcr` pixels [height, width, 3] with one chrominance for `across` x `down` pixels (TIFF 6.0, section 21).
+    """Return `ycbcr` pixels [height, width, 3] with one chrominance for `across` x `down` pixels.
 
-    Height and width are multiples of these. Each block is its luminances, row by row, and its chrominance.
+    Height and width are multiples of these. Each block is its luminances, row by row, and its chrominance (TIFF 6.0,
+    section 21).
     """
     height, width, _ = ycbcr.shape
     light = ycbcr[..., 0].reshape(height // down, down, width // across, across).transpose(0, 2, 1, 3)
     blocks = light.reshape(height // down, width // across, down * across)
-    return np.concatenate([blocks, ycbcr[::down, ::across, 1:]], axis=2).tobytes()
+    chrominance = ycbcr[..., 1:].reshape(height // down, down, width // across, across, 2).mean(axis=(1, 3))
+    return np.concatenate([blocks, chrominance.round().astype(np.uint8)], axis=2).tobytes()
