@@ -93,6 +93,7 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
         b"BPG\xfb",
     ),
     "private PNM images": (b"PyRGBA\n1 1\n255\n\0\0\0\0",),
+    "PNG images of iOS apps (CgBI)": (b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI\x50\0\x20\2" + bytes(40),),
     "big-endian BigTIFF images": (b"MM\0+\0\x08\0\0" + bytes(8),),
 }
 
