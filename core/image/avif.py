@@ -1,4 +1,4 @@
-"""AVIF: the properties of the picture that is decoded, and its crop (ISO/IEC 14496-12 and 23008-12)."""
+"""AVIF: the colours of the picture that is decoded, and its part that is shown."""
 
 import re
 from contextlib import suppress
@@ -7,12 +7,13 @@ from typing import TypeAlias
 
 from core.errors import UnsupportedImage
 from core.image.av1 import code_points
-from core.image.boxes import decoded_picture
+from core.image.boxes import Picture
 from core.image.code_points import AVIF_CURVES, PRIMARIES, check_transfer, matrix_profile
+
+Part: TypeAlias = tuple[int, int, int, int]  # left, top, right and bottom, in pixels
 
 # The entry of an item, of version 2 or 3, up to its kind: EXIF, or another one of a media type, such as XMP.
 METADATA = re.compile(rb"(infe(?:\x02.{5}|\x03.{7})..)(?:Exif|mime)", re.DOTALL)
-Part: TypeAlias = tuple[int, int, int, int]
 
 
 def without_metadata(data: bytes) -> bytes:
@@ -20,31 +21,25 @@ def without_metadata(data: bytes) -> bytes:
     return METADATA.sub(rb"\1skip", data)
 
 
-def told_profile(data: bytes, *, has_profile: bool) -> bytes:
-    """Return the ICC profile of the colours that the AVIF file `data` tells by numbers; b"" if ICC tells them.
+def told_profile(picture: Picture, *, has_profile: bool) -> bytes:
+    """Return the ICC profile of the colours that `picture` tells by numbers; b"" if ICC tells them.
 
     Raises UnsupportedImage for HDR colours, and for transfer functions of which browsers show nothing.
     """
-    picture = decoded_picture(data)
-    colours = [box[4:8] for name, box in picture.properties if name == b"colr" and box[:4] == b"nclx" and len(box) >= 8]
-    if colours:
-        primaries, transfer = int.from_bytes(colours[0][:2]), int.from_bytes(colours[0][2:])
-    elif has_profile:
+    colours = [bytes(box[4:8]) for name, box in picture.properties if name == b"colr" and box[:4] == b"nclx"]
+    if has_profile and not colours:
         return b""
-    else:
-        primaries, transfer = code_points(picture.stream)
+    told = (int.from_bytes(colours[0][:2]), int.from_bytes(colours[0][2:])) if colours else code_points(picture.stream)
+    primaries, transfer = told
     check_transfer("AVIF", transfer)
     if transfer not in AVIF_CURVES:
         raise UnsupportedImage(f"AVIF with transfer function {transfer} is not served; save it with sRGB colours")
     return b"" if has_profile else matrix_profile(PRIMARIES.get(primaries, PRIMARIES[1]), AVIF_CURVES[transfer])
 
 
-def clean_aperture(data: bytes, size: tuple[int, int]) -> Part:
-    """Return left, top, right and bottom of the part of the AVIF file `data`, of this `size`, that is to be shown.
-
-    That of a damaged property is the whole picture.
-    """
-    for name, box in decoded_picture(data).properties:
+def clean_aperture(picture: Picture, size: tuple[int, int]) -> Part:
+    """Return the part of `picture`, of this `size`, that is to be shown: all of it if the property is damaged."""
+    for name, box in picture.properties:
         if name == b"clap" and len(box) >= 32:
             fields = [int.from_bytes(box[at : at + 4], signed=True) for at in range(0, 32, 4)]
             with suppress(ZeroDivisionError):

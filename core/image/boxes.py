@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeAlias
 
 Box: TypeAlias = tuple[bytes, memoryview]
 
-MAX_BOXES = 65_536  # that are read of a box, or entries of a list; a hostile file has millions
+# Boxes that are read of another one, and bytes of one that describes pictures; a hostile file has millions.
+MAX_BOXES, MAX_DESCRIPTION = 65_536, 1 << 20
 VISUAL_ENTRY = 78  # bytes of the description of a track's samples before its properties
 IN_META = b"\0\1"  # a way to locate an item: in the box `idat`
 NOTHING = memoryview(b"")
@@ -27,49 +28,41 @@ def decoded_picture(data: bytes) -> Picture:
 
 
 def _track(file: memoryview) -> Picture | None:
-    """Return the first track of `file` that is no other one's alpha; None without any."""
-    for name, track in _boxes(_box(file, b"moov")):
+    """Return the first track of `file` that is not the alpha of another one; None without any."""
+    for name, track in _boxes(_box(file, b"moov")[:MAX_DESCRIPTION]):
         table = _box(track, b"mdia", b"minf", b"stbl")
-        format_, description = next(_boxes(_box(table, b"stsd")[8:]), (b"", NOTHING))
-        if name == b"trak" and format_ == b"av01" and not _box(track, b"tref", b"auxl"):
-            offsets = _box(table, b"stco")[8:12] or _box(table, b"co64")[8:16]
-            return Picture(list(_boxes(description[VISUAL_ENTRY:])), file[int.from_bytes(offsets) :])
+        coding, description = next(_boxes(_box(table, b"stsd")[8:]), (b"", NOTHING))
+        if name == b"trak" and coding == b"av01" and not _box(track, b"tref", b"auxl"):
+            position = _box(table, b"stco")[8:12] or _box(table, b"co64")[8:16]
+            return Picture(list(_boxes(description[VISUAL_ENTRY:])), file[int.from_bytes(position) :])
     return None
 
 
 def _item(file: memoryview) -> Picture:
     """Return the primary item of `file`; of a grid, with the stream of its first tile."""
-    meta = _box(file, b"meta")[4:]
+    meta = _box(file, b"meta")[4:MAX_DESCRIPTION]
     item = int.from_bytes(_box(meta, b"pitm")[4:])
     known = list(_boxes(_box(meta, b"iprp", b"ipco")))
     lists = [box for name, box in _boxes(_box(meta, b"iprp")) if name == b"ipma"]
-    indices = [index for box in lists for index in _associations(box, item)]
-    tile = _first_tile(_box(meta, b"iref"), item)
-    return Picture([known[index - 1] for index in indices if 0 < index <= len(known)], _stream(file, meta, tile))
-
-
-def _associations(box: memoryview, item: int) -> list[int]:
-    """Return the numbers of the properties of `item`, from 1, in a box `ipma`, in their order."""
-    read = io.BytesIO(box).read
-    version, flags, _ = read(1), read(3), read(4)
-    id_size, index_size = 2 if version == b"\0" else 4, 1 + (flags[-1:] == b"\1")
-    for _ in range(MAX_BOXES):
-        found, count = int.from_bytes(read(id_size)), int.from_bytes(read(1))
-        indices = read(count * index_size)
-        if found == item:
-            essential = 1 << (8 * index_size - 1)
-            numbers = (int.from_bytes(indices[at : at + index_size]) for at in range(0, len(indices), index_size))
-            return [number & ~essential for number in numbers]
-    return []
-
-
-def _first_tile(references: memoryview, item: int) -> int:
-    """Return the first item of which `item` is made, by a box `iref`; `item` if it is no grid."""
+    properties = [known[number - 1] for box in lists for number in _numbers(box, item) if 0 < number <= len(known)]
+    references = _box(meta, b"iref")
     size = 2 if references[:1] == b"\0" else 4
-    for name, box in _boxes(references[4:]):
-        if name == b"dimg" and int.from_bytes(box[:size]) == item:
-            return int.from_bytes(box[size + 2 : 2 * size + 2])
-    return item
+    grids = (box for name, box in _boxes(references[4:]) if name == b"dimg" and int.from_bytes(box[:size]) == item)
+    tile = next((int.from_bytes(box[size + 2 : 2 * size + 2]) for box in grids), item)
+    return Picture(properties, _stream(file, meta, tile))
+
+
+def _numbers(associations: memoryview, item: int) -> list[int]:
+    """Return the numbers of the properties of `item`, from 1, in a box `ipma`, in their order."""
+    read = io.BytesIO(associations).read
+    version, flags, _ = read(1), read(3), read(4)
+    id_size, size = 2 if version == b"\0" else 4, 1 + (flags[-1:] == b"\1")
+    while found := read(id_size):
+        numbers = read(int.from_bytes(read(1)) * size)
+        if int.from_bytes(found) == item:
+            essential = 1 << (8 * size - 1)
+            return [int.from_bytes(numbers[at : at + size]) & ~essential for at in range(0, len(numbers), size)]
+    return []
 
 
 def _stream(file: memoryview, meta: memoryview, item: int) -> memoryview:
@@ -79,13 +72,12 @@ def _stream(file: memoryview, meta: memoryview, item: int) -> memoryview:
     offset_size, length_size, base_size, index_size = (int(size, 16) for size in sizes)
     index_size *= version != b"\0"
     id_size = 4 if version == b"\2" else 2
-    for _ in range(min(int.from_bytes(read(id_size)), MAX_BOXES)):
-        found = int.from_bytes(read(id_size))
-        method = read(2) if version != b"\0" else b"\0\0"
-        read(2)
+    read(id_size)  # their number
+    while found := read(id_size):
+        method, _ = b"" if version == b"\0" else read(2), read(2)
         base = int.from_bytes(read(base_size))
         extents = read(int.from_bytes(read(2)) * (index_size + offset_size + length_size))
-        if found == item:
+        if int.from_bytes(found) == item:
             start = base + int.from_bytes(extents[index_size : index_size + offset_size])
             return (_box(meta, b"idat") if method == IN_META else file)[start:]
     return NOTHING

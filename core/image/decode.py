@@ -1,7 +1,7 @@
 """Decoding: untrusted bytes become an upright sRGB image, or an error that says what is wrong with them.
 
 The decoders are C code that parses what strangers send. The service runs this module in decoder processes only: see
-core.image.decoder_pool.
+core.decoders.decoder_pool.
 """
 
 import io
@@ -16,6 +16,7 @@ from PIL.ExifTags import Base
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from core.image import avif, png
+from core.image.boxes import decoded_picture
 from core.image.colour import to_srgb
 from core.image.corrections import corrected, first_frame
 from core.image.formats import FORMATS, check_format, rejection
@@ -74,9 +75,7 @@ def read_image(
     with _decoder_errors(max_pixels):
         data = without_metadata(data)
         image = _open(data, max_pixels)
-        told = _told_profile(image, data)
-        whole = (0, 0, *image.size)
-        shown = avif.clean_aperture(data, image.size) if image.format == "AVIF" else whole
+        told, shown = _described(image, data)
         width, height = size = shown[2] - shown[0], shown[3] - shown[1]
         before_decoding(size)
         draft = None
@@ -85,7 +84,7 @@ def read_image(
             draft = (-(-width * image_size // long_side), -(-height * image_size // long_side))
         frame = first_frame(image)
         image = corrected(_load(image, data, draft), data, frame)
-        if shown != whole:
+        if size != image.size and image.format == "AVIF":
             image = image.crop(shown)
         drafted = image.size
         _turn(image)
@@ -131,10 +130,17 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         raise rejection(data, error) from error
 
 
-def _told_profile(image: Image.Image, data: bytes) -> bytes:
-    """Return the profile of the colours that `image`, the opened file `data`, tells otherwise than by ICC, or b""."""
-    told = {"PNG": png.told_profile, "AVIF": avif.told_profile}.get(image.format or "")
-    return told(data, has_profile="icc_profile" in image.info) if told else b""
+def _described(image: Image.Image, data: bytes) -> tuple[bytes, avif.Part]:
+    """Return what the opened file `data` tells of `image`: its colours, and the part that is shown.
+
+    The colours are an ICC profile that replaces that of `image`, or b"".
+    """
+    has_profile = "icc_profile" in image.info
+    if image.format == "AVIF":
+        picture = decoded_picture(data)
+        return avif.told_profile(picture, has_profile=has_profile), avif.clean_aperture(picture, image.size)
+    told = png.told_profile(data, has_profile=has_profile) if image.format == "PNG" else b""
+    return told, (0, 0, *image.size)
 
 
 def _load(image: Image.Image, data: bytes, draft: tuple[int, int] | None) -> Image.Image:

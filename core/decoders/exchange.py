@@ -1,6 +1,6 @@
 """The rules for one job of a decoder process: which messages may follow it, and how much CPU time it may take."""
 
-from core.image.messages import Answer, Failure, Limits, Notice, PixelSize, WrongMessage, read_message
+from core.decoders.messages import Answer, Failure, Limits, Notice, PixelSize, WrongMessage, read_message
 from core.image.resize import fitted
 from core.types import DecoderLoss
 
