@@ -3,7 +3,6 @@
 import re
 
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import InvalidImage, UnsupportedImage
 from core.image import tiff
@@ -31,12 +30,6 @@ def rejection(data: bytes, error: Exception) -> UnsupportedImage | InvalidImage:
         return UnsupportedImage(reason)
     # A DICOM file may begin like a TIFF.
     return _unserved(data) or InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
-
-
-def check_pixels(image: Image.Image) -> None:
-    """Raise UnsupportedImage if the pixels of the opened `image` would not be decoded rightly."""
-    if isinstance(image, TiffImageFile):
-        tiff.check_pixels(image)
 
 
 def _unserved(data: bytes) -> UnsupportedImage | None:

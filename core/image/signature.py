@@ -6,7 +6,10 @@ HEAD = 16  # bytes that is_photo() needs
 
 # The formats of photos whose first bytes no other file has by chance; two letters at the beginning, as a BMP or a PPM
 # has, can be the first word of a text.
-SERVED = re.compile(rb"(?s)\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP|II[*+]\0|MM\0\*|.{4}ftypavi[fs]")
+SERVED = re.compile(
+    rb"(?s)\xff\xd8\xff|\x89PNG\r\n\x1a\n(?!.{4}CgBI)|GIF8[79]a|RIFF.{4}WEBP|II\+\0|.{4}ftypavi[fs]"
+    rb"|(?:II\*\0|MM\0\*)(?!.{4}(?:CR|\xba\xb0\xac\xbb|IIII|MMMM))"
+)
 # The beginning of a PNM file: white space or comments before each number, of which the first two are width and height.
 NUMBER = rb"(?:\s|#[^\r\n]*+)++\d++"
 # The beginning of a BMP file, up to the kind of compression at byte 30.
@@ -17,8 +20,9 @@ UNSERVED = {
     name: re.compile(beginning, re.DOTALL)
     for name, beginning in {
         "HEIC images": rb".{4}ftyp(?!.{0,60}avi[fs])(?:he[iv].|mi[af]\w|msf\d|avc[is]|j2k[ij]|j2is|jpe?gs?|vvi[cs])",
-        "camera raw files": rb".{4}ftypcrx|II(?:R[OS]\x08|U\0|\x1a\0..HEAP)|MMOR\0|FUJIFILMCCD|FOVb|\0MRM|ARRI"
-        rb"|.{25}ARECOYK",
+        "camera raw files": rb".{4}ftypcrx|(?:II\*\0|MM\0\*).{4}(?:CR|\xba\xb0\xac\xbb|IIII|MMMM)"
+        rb"|II(?:R[OS]\x08|U\0|\x1a\0..HEAP)|MMOR\0|FUJIFILMCCD|FOVb|\0MRM|ARRI|.{25}ARECOYK",
+        "PNG images of iOS apps (CgBI)": rb"\x89PNG\r\n\x1a\n.{4}CgBI",
         "audio files": rb".{4}ftyp(?:M4[ABP]|F4[AB])|ID3|\xff[\xf1-\xf3\xf9-\xfb]|fLaC|RIFF.{4}WAVE|FORM.{4}AIF|MThd"
         rb"|#!AMR|MAC |\.ra\xfd|OggS.{24}(?:\x01vorbis|OpusHead|\x7fFLAC|Speex)",
         "videos": rb".{4}(?:ftyp(?!.{0,60}avi[fs])|styp|moov|mdat|RED[12]|[\x11\x12]\xaf)|\0\0..(?:wide|free|skip|pnot)"

@@ -9,7 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from config import Settings
-from core.image.decoder_pool import DecoderPool
+from core.decoders.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions

@@ -43,7 +43,7 @@ def helped(log: Path) -> Iterator[ServiceProcess]:
 
 def decoders(service: ServiceProcess) -> list[int]:
     """Return the processes that decode."""
-    return [pid for pid in descendants(service.process.pid) if "core.image.decoder_program" in command_line(pid)]
+    return [pid for pid in descendants(service.process.pid) if "core.decoders.decoder_program" in command_line(pid)]
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def test_decoders_end_with_the_service() -> None:
         pids = decoders(service)
         assert pids
         assert service.stop() == 0
-        while any("core.image.decoder_program" in command_line(pid) for pid in pids):
+        while any("core.decoders.decoder_program" in command_line(pid) for pid in pids):
             time.sleep(0.05)
 
 

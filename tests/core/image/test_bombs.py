@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.decoders.decoder_pool import DecoderPool
+from core.decoders.decoder_program import BYTES_PER_PIXEL, MEMORY
 from core.errors import ImageTooLarge, InvalidImage, SegmenterError, UnsupportedImage
 from core.image.decode import read_image
-from core.image.decoder_pool import DecoderPool
-from core.image.decoder_program import BYTES_PER_PIXEL, MEMORY
 from tests.support.images import encode, gif, png, tiff, tiled
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.processes import memory_megabytes
