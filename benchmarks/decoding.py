@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.options import argument_parser
+from core.decoders.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL
 from core.image.decode import read_image
-from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL
 from tests.support.avif import clean_aperture, with_colours, with_property
 from tests.support.icc import DISPLAY_P3, matrix_profile
 from tests.support.images import encode

@@ -43,6 +43,11 @@ def with_colours(avif: bytes, primaries: int, transfer: int) -> bytes:
     return avif[:start] + struct.pack(">HH", primaries, transfer) + avif[start + 4 :] + other
 
 
+def without_colours(avif: bytes) -> bytes:
+    """Return an AVIF of Pillow that tells colours in its AV1 stream alone."""
+    return avif.replace(b"colrnclx", b"freenclx")
+
+
 def clean_aperture(*numbers: int) -> bytes:
     """Return the property `clap`: width, height, and the position of the middle, each a numerator and a denominator."""
     return b"clap" + struct.pack(">8i", *numbers)

@@ -92,7 +92,7 @@ KINDS = (
     ),
     Kind("a colour profile (ICC) in JPEG, PNG, WEBP, TIFF, AVIF", r"(JPEG|PNG|WEBP|TIFF|AVIF) profile", TO_SRGB),
     Kind("PNG colours by cICP, sRGB, or gAMA with cHRM, in this order; cHRM alone tells none", r"PNG told .*", TO_SRGB),
-    Kind("AVIF colours by nclx of the primary picture", r"AVIF told .*", TO_SRGB),
+    Kind("AVIF colours by nclx of the primary picture, else by its AV1 stream", r"AVIF told .*", TO_SRGB),
     Kind(
         "orientation in EXIF, of any integer type: JPEG, PNG, WEBP, AVIF, TIFF",
         r"(JPEG|PNG|WEBP|AVIF|TIFF) orientation (\d|of type .*)",
@@ -122,7 +122,7 @@ KINDS = (
     Kind("JPEG, lossless or hierarchical", r"JPEG lossless", refused="lossless and hierarchical JPEG"),
     Kind("JPEG of 12 bits", r"JPEG of 12 bits", refused="JPEG with 12 bits per sample"),
     Kind("JPEG of two channels", r"JPEG of two channels", refused="JPEG with 2 components"),
-    Kind("HDR colours (PQ, HLG): PNG, AVIF", r"(PNG|AVIF) HDR (PQ|HLG)", refused="with HDR colours"),
+    Kind("HDR colours (PQ, HLG): PNG, AVIF", r"(PNG|AVIF) HDR (PQ|HLG).*", refused="with HDR colours"),
     Kind(
         "AVIF with a transfer function that browsers do not show",
         r"AVIF (logarithmic|of xvYCC)",

@@ -4,10 +4,11 @@ import struct
 
 import numpy as np
 
-from tests.support.avif import with_colours
+from tests.support.avif import with_colours, without_colours
 from tests.support.icc import DISPLAY_P3, matrix_profile
 from tests.support.images import encode
 from tests.support.pictures.base import COLOUR, GREY, PHOTO, Cells, srgb
+from tests.support.pictures.lossy import ANIMATED
 from tests.support.pictures.png import png_file
 
 SAMPLES = COLOUR / 255
@@ -17,6 +18,8 @@ ADOBE_TO_709 = np.array([[1.39836, -0.39836, 0], [0, 1, 0], [0, -0.04293, 1.0429
 P3_TO_709 = np.array([[1.22494, -0.22494, 0], [-0.04206, 1.04206, 0], [-0.01964, -0.07864, 1.09827]])
 LIGHT = np.where(SAMPLES <= 0.04045, SAMPLES / 12.92, ((SAMPLES + 0.055) / 1.055) ** 2.4)  # of sRGB
 P3 = srgb(LIGHT @ P3_TO_709.T)
+LOSSLESS = {"quality": 100, "subsampling": "4:4:4"}
+STREAM_COLOURS = ({"color-primaries": "smpte432"}, {"transfer-characteristics": "8"})  # options of the encoder
 HDR = {16: "PQ", 18: "HLG"}
 
 
@@ -54,15 +57,29 @@ def told_png_cells() -> Cells:
 
 def told_avif_cells() -> Cells:
     """Yield photos whose colours are told by nclx, with the pixels that Chromium shows."""
-    plain = encode(PHOTO, "AVIF", quality=100, subsampling="4:4:4")
+    plain = encode(PHOTO, "AVIF", **LOSSLESS)
     yield "AVIF told P3", with_colours(plain, 12, 13), P3
     yield "AVIF told linear", with_colours(plain, 1, 8), srgb(SAMPLES)
     for transfer in (0, 1, 2, 6):
         yield f"AVIF told transfer {transfer}", with_colours(plain, 2, transfer), COLOUR
+    yield from told_stream_cells()
     yield "AVIF logarithmic", with_colours(plain, 1, 9), COLOUR
     yield "AVIF of xvYCC", with_colours(plain, 1, 12), COLOUR
     for transfer, name in HDR.items():
         yield f"AVIF HDR {name}", with_colours(plain, 9, transfer), COLOUR
+
+
+def told_stream_cells() -> Cells:
+    """Yield photos whose AV1 stream tells colours, which decide if no nclx of the picture does; also of a sequence."""
+    sequence = ANIMATED | LOSSLESS
+    for name, options in (("stream", LOSSLESS), ("sequence", sequence)):
+        p3, linear = (encode(PHOTO, "AVIF", advanced=told, **options) for told in STREAM_COLOURS)
+        yield f"AVIF told {name} of P3 without nclx", without_colours(p3), P3
+        yield f"AVIF told {name} linear without nclx", without_colours(linear), srgb(SAMPLES)
+        yield f"AVIF told {name} of P3, and sRGB", p3, COLOUR
+        for transfer, hdr in HDR.items():
+            stream = encode(PHOTO, "AVIF", advanced={"transfer-characteristics": str(transfer)}, **options)
+            yield f"AVIF HDR {hdr} in a {name} without nclx", without_colours(stream), COLOUR
 
 
 def _png(*chunks: tuple[bytes, bytes]) -> bytes:
