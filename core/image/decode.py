@@ -73,6 +73,7 @@ def read_image(
     if not data:
         raise InvalidImage("the image is empty (0 bytes); send the contents of an image file")
     with _decoder_errors(max_pixels):
+        check_format(data)
         data = without_metadata(data)
         image = _open(data, max_pixels)
         told, shown = _described(image, data)
@@ -120,7 +121,6 @@ def _too_many_pixels(pixels: int, max_pixels: int) -> ImageTooLarge:
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     """Return the image file in `data`, of which only the header has been read. Raises as read_image()."""
-    check_format(data)
     # One limit per process; checking the size of an opened image would be too late: to open a GIF, Pillow may already
     # allocate its first frame.
     Image.MAX_IMAGE_PIXELS = max_pixels

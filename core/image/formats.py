@@ -6,7 +6,7 @@ from PIL import Image
 
 from core.errors import InvalidImage, UnsupportedImage
 from core.image import tiff
-from core.image.signature import BMP, SERVED, UNSERVED
+from core.image.signature import BMP, SERVED, TEXT, UNSERVED
 
 # The formats that are decoded, by Pillow's names.
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM"]
@@ -28,6 +28,8 @@ def rejection(data: bytes, error: Exception) -> UnsupportedImage | InvalidImage:
         return UnsupportedImage("this BMP is damaged, or of a kind that is not served; save with 24 bits per pixel")
     if reason := tiff.rejection(data):
         return UnsupportedImage(reason)
+    if TEXT.match(data) and not re.match(rb"P[56]\s", data):
+        return UnsupportedImage(f"texts (HTML, JSON, base64, ...) are not served; send {FORMAT_LIST}")
     # A DICOM file may begin like a TIFF.
     return _unserved(data) or InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
 

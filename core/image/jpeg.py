@@ -13,8 +13,8 @@ METADATA_SEGMENTS = {*range(0xE0, 0xF0), 0xFE}
 # profile and the kind of CMYK.
 KEPT_SEGMENTS = ((0xE0, b"JFIF\0", 14), (0xE1, b"Exif\0\0", 6), (0xE2, b"ICC_PROFILE\0", 14), (0xEE, b"Adobe", 12))
 EXIF = KEPT_SEGMENTS[1]
-# Start-of-frame markers (ITU T.81, table B.1), without those of arithmetic coding, and the ones that are decoded.
-FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+# Start-of-frame markers (ITU T.81, table B.1, and T.87 of JPEG-LS), and the ones that are decoded.
+FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 DECODED_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 
 

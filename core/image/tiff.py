@@ -26,7 +26,7 @@ def photo_alone(data: bytes) -> bytes:
     Other files are returned unchanged. Raises UnsupportedImage for a camera raw file, whose photo is not decoded, and
     for pixels that would not be decoded rightly.
     """
-    pictures = list(directories(data))
+    pictures = [found for found in directories(data) if Base.ImageWidth in found.tags]
     if not pictures:
         return data
     first = pictures[0].tags
