@@ -119,8 +119,9 @@ KINDS = (
     ),
     Kind("metadata that is damaged, short, too long or too large, in any format", r"\w+ damaged: .*", IGNORED),
     # ---- refused
-    Kind("JPEG, lossless or hierarchical", r"JPEG lossless", refused="lossless and hierarchical JPEG"),
+    Kind("JPEG, lossless (also JPEG-LS) or hierarchical", r"JPEG lossless.*", refused="lossless and hierarchical JPEG"),
     Kind("JPEG of 12 bits", r"JPEG of 12 bits", refused="JPEG with 12 bits per sample"),
+    Kind("texts (HTML, JSON, base64, ...)", r"text: .*", refused="texts (HTML, JSON, base64, ...) are not served"),
     Kind("JPEG of two channels", r"JPEG of two channels", refused="JPEG with 2 components"),
     Kind("HDR colours (PQ, HLG): PNG, AVIF", r"(PNG|AVIF) HDR (PQ|HLG).*", refused="with HDR colours"),
     Kind(

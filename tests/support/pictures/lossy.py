@@ -18,6 +18,7 @@ ANIMATED = {"save_all": True, "append_images": [PHOTO.rotate(180)]}
 # Beginnings of frames: lossless, of 12 bits, of two channels.
 FRAMES = {
     "lossless": b"\xff\xc3\0\x0b\x08\0\x40\0\x40\1\1\x11\0",
+    "lossless, JPEG-LS": b"\xff\xf7\0\x0b\x08\0\x40\0\x40\1\1\x11\0",
     "of 12 bits": b"\xff\xc1\0\x0b\x0c\0\x40\0\x40\1\1\x11\0",
     "of two channels": b"\xff\xc0\0\x0e\x08\0\x40\0\x40\2\1\x11\0\2\x11\0",
 }

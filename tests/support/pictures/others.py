@@ -67,6 +67,7 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     ),
     "JPEG XL images": (b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a\xfa\x1f"),
     "JPEG XR images": (b"II\xbc\1\x20\0\0\0",),
+    "JPEG XS images": (b"\xff\x10\xff\x50\0\2",),
     "PSD images": (b"8BPS\0\1",),
     "CUR images": (b"\0\0\2\0\1\0",),
     "SVG images": (
@@ -77,6 +78,7 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     "EPS files": (b"\xc5\xd0\xd3\xc6\x20\0\0\0",),
     "WMF and EMF images": (b"\xd7\xcd\xc6\x9a\0\0",),
     "drawings (XCF, CDR, DWG, INDD, PSP, ...)": (b"gimp xcf file\0", b"AC1018"),
+    "3D models (BLEND, GLB, FBX, PLY, STL, ...)": (b"glTF\2\0\0\0", b"ply\nformat ascii 1.0\n", b"BLENDER-v300"),
     "office documents and archives (DOCX, ZIP, ...)": (
         b"PK\3\4\x14\0",
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -86,6 +88,7 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
     "FITS images": (b"SIMPLE  =                    T",),
     "HDF5 and NetCDF files": (b"\x89HDF\r\n\x1a\n", b"CDF\1\0\0\0\0"),
     "scientific images (NIfTI, NRRD, MRC, CZI, LIF, ...)": (b"\x5c\1\0\0" + bytes(340) + b"n+1\0", b"NRRD0004\n"),
+    "programs, fonts and files of a system (EXE, TTF, ._*, ...)": (b"MZ\x90\0", b"\x7fELF\2\1", b"\0\5\x16\7\0\2\0\0"),
     "OpenEXR images": (b"v/1\1\2\0\0\0",),
     "Radiance HDR, DPX and Cineon images": (b"#?RADIANCE\n", b"SDPX"),
     "rare images (DjVu, FLIF, BPG, MNG, ILBM, MIFF, XPM, XBM, PCD, PICT, KTX, ...)": (
@@ -98,6 +101,13 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
 }
 
 
+TEXTS = {
+    "HTML": b"<!DOCTYPE html><html><body>no photo here</body></html>",
+    "JSON": b'{"error": "there is no photo of this name"}',
+    "UTF-16": "\ufeffan e-mail in place of a photo".encode("utf-16-le"),
+}
+
+
 def other_cells() -> Cells:
     for kind, (format_, modes, all_options) in WRITTEN.items():
         for mode in modes:
@@ -105,6 +115,8 @@ def other_cells() -> Cells:
                 picture, truth = PICTURES[mode]
                 yield f"{kind}: {mode} {options}", encode(picture, format_, **options), truth
     yield from pnm_cells()
+    for name, data in TEXTS.items():
+        yield f"text: {name}", data, COLOUR
     for kind, beginnings in BEGINNINGS.items():
         for number, data in enumerate(beginnings, 1):
             yield f"{kind}: beginning {number}", data, COLOUR
