@@ -78,10 +78,10 @@ def damaged_pngs(pixels: npt.NDArray[np.uint8]) -> Iterator[tuple[str, bytes]]:
     }
     for name, chunk in chunks.items():
         yield f"PNG damaged: {name}", png(width, height, chunk, rows, colour=2)
-    for name in (b"eXIf", b"tEXt", b"gAMA"):
-        data = png(width, height, (name, bytes(8)), rows, colour=2)
-        at = data.index(name) + 5
-        yield f"PNG damaged: checksum of {name.decode()}", data[:at] + b"\x55" + data[at + 1 :]
+    for chunk_name in (b"eXIf", b"tEXt", b"gAMA"):
+        data = png(width, height, (chunk_name, bytes(8)), rows, colour=2)
+        at = data.index(chunk_name) + 5
+        yield f"PNG damaged: checksum of {chunk_name.decode()}", data[:at] + b"\x55" + data[at + 1 :]
 
 
 def damaged_webps(photo: Image.Image) -> Iterator[tuple[str, bytes]]:

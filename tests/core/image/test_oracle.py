@@ -112,4 +112,4 @@ def refusals(path: Path) -> Iterator[str]:
             [message] = call.args
             parts = message.values if isinstance(message, ast.JoinedStr) else [message]
             if all(isinstance(part, ast.Constant | ast.FormattedValue) for part in parts):
-                yield "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".*" for part in parts)
+                yield "".join(re.escape(str(part.value)) if isinstance(part, ast.Constant) else ".*" for part in parts)

@@ -116,8 +116,8 @@ def video() -> Cells:
         whole = tiff_file(pixels, YCBCR, compression=way, tags={530: (1, 1)})
         yield f"TIFF YCbCr {way}", whole, COLOUR
         for across, down in ((2, 1), (2, 2), (4, 4)):
-            strip, tags = subsampled(pixels, across, down), {530: (across, down)}
-            data = tiff_file(pixels, YCBCR, strip=strip, compression=way, tags=tags)
+            strip = subsampled(pixels, across, down)
+            data = tiff_file(pixels, YCBCR, strip=strip, compression=way, tags={530: (across, down)})
             yield f"TIFF YCbCr subsampled {across} x {down} {way}", data, blocks(pixels, across, down)
 
 
