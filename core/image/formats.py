@@ -15,7 +15,7 @@ Image.init()  # without it, Image.open() does not know all of them
 
 
 def check_format(data: bytes) -> None:
-    """Raise UnsupportedImage if the file `data` is of a kind in UNSERVED."""
+    """Raise UnsupportedImage if the file `data` is of a kind in UNSERVED, or a text."""
     if not SERVED.match(data) and (error := _unserved(data)):
         raise error
 
@@ -28,13 +28,12 @@ def rejection(data: bytes, error: Exception) -> UnsupportedImage | InvalidImage:
         return UnsupportedImage("this BMP is damaged, or of a kind that is not served; save with 24 bits per pixel")
     if reason := tiff.rejection(data):
         return UnsupportedImage(reason)
-    if TEXT.match(data) and not re.match(rb"P[56]\s", data):
-        return UnsupportedImage(f"texts (HTML, JSON, base64, ...) are not served; send {FORMAT_LIST}")
     # A DICOM file may begin like a TIFF.
     return _unserved(data) or InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
 
 
 def _unserved(data: bytes) -> UnsupportedImage | None:
-    """Return the error for the file `data` if it is of a kind in UNSERVED."""
-    names = (name for name, beginning in UNSERVED.items() if beginning.match(data))
+    """Return the error for the file `data` if it is of a kind in UNSERVED, or a text."""
+    kinds = [*UNSERVED.items(), ("texts (HTML, JSON, base64, ...)", TEXT)]
+    names = (name for name, beginning in kinds if beginning.match(data))
     return next((UnsupportedImage(f"{name} are not served; send {FORMAT_LIST}") for name in names), None)

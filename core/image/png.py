@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import takewhile
 
 import numpy as np
 from PIL import PngImagePlugin
@@ -44,7 +45,8 @@ def told_profile(data: bytes, *, has_profile: bool) -> bytes:
 
     The first of cICP, iCCP, sRGB and gAMA decides (PNG 3, 4.3); cHRM alone tells nothing.
     """
-    chunks = {name: data[start + 8 : end - 4] for name, start, end in _chunks(data) if name in OPTIONAL}
+    before_pixels = takewhile(lambda chunk: chunk[0] != b"IDAT", _chunks(data))
+    chunks = {name: data[start + 8 : end - 4] for name, start, end in before_pixels}
     code = chunks.get(b"cICP", bytes(4))
     if code[0] in PRIMARIES and code[1] in PNG_CURVES and code[2:] == RGB_OF_FULL_RANGE:
         return matrix_profile(PRIMARIES[code[0]], PNG_CURVES[code[1]])

@@ -82,8 +82,10 @@ UNSERVED = {
         "BMP images of 16 bits with alpha": rb"BM.{12}[\x38-\x7c]\0\0\0.{10}\x10\0\x03\0\0\0.{32}(?!\0{4})",
     }.items()
 }
-# A text: 32 characters of UTF-8, or 8 of UTF-16 as Windows writes it.
-TEXT = re.compile(rb"(?:[\t\r\n -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){32}|\xff\xfe(?:[\t\r\n -~]\0){8}")
+# A text: 32 characters of UTF-8 that are no header of a PGM or PPM, or 8 of UTF-16 as Windows writes it.
+TEXT = re.compile(
+    rb"(?!P[56]" + 2 * NUMBER + rb")(?:[\t\r\n -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){32}|\xff\xfe(?:[\t\r\n -~]\0){8}"
+)
 # Kinds of photos that are not served. The commands report them instead of skipping them.
 PHOTOS = [f"{name} images" for name in ("HEIC", "JPEG XL", "JPEG 2000", "PSD", "QOI", "big-endian BigTIFF")]
 REPORTED = [UNSERVED[name] for name in (*PHOTOS, "camera raw files")]

@@ -4,6 +4,8 @@ import re
 import struct
 from collections.abc import Iterator
 
+from core.errors import InvalidImage
+
 HEADER = 12  # RIFF, the length of what follows, WEBP
 METADATA, PIXELS = {b"ICCP", b"EXIF"}, {b"VP8X", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"}
 FLAGS = re.compile(rb"RIFF.{4}WEBPVP8X\x0a\0\0\0(.)", re.DOTALL)
@@ -11,12 +13,17 @@ ANIMATION, ALPHA = 0x02, 0x10
 
 
 def needed_parts(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield start and end of the header, the chunks that pixels need, and the whole ones of orientation and colours."""
+    """Yield start and end of the header, the chunks that pixels need, and the whole ones of orientation and colours.
+
+    Raises InvalidImage if pixels are cut.
+    """
     yield 0, HEADER
     position = HEADER
     while position + 8 <= len(data):
         name, length = struct.unpack_from("<4sI", data, position)
         end = position + 8 + length
+        if name in PIXELS and end > len(data):
+            raise InvalidImage("the image is truncated: its pixels end behind the file; send a complete image file")
         if name in PIXELS or (name in METADATA and end <= len(data)):
             yield position, end + length % 2
         position = end + length % 2

@@ -51,3 +51,19 @@ def without_colours(avif: bytes) -> bytes:
 def clean_aperture(*numbers: int) -> bytes:
     """Return the property `clap`: width, height, and the position of the middle, each a numerator and a denominator."""
     return b"clap" + struct.pack(">8i", *numbers)
+
+
+def with_header_colours(avif: bytes, primaries: int, transfer: int) -> bytes:
+    """Return an AVIF of Pillow, in sRGB, that tells these code points in the header of its AV1 stream alone."""
+    start = avif.index(b"\x12\0\x0a") + 4
+    bits = "".join(f"{byte:08b}" for byte in avif[start : start + 16])
+    srgb, told = (f"1{first:08b}{second:08b}{6:08b}" for first, second in ((1, 13), (primaries, transfer)))
+    assert bits.count(srgb) == 1
+    header = int(bits.replace(srgb, told), 2).to_bytes(16)
+    return (avif[:start] + header + avif[start + 16 :]).replace(b"colrnclx", b"freenclx")
+
+
+def with_nclx(avif: bytes, container: bytes, primaries: int, transfer: int) -> bytes:
+    """Return an AVIF of Pillow with these code points in the first property behind the name `container`."""
+    at = avif.index(b"colrnclx", avif.index(container)) + 8
+    return avif[:at] + struct.pack(">HH", primaries, transfer) + avif[at + 4 :]
