@@ -31,7 +31,10 @@ IGNORED = "ignored"
 KINDS = (
     # ---- shown as they are
     Kind("JPEG: baseline or progressive, colour or grey, any subsampling", r"JPEG (subsampling|grey|restarts).*"),
-    Kind("JPEG without its end marker", r"JPEG without its end marker"),
+    Kind(
+        "JPEG, PNG or GIF without the mark of its end, or with other bytes behind it",
+        r"\w+ (without its end|with half an end|with other bytes behind it)",
+    ),
     Kind("PNG of 1 to 8 bits, palette, interlaced", r"PNG (grey|palette|colour) [1248]|PNG interlaced"),
     Kind("WEBP, lossy or lossless", r"WEBP loss(y|less)"),
     Kind("AVIF of 8 bits, any subsampling, grey, in a file of the brand mif1", r"AVIF (4:.:.|grey|with the brand .*)"),
@@ -121,7 +124,6 @@ KINDS = (
     # ---- refused
     Kind("JPEG, lossless (also JPEG-LS) or hierarchical", r"JPEG lossless.*", refused="lossless and hierarchical JPEG"),
     Kind("JPEG of 12 bits", r"JPEG of 12 bits", refused="JPEG with 12 bits per sample"),
-    Kind("texts (HTML, JSON, base64, ...)", r"text: .*", refused="texts (HTML, JSON, base64, ...) are not served"),
     Kind("JPEG of two channels", r"JPEG of two channels", refused="JPEG with 2 components"),
     Kind("HDR colours (PQ, HLG): PNG, AVIF", r"(PNG|AVIF) HDR (PQ|HLG).*", refused="with HDR colours"),
     Kind(
@@ -187,6 +189,7 @@ KINDS = (
     Kind(
         "TIFF with more than 65,535 fax lines", r"TIFF fax of too many lines", refused="70000 fax lines (at most 65535)"
     ),
+    Kind("texts (HTML, JSON, base64, ...)", r"text: .*", refused="texts (HTML, JSON, base64, ...) are not served"),
 )
 UNSERVED_KINDS = tuple(
     Kind(name, rf"{re.escape(name)}(, packed)?: .*", refused=f"{name} are not served") for name in UNSERVED
