@@ -40,7 +40,7 @@ NOT_READ, READ = "not read", "read"
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a file: the status, the seconds, the message of an error, and two other opinions.
+    """What became of a file: the status, the seconds, the service's CPU seconds, the message of an error, two opinions.
 
     An opinion is the mean difference of the pixels, the sizes if those differ, NOT_READ, or READ without a picture to
     compare. That of Chromium is empty if it was not asked.
@@ -49,6 +49,7 @@ class Answer:
     name: str
     status: int
     seconds: float
+    cpu_seconds: float
     message: str
     libvips: str
     chromium: str
@@ -74,19 +75,20 @@ def main() -> None:
 def ask(service: ServiceProcess, browser: Browser | None, path: Path, name: str) -> Answer:
     """Return the answer of `service` for the file at `path`, and what libvips and `browser` show."""
     data = path.read_bytes()
-    began = time.perf_counter()
+    began, used = time.perf_counter(), service.cpu_seconds()
     response = service.predict(data, data=PHOTO_ALONE, headers={"Accept": "image/png, application/json"})
-    seconds = time.perf_counter() - began
+    # A decoder that was ended takes its CPU time with it.
+    times = time.perf_counter() - began, max(0, service.cpu_seconds() - used)
     other = libvips_pixels(data)
     if response.status_code != 200:
         found = NOT_READ if other is None else READ
-        return Answer(name, response.status_code, seconds, response.json()["message"], found, "")
+        return Answer(name, response.status_code, *times, response.json()["message"], found, "")
     with Image.open(io.BytesIO(response.content)) as picture:
         ours = np.asarray(picture.convert("RGB"))
     libvips, shown = opinion(ours, other), ""
     if is_different(libvips) and browser:
         shown = opinion(ours, by_chromium(browser, {name: data}).get(name))
-    return Answer(name, 200, seconds, "", libvips, shown)
+    return Answer(name, 200, *times, "", libvips, shown)
 
 
 def libvips_pixels(data: bytes) -> UInt8Array | None:
@@ -111,10 +113,9 @@ def is_different(opinion: str) -> bool:
 
 def line(answer: Answer) -> str:
     """Return `answer` as a line of text."""
+    times = f"{answer.seconds:6.2f} s {answer.cpu_seconds:5.2f} s of CPU"
     shown = f" Chromium: {answer.chromium}" if answer.chromium else ""
-    return (
-        f"{answer.status} {answer.seconds:6.2f} s  libvips: {answer.libvips:9}{shown} {answer.name}: {answer.message}"
-    )
+    return f"{answer.status} {times}  libvips: {answer.libvips:9}{shown} {answer.name}: {answer.message}"
 
 
 def report(answers: list[Answer]) -> None:
@@ -127,6 +128,7 @@ def report(answers: list[Answer]) -> None:
         "files": len(answers),
         **{f"status {status}": count for status, count in sorted(counts.items())},
         "slowest answer": f"{max(answer.seconds for answer in answers):.2f} s",
+        "most CPU time of an answer": f"{max(answer.cpu_seconds for answer in answers):.2f} s",
         "pictures compared with libvips": len(compared),
         f"that differ by more than {MAX_DIFFERENCE}, or in size": len(different),
         "of these, not as Chromium either": len(alone),
@@ -134,7 +136,7 @@ def report(answers: list[Answer]) -> None:
     }
     print(*(f"| {name} | {number} |" for name, number in numbers.items()), sep="\n")
     parts = {
-        "slowest": sorted(answers, key=lambda answer: -answer.seconds)[:SLOWEST],
+        "most CPU time": sorted(answers, key=lambda answer: -answer.cpu_seconds)[:SLOWEST],
         "5xx": [answer for answer in answers if answer.status >= 500],
         f"difference over {MAX_DIFFERENCE}, or of size": different,
         "refused, and read by libvips": [answer for answer in answers if answer.libvips == READ],
