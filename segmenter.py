@@ -4,8 +4,8 @@ import math
 from dataclasses import replace
 
 from config import ConfigError, Settings
+from core.decoders.decoder_pool import DecoderPool
 from core.graph.quantize.calibration import calibration_path
-from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.cpu import computes_bfloat16, computes_int8, fastest_precision
 from core.runtime.queue import RequestQueue
@@ -19,7 +19,7 @@ def create_model(settings: Settings, weights: Weights | None = None, observer: O
     """Return the model of `settings`, which loads in the background.
 
     `weights` are those of `settings`, if the caller has found them already. `observer` is told the durations of the
-    stages of each request, and the causes of lost decoder processes (see core.image.decoder_pool). Call it in the
+    stages of each request, and the causes of lost decoder processes (see core.decoders.decoder_pool). Call it in the
     process that serves, not in one that forks later: TensorFlow does not survive a fork. Raises ModelError if the
     graph is missing or damaged.
     """
@@ -61,7 +61,7 @@ def precision_of(settings: Settings) -> Precision:
 def unlimited(settings: Settings) -> Settings:
     """Return `settings` for a model without clients: no deadline ends a photo, however slow or busy the machine is.
 
-    Only a decoder that is stuck is ended: see core.image.decoder_pool.MAX_SECONDS.
+    Only a decoder that is stuck is ended: see core.decoders.decoder_pool.MAX_SECONDS.
     """
     return replace(settings, request_timeout=math.inf)
 

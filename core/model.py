@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.checkpoint import checkpoint
+from core.decoders.decoder_pool import DecoderPool, Picture
 from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.heap import release_memory
-from core.image.decoder_pool import DecoderPool, Picture
 from core.output.confidence import hidden_logits
 from core.output.encode import Encoded, Encoder, check_size
 from core.output.pieces import without_small

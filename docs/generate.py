@@ -11,13 +11,15 @@ from config import Settings
 from core.image.signature import UNSERVED
 from core.outputs import OUTPUTS
 from core.parameters import PARAMETERS
+from tests.support.pictures.kinds import KINDS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "settings.md", ROOT / "docs" / "api.md")
 # The opening mark has the kind of the table and, for settings, the variables of it, or `all`:
 # <!-- settings: MODEL_TYPE, PORT; a comment -->
 TABLE = re.compile(
-    r"(<!-- (settings|outputs|parameters|unserved): ([A-Z0-9_, ]+|all);[^\n]*-->\n).*?(<!-- /\2 -->)", re.DOTALL
+    r"(<!-- (settings|outputs|parameters|pictures|unserved): ([A-Z0-9_, ]+|all);[^\n]*-->\n).*?(<!-- /\2 -->)",
+    re.DOTALL,
 )
 
 
@@ -57,6 +59,12 @@ def parameters_table() -> str:
     return _table("parameter | values | default | meaning", rows)
 
 
+def pictures_table() -> str:
+    """Return a Markdown table of the kinds of pictures."""
+    answers = {kind: f"415: `{kind.refused}`" if kind.refused else kind.becomes or "as it is" for kind in KINDS}
+    return _table("photo | answer", [f"{kind.name} | {answer}" for kind, answer in answers.items()])
+
+
 def unserved_list() -> str:
     """Return a sentence with the kinds of files that are not served."""
     return textwrap.fill(f"Not served: {', '.join(UNSERVED)}.", 120, break_on_hyphens=False)
@@ -76,6 +84,7 @@ def generated(document: str) -> str:
             "settings": lambda: settings_table(names),
             "outputs": outputs_table,
             "parameters": parameters_table,
+            "pictures": pictures_table,
             "unserved": unserved_list,
         }
         return f"{found[1]}{tables[found[2]]()}\n{found[4]}"

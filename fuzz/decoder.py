@@ -21,10 +21,10 @@ import atheris
 with atheris.instrument_imports(include=["PIL", "core"]):
     from PIL import MpoImagePlugin  # noqa: F401 - Pillow would import it later, without instrumentation
 
+    from core.decoders.decoder_pool import DecoderPool
+    from core.decoders.decoder_program import BYTES_PER_PIXEL, MEMORY
     from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
     from core.image.decode import Photo, read_image
-    from core.image.decoder_pool import DecoderPool
-    from core.image.decoder_program import BYTES_PER_PIXEL, MEMORY
 
 from fuzz.seeds import seeds
 

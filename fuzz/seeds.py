@@ -5,6 +5,7 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
+from fuzz.metadata_seeds import metadata_seeds
 from tests.support.images import encode, png
 from tests.support.paths import ASTRONAUT
 from tests.support.tiff import tiff_pictures
@@ -47,7 +48,6 @@ def seeds() -> dict[str, bytes]:
         "png-exif": encode(photo, "PNG", exif=exif),
         "png-icc": encode(photo, "PNG", icc_profile=profile),
         "png-animated": encode(photo, "PNG", **frames()),
-        "png-colours": told_png(),
         "webp": encode(photo, "WEBP"),
         "webp-lossless": encode(photo, "WEBP", lossless=True),
         "webp-alpha": encode(half, "WEBP"),
@@ -78,6 +78,7 @@ def seeds() -> dict[str, bytes]:
         "avif": encode(photo, "AVIF"),
         "avif-alpha": encode(half, "AVIF", exif=exif),
         "avif-animated": encode(photo, "AVIF", **frames()),
+        **metadata_seeds(photo),
         **{f"dot-{name}": encode(photo.resize((1, 1)), name) for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")},
     }
 
@@ -86,9 +87,3 @@ def interlaced() -> bytes:
     """Return a PNG of 3 x 2 grey pixels with Adam7 interlacing, which Pillow can read and not write."""
     rows = [b"\0\x10", b"\0\x20", b"\0\x30", b"\0\x40\x50\x60"]  # passes 1, 4, 6 and 7
     return png(3, 2, (b"IDAT", zlib.compress(b"".join(rows))), interlace=1)
-
-
-def told_png() -> bytes:
-    """Return a PNG with the chunks that tell its colours without ICC."""
-    chunks = ((b"cICP", b"\x0c\x0d\0\1"), (b"sRGB", b"\0"), (b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(range(32))))
-    return png(24, 16, *chunks, (b"IDAT", zlib.compress(bytes(25 * 16))))

@@ -10,9 +10,9 @@ import pytest
 
 import segmenter
 from config import ConfigError, Settings
+from core.decoders.decoder_pool import MAX_SECONDS
+from core.decoders.messages import Limits
 from core.errors import ModelError
-from core.image.decoder_pool import MAX_SECONDS
-from core.image.messages import Limits
 from core.labels import LABELS
 from core.output.encode import encode_map
 from core.types import EngineOptions

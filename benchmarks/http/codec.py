@@ -18,9 +18,9 @@ from PIL import Image, ImageOps
 from benchmarks.measure import interleaved
 from benchmarks.options import argument_parser
 from config import Settings
+from core.decoders.decoder_pool import DecoderPool
 from core.graph.frozen_graph import read_graph
 from core.image.decode import read_image
-from core.image.decoder_pool import DecoderPool
 from core.image.resize import resized
 from core.labels import LABELS
 from core.output.encode import encode_map

@@ -1,11 +1,11 @@
-"""Colours that a file tells by numbers, and not by an ICC profile, become one."""
+"""Colours that a file tells by code points, and not by an ICC profile, become one."""
 
 import struct
-from contextlib import suppress
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
+from PIL import ImageCms
 
 from core.errors import UnsupportedImage
 
@@ -51,46 +51,18 @@ PNG_CURVES = CURVES | dict.fromkeys((1, 6, 11, 14, 15), power(2.4)) | {12: SRGB}
 AVIF_CURVES = CURVES | dict.fromkeys((0, 1, 2, 3, 6, 14, 15), SRGB)
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 
-RGB_OF_FULL_RANGE = b"\0\1"  # the end of a chunk cICP
-GAMMA_OF_SRGB = 45_455
-
 # From the colour of a white to that of D50, of ICC profiles, by Bradford's matrix (ICC.1:2022, annex E).
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D50 = np.array([0.9642, 1, 0.8249])
+# A profile with the colours of red, green and blue, and a curve of type 3 for all three (ICC.1:2022, 7).
+SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+TAGS = struct.Struct(">4sII")  # name, position and length of a tag, behind the header and their number
 
 
 def check_transfer(format_: str, transfer: int) -> None:
     """Raise UnsupportedImage if the colours with this code of a `transfer` function are HDR."""
     if name := HDR_TRANSFERS.get(transfer):
         raise UnsupportedImage(f"{format_} with HDR colours ({name}) is not served; save it with sRGB colours")
-
-
-def png_profile(data: bytes, *, has_profile: bool) -> bytes:
-    """Return the ICC profile of the colours that the PNG file `data` tells by numbers; b"" without any.
-
-    The first of cICP, iCCP, sRGB and gAMA decides (PNG 3, 4.3); cHRM alone tells nothing. The chunks are whole.
-    """
-    chunks, position = dict[bytes, bytes](), 8
-    while b"IDAT" not in chunks and position + 8 <= len(data):
-        start = position + 8
-        end = start + int.from_bytes(data[position : position + 4])
-        chunks[data[position + 4 : start]] = data[start:end]
-        position = end + 4
-    code = chunks.get(b"cICP", bytes(4))
-    if code[0] in PRIMARIES and code[1] in PNG_CURVES and code[2:] == RGB_OF_FULL_RANGE:
-        return matrix_profile(PRIMARIES[code[0]], PNG_CURVES[code[1]])
-    gamma = int.from_bytes(chunks.get(b"gAMA", b""))
-    if has_profile or not gamma or chunks.get(b"sRGB", b"\xff") <= b"\3":  # it is an intent of rendering, 0 to 3
-        return b""
-    primaries, is_srgb = PRIMARIES[1], gamma == GAMMA_OF_SRGB
-    if b"cHRM" in chunks:
-        numbers = [number / 100_000 for number in struct.unpack(">8I", chunks[b"cHRM"])]
-        with suppress(ValueError):
-            told = (*numbers[2:], *numbers[:2])
-            matrix_profile(told, SRGB)
-            is_srgb = is_srgb and np.allclose(told, primaries, atol=1e-3)
-            primaries = told
-    return b"" if is_srgb else matrix_profile(primaries, power(100_000 / gamma))
 
 
 @lru_cache(maxsize=8)
@@ -101,23 +73,12 @@ def matrix_profile(primaries: Primaries, curve: Curve) -> bytes:
         raise ValueError(f"primaries {primaries} span no colours")
     white = colours[:, 3] / colours[1, 3]
     light = colours[:, :3] * np.linalg.solve(colours[:, :3], white)
-    to_d50 = np.linalg.solve(BRADFORD, np.diag(BRADFORD @ D50 / (BRADFORD @ white)) @ BRADFORD)
-    columns = [b"XYZ \0\0\0\0" + _fixed(*column) for column in (to_d50 @ light).T]
-    return _profile([*columns, b"XYZ \0\0\0\0" + _fixed(*D50), b"para\0\0\0\0\0\3\0\0" + _fixed(*curve)])
-
-
-def _fixed(*numbers: float) -> bytes:
-    """Return `numbers` with 16 bits before and after the point."""
-    return struct.pack(f">{len(numbers)}i", *(round(min(number, 32_767) * 65_536) for number in numbers))
-
-
-def _profile(tags: list[bytes]) -> bytes:
-    """Return the profile with these `tags`: red, green, blue, white, and the curve of all three (ICC.1:2022, 7)."""
-    names = (b"rXYZ", b"gXYZ", b"bXYZ", b"wtpt", b"rTRC", b"gTRC", b"bTRC")
-    start = 128 + 4 + 12 * len(names)
-    table = struct.pack(">I", len(names))
-    for name, index in zip(names, (0, 1, 2, 3, 4, 4, 4), strict=True):
-        table += struct.pack(">4sII", name, start + sum(map(len, tags[:index])), len(tags[index]))
-    size = start + sum(map(len, tags))
-    head = struct.pack(">IIB3x4s4s4s12x4s", size, 0, 4, b"mntr", b"RGB ", b"XYZ ", b"acsp").ljust(68, b"\0")
-    return (head + _fixed(*D50)).ljust(128, b"\0") + table + b"".join(tags)
+    red, green, blue = (np.linalg.solve(BRADFORD, np.diag(BRADFORD @ D50 / (BRADFORD @ white)) @ BRADFORD) @ light).T
+    numbers = {b"rXYZ": red, b"gXYZ": green, b"bXYZ": blue, b"rTRC": curve}
+    profile = bytearray(SRGB_PROFILE)
+    for name, position, length in TAGS.iter_unpack(profile[132 : 132 + TAGS.size * profile[131]]):
+        for place, number in enumerate(reversed(numbers.get(name, ())), 1):
+            # The numbers at the end of the tag have 16 bits before and after the point.
+            fixed = round(min(number, 32_767) * 65_536)
+            struct.pack_into(">i", profile, position + length - 4 * place, fixed)
+    return bytes(profile)

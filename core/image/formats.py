@@ -3,11 +3,10 @@
 import re
 
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import InvalidImage, UnsupportedImage
 from core.image import tiff
-from core.image.signature import BMP, SERVED, UNSERVED
+from core.image.signature import BMP, SERVED, TEXT, UNSERVED
 
 # The formats that are decoded, by Pillow's names.
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM"]
@@ -16,7 +15,7 @@ Image.init()  # without it, Image.open() does not know all of them
 
 
 def check_format(data: bytes) -> None:
-    """Raise UnsupportedImage if the file `data` is of a kind in UNSERVED."""
+    """Raise UnsupportedImage if the file `data` is of a kind in UNSERVED, or a text."""
     if not SERVED.match(data) and (error := _unserved(data)):
         raise error
 
@@ -33,13 +32,8 @@ def rejection(data: bytes, error: Exception) -> UnsupportedImage | InvalidImage:
     return _unserved(data) or InvalidImage(f"the file is not an image, or its beginning is damaged; send {FORMAT_LIST}")
 
 
-def check_pixels(image: Image.Image) -> None:
-    """Raise UnsupportedImage if the pixels of the opened `image` would not be decoded rightly."""
-    if isinstance(image, TiffImageFile):
-        tiff.check_pixels(image)
-
-
 def _unserved(data: bytes) -> UnsupportedImage | None:
-    """Return the error for the file `data` if it is of a kind in UNSERVED."""
-    names = (name for name, beginning in UNSERVED.items() if beginning.match(data))
+    """Return the error for the file `data` if it is of a kind in UNSERVED, or a text."""
+    kinds = [*UNSERVED.items(), ("texts (HTML, JSON, base64, ...)", TEXT)]
+    names = (name for name, beginning in kinds if beginning.match(data))
     return next((UnsupportedImage(f"{name} are not served; send {FORMAT_LIST}") for name in names), None)

@@ -1,23 +1,21 @@
 """Fixtures of the tests of api."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from config import Settings
-from core.image.decoder_pool import DecoderPool
+from core.decoders.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions
 from segmenter import find_weights
 from tests.support.application import application
-from tests.support.browser import BROWSER_TIMEOUT, opened
+from tests.support.browser import chromium, chromium_path, opened
 from tests.support.service import ServiceProcess
 
 
@@ -39,12 +37,10 @@ def loading_app() -> Iterator[Flask]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, without a window."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not chromium:
+    if not chromium_path():
         pytest.skip("there is no chromium on this machine")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        yield playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=BROWSER_TIMEOUT)
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.image.decoder_pool import DecoderPool, Picture
+from core.decoders.decoder_pool import DecoderPool, Picture
 from tests.support.fake_engine import FakeEngine
 
 PIXEL_LIMIT = Image.MAX_IMAGE_PIXELS

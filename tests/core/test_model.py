@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.decoders.decoder_pool import DecoderPool
 from core.errors import ImageTooLarge, InvalidRequest
 from core.image.decode import read_image
-from core.image.decoder_pool import DecoderPool
 from core.labels import LABELS
 from core.model import ModelWrapper
 from core.output import render

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.decoders.decoder_pool import DecoderPool
 from core.errors import ModelError, ModelNotReady
-from core.image.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime import warm_up
 from core.runtime.queue import RequestQueue

@@ -14,9 +14,9 @@ from PIL import Image
 
 from cli import cli
 from commands.batch.parts import SCHEMA
-from core.image.decoder_process import MAX_LINE, MAX_LINES, MAX_THREADS
-from core.image.decoder_program import BYTES_PER_PIXEL, MEMORY
-from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL
+from core.decoders.decoder_process import MAX_LINE, MAX_LINES, MAX_THREADS
+from core.decoders.decoder_program import BYTES_PER_PIXEL, MEMORY
+from core.decoders.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL
 from core.image.formats import FORMATS
 from docs.generate import DOCUMENTS as GENERATED
 from docs.generate import TABLE, generated, outputs_table, parameters_table, settings_table

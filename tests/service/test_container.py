@@ -218,7 +218,7 @@ def test_container_whose_worker_is_killed_keeps_no_zombies(image: str, tmp_path:
     port = free_port()
 
     def decoders() -> list[int]:
-        return [pid for pid in descendants(service.process.pid) if "core.image.decoder_program" in command_line(pid)]
+        return [pid for pid in descendants(service.process.pid) if "core.decoders.decoder_program" in command_line(pid)]
 
     with file_system(TAG) as root:
         command = hardened(image, root, "", PORT=port, IMAGE_SIZE=65)

@@ -30,7 +30,7 @@ def large_image() -> bytes:
 
 def decoders(service: ServiceProcess) -> list[int]:
     """Return the processes that decode."""
-    return [pid for pid in descendants(service.process.pid) if "core.image.decoder_program" in command_line(pid)]
+    return [pid for pid in descendants(service.process.pid) if "core.decoders.decoder_program" in command_line(pid)]
 
 
 @contextmanager
@@ -125,5 +125,5 @@ def test_stopped_decoder_ends_its_request_at_the_timeout_and_decoders_end_with_t
         # As a terminal does: the decoders leave the signal to the service.
         os.killpg(service.process.pid, signal.SIGTERM)
         assert service.process.wait(TIMEOUT) == 0
-        wait_for(lambda: not any("core.image.decoder_program" in command_line(pid) for pid in pids))
+        wait_for(lambda: not any("core.decoders.decoder_program" in command_line(pid) for pid in pids))
     assert "decoder" not in (tmp_path / "log").read_text()[len(logged) :]

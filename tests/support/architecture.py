@@ -36,6 +36,7 @@ ALLOWED = {
 CORE = [
     {"supported", "errors", "types", "labels", "tensorflow", "heap", "checkpoint", "log"},
     {"image"},
+    {"decoders"},
     {"weights"},
     {"graph"},
     {"runtime"},

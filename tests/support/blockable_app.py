@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import app
-from core.image.decoder_pool import DecoderPool, Picture
+from core.decoders.decoder_pool import DecoderPool, Picture
 
 VARIABLE = "LOCK_FILE"
 

@@ -1,10 +1,28 @@
-"""Pages of a real browser, with timeouts for slow machines."""
+"""A real browser and its pages, with timeouts for slow machines."""
 
-from playwright.sync_api import BrowserContext, Page, expect
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 # Milliseconds that the browser waits for a result; a service on a quiet machine needs less than a second.
 BROWSER_TIMEOUT = 300_000
+ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb")
 expect.set_options(timeout=BROWSER_TIMEOUT)
+
+
+def chromium_path() -> str | None:
+    """Return the path of Chromium, that of the variable CHROMIUM or of the system, if there is one."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run Chromium, which chromium_path() found, without a window."""
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS, timeout=BROWSER_TIMEOUT)
 
 
 def opened(context: BrowserContext) -> Page:

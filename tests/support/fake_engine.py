@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.image.decoder_pool import DecoderPool
+from core.decoders.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.runtime.queue import RequestQueue
 from core.types import EngineOptions, Prediction, UInt8Array

@@ -1,6 +1,6 @@
 """A decoder process that a file has taken over, for tests: `python -m tests.support.hostile_decoder MODE`.
 
-The arguments behind MODE, a key of MODES, are those of core.image.decoder_program. The process has
+The arguments behind MODE, a key of MODES, are those of core.decoders.decoder_program. The process has
 dropped the privileges that an honest one drops, and then does with each job what its mode is.
 """
 
@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from core.image.decoder_program import FILES, answer_to
-from core.image.messages import MAX_MESSAGE, Failure, Job, Limits, encoded
-from core.image.sandbox import restrict
+from core.decoders.decoder_program import FILES, answer_to
+from core.decoders.messages import MAX_MESSAGE, Failure, Job, Limits, encoded
+from core.decoders.sandbox import restrict
 
 # The photo that the tests send, and its size for a model of 65 pixels.
 PHOTO, IMAGE = [451, 300], [65, 43]

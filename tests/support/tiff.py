@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 NONE, DEFLATE = 1, 8
 SHORT, LONG = 3, 4
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
 
@@ -24,16 +24,18 @@ def tiff_file(  # noqa: PLR0913 - a file has that many properties
     sample_format: int | None = None,
     tags: dict[int, tuple[int, ...]] | None = None,
     shown: tuple[int, int] | None = None,
+    strip: bytes | None = None,
 ) -> bytes:
     """Return a TIFF of `samples` [height, width, channels], of `bits` bits each: those of their dtype by default.
 
     `order` is that of the bytes. `tags` are further tags with values of type SHORT, such as the orientation. With
     `shown`, a width and height, the samples are one tile, of which an image of that size shows the top left corner.
+    `strip` are the bytes of all samples, if they are packed in another way.
     """
     height, width, channels = samples.shape
     bits = bits or 8 * samples.dtype.itemsize
     planes = [samples[..., n : n + 1] for n in range(channels)] if planar else [samples]
-    strips = [packed_rows(plane, bits, order) for plane in planes]
+    strips = [packed_rows(plane, bits, order) for plane in planes] if strip is None else [strip]
     if compression == DEFLATE:
         strips = [zlib.compress(strip) for strip in strips]
     starts = np.cumsum([8, *(len(strip) for strip in strips)])
@@ -105,3 +107,16 @@ def packed_rows(plane: npt.NDArray[np.generic], bits: int, order: Literal["<", "
     rows = plane.reshape(len(plane), -1).astype(np.uint32)
     digits = rows[..., np.newaxis] >> np.arange(bits - 1, -1, -1) & 1
     return np.packbits(digits.reshape(len(plane), -1).astype(np.uint8), axis=1).tobytes()
+
+
+def subsampled(ycbcr: npt.NDArray[np.uint8], across: int, down: int) -> bytes:
+    """Return `ycbcr` pixels [height, width, 3] with one chrominance for `across` x `down` pixels.
+
+    Height and width are multiples of these. Each block is its luminances, row by row, and its chrominance (TIFF 6.0,
+    section 21).
+    """
+    height, width, _ = ycbcr.shape
+    light = ycbcr[..., 0].reshape(height // down, down, width // across, across).transpose(0, 2, 1, 3)
+    blocks = light.reshape(height // down, width // across, down * across)
+    chrominance = ycbcr[..., 1:].reshape(height // down, down, width // across, across, 2).mean(axis=(1, 3))
+    return np.concatenate([blocks, chrominance.round().astype(np.uint8)], axis=2).tobytes()

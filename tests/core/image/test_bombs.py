@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.decoders.decoder_pool import DecoderPool
+from core.decoders.decoder_program import BYTES_PER_PIXEL, MEMORY
 from core.errors import ImageTooLarge, InvalidImage, SegmenterError, UnsupportedImage
 from core.image.decode import read_image
-from core.image.decoder_pool import DecoderPool
-from core.image.decoder_program import BYTES_PER_PIXEL, MEMORY
 from tests.support.images import encode, gif, png, tiff, tiled
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.processes import memory_megabytes
@@ -122,7 +122,7 @@ FILES: dict[str, tuple[Callable[[], bytes], type[SegmenterError] | None]] = {
     "GIF with a large frame to clear": (lambda: gif(0, 0, 40_000, 30_000, b"!\xf9\4\x08\0\0\0\0"), ImageTooLarge),
     "GIF with a large frame to restore": (lambda: gif(0, 0, 40_000, 30_000, b"!\xf9\4\x0d\0\0\0\0"), ImageTooLarge),
     "GIF with 200,000 frames": (gif_of_many_frames, None),
-    "GIF with 5 million extensions": (lambda: gif(0, 0, 1, 1, b"!\xfe\1a\0" * 5_000_000), SegmenterError),
+    "GIF with a million extensions": (lambda: gif(0, 0, 1, 1, b"!\xfe\1a\0" * 1_000_000), None),
     "GIF with a comment of 10 million blocks": (
         lambda: gif(0, 0, 1, 1, b"!\xfe" + b"\1a" * 10_000_000),
         InvalidImage,

@@ -8,7 +8,6 @@ import pytest
 import pyvips
 from PIL import Image, ImageCms
 
-from core.errors import UnsupportedImage
 from core.image.decode import read_image
 from core.types import UInt8Array
 from tests.support.icc import ADOBE_RGB, DISPLAY_P3, matrix_profile
@@ -71,11 +70,3 @@ def test_decode_of_transparent_photo_converts_colours_before_blending() -> None:
 
 def test_decoded_photo_has_no_profile() -> None:
     assert read_image(encode(PHOTO, "JPEG", icc_profile=P3), LIMIT).image.info == {}
-
-
-@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
-def test_decode_of_hdr_avif_is_rejected_by_name(transfer: int, name: str) -> None:
-    data = encode(PHOTO, "AVIF")
-    at = data.index(b"colrnclx") + 10
-    with pytest.raises(UnsupportedImage, match=f"HDR colours \\({name}\\) is not served"):
-        read_image(data[:at] + transfer.to_bytes(2) + data[at + 2 :], LIMIT)

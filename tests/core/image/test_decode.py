@@ -165,70 +165,11 @@ def test_decode_of_truncated_jpeg_names_the_damage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("HEIC images", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
-        ("HEIC images", b"\0\0\0\x1cftypmsf1\0\0\0\0mif1heicmiaf"),
-        ("camera raw files", b"\0\0\0\x18ftypcrx \0\0\0\1crx isom"),
-        ("camera raw files", b"II*\0\x10\0\0\0CR\2\0"),
-        ("camera raw files", b"FUJIFILMCCD-RAW 0201"),
-        ("videos", b"\0\0\0\x14ftypqt  \0\0\0\0qt  "),
-        ("videos", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"),
-        ("JPEG XL images", b"\0\0\0\x0cJXL \r\n\x87\n"),
-        ("JPEG XL images", b"\xff\x0a\xfa\x1f"),
-        ("JPEG 2000 images", b"\0\0\0\x0cjP  \r\n\x87\n"),
-        ("PSD images", b"8BPS\0\1"),
-        ("ICO images", b"\0\0\1\0\1\0"),
-        ("CUR images", b"\0\0\2\0\1\0"),
-        ("SVG images", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
-        ("SVG images", b"\xef\xbb\xbf<?xml version='1.0'?><svg/>"),
-        ("PDF files", b"%PDF-1.7"),
-        ("EPS files", b"%!PS-Adobe-3.0 EPSF-3.0"),
-        ("OpenEXR images", b"v/1\1\2\0\0\0"),
-        ("HEIC images", b"\0\0\0\x18ftypavci\0\0\0\0mif1avci"),
-        ("camera raw files", b"IIRO\x08\0\0\0"),
-        ("camera raw files", b"IIU\0\x18\0\0\0"),
-        ("camera raw files", b"FOVb\0\0\2\0"),
-        ("camera raw files", b"\0MRM\0\0\1\0"),
-        ("camera raw files", b"II\x1a\0\0\0HEAPCCDR"),
-        ("videos", b"\0\0\x10\0mdat"),
-        ("videos", b"\x1a\x45\xdf\xa3\1\0\0\0"),
-        ("videos", b"RIFF\0\1\0\0AVI LIST"),
-        ("videos", b"\0\0\1\xba\x44\0"),
-        ("videos", (b"G" + bytes(187)) * 4),
-        ("videos", (bytes(4) + b"G" + bytes(187)) * 4),
-        ("videos", b"\0\x20\1\0\x12\xaf\3\0"),
-        ("audio files", b"ID3\3\0"),
-        ("JPEG XR images", b"II\xbc\1\x20\0\0\0"),
-        ("SVG images", b"<?xml version='1.0'?><!DOCTYPE svg [<!ENTITY a 'b'>]><!-- a --><svg/>"),
-        ("EPS files", b"\xc5\xd0\xd3\xc6\x20\0\0\0"),
-        ("WMF and EMF images", b"\xd7\xcd\xc6\x9a\0\0"),
-        ("drawings .XCF, .*", b"gimp xcf file\0"),
-        ("office documents and archives .*", b"PK\3\4\x14\0"),
-        ("office documents and archives .*", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
-        ("DICOM images", bytes(128) + b"DICM\2\0\0\0UL"),
-        ("DICOM images", b"II*\0\x08\0\0\0" + bytes(120) + b"DICM\2\0\0\0UL"),
-        ("FITS images", b"SIMPLE  =                    T"),
-        ("HDF5 and NetCDF files", b"\x89HDF\r\n\x1a\n"),
-        ("HDF5 and NetCDF files", b"CDF\1\0\0\0\0"),
-        ("scientific images .NIfTI, .*", b"\x5c\1\0\0" + bytes(340) + b"n+1\0"),
-        ("Radiance HDR, .*", b"#?RADIANCE\n"),
-        ("rare images .DjVu, .*", b"AT&TFORM\0\0\0\0DJVU"),
-        ("private PNM images", b"PyRGBA\n1 1\n255\n\0\0\0\0"),
-        ("big-endian BigTIFF images", b"MM\0+\0\x08\0\0" + bytes(8)),
-    ],
-)
-def test_decode_of_format_that_is_not_served_names_the_format(name: str, data: bytes) -> None:
-    with pytest.raises(UnsupportedImage, match=f"{name} are not served; send JPEG, PNG"):
-        read_image(data, LIMIT)
-
-
-@pytest.mark.parametrize(
     "text",
     [b"P6 and P5", b"P1 is first", b"Python 3", b"BMW, an article", b"The wide river", b"\nA line", b"IIR filters"],
 )
-def test_decode_of_text_that_begins_like_an_image_raises_invalid_image(text: bytes) -> None:
-    with pytest.raises(InvalidImage):
+def test_decode_of_text_that_begins_like_an_image_names_the_text(text: bytes) -> None:
+    with pytest.raises(UnsupportedImage, match="texts"):
         read_image(text * 10, LIMIT)
 
 
@@ -291,13 +232,6 @@ def test_decode_with_orientation_in_xmp_alone_does_not_turn(format_: str) -> Non
         data = encode(halves(), format_, xmp=xmp)
     photo = read_image(data, LIMIT)
     assert photo.image.size == photo.size == (40, 20)
-
-
-@pytest.mark.parametrize("format_", ["DDS", "ICNS", "ICO", "JPEG2000"])
-def test_decode_of_format_that_pillow_writes_and_is_not_served_names_it(format_: str) -> None:
-    name = {"JPEG2000": "JPEG 2000"}.get(format_, format_)
-    with pytest.raises(UnsupportedImage, match=f"{name} images are not served"):
-        read_image(encode(Image.new("RGB", (16, 16)), format_), LIMIT)
 
 
 def test_decode_of_avif_with_unknown_feature_is_named_and_truncated_one_is_damaged() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, Exchange, ProcessLost
-from core.image.messages import Answer, Failure, Limits, Notice, PixelSize, encoded
+from core.decoders.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, Exchange, ProcessLost
+from core.decoders.messages import Answer, Failure, Limits, Notice, PixelSize, encoded
 
 HEADER = (400, 300)
 
@@ -36,15 +36,16 @@ def test_failure_is_accepted_with_and_without_notice(exchange: Exchange) -> None
 @pytest.mark.parametrize(
     ("messages", "reason"),
     [
-        ([Answer("7", (65, 48), HEADER)], "larger than its header"),
-        ([Notice("7", (300, 300)), Answer("7", (65, 48), HEADER)], "larger than its header"),
+        ([Answer("7", (65, 48), HEADER)], "another size than its header"),
+        ([Notice("7", (300, 300)), Answer("7", (65, 48), HEADER)], "another size than its header"),
+        ([Notice("7", HEADER), Answer("7", (65, 48), (400, 299))], "another size than its header"),
         ([Notice("7", HEADER), Answer("7", (65, 48), (300, 400))], "another size than the model's"),
         ([Notice("7", HEADER), Answer("7", (65, 49), HEADER)], "another size than the model's"),
         ([Notice("7", HEADER), Answer("7", HEADER, HEADER)], "another size than the model's"),
         ([Notice("7", HEADER), Notice("7", HEADER)], "second notice"),
         ([Notice("7", (400, 301))], "more pixels"),
         ([Notice("7", (10**3000, 10))], "more pixels"),
-        ([Notice("7", HEADER), Answer("7", (65, 1), (10**3000, 1))], "larger than its header"),
+        ([Notice("7", HEADER), Answer("7", (65, 1), (10**3000, 1))], "another size than its header"),
         ([Notice("6", HEADER)], "another job"),
         ([Notice("", HEADER)], "another job"),
         ([Notice("7", HEADER), Answer("6", (65, 48), HEADER)], "another job"),

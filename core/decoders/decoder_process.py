@@ -6,15 +6,26 @@ import time
 from contextlib import suppress
 
 from core.checkpoint import checkpoint
-from core.image.child import Child, memory_file
-from core.image.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, WRONG, Exchange, ProcessLost
-from core.image.messages import DONE, ERRORS, MAX_MESSAGE, Answer, Failure, Job, Limits, WrongMessage, cleaned, encoded
+from core.decoders.child import Child, memory_file
+from core.decoders.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, WRONG, Exchange, ProcessLost
+from core.decoders.messages import (
+    DONE,
+    ERRORS,
+    MAX_MESSAGE,
+    Answer,
+    Failure,
+    Job,
+    Limits,
+    WrongMessage,
+    cleaned,
+    encoded,
+)
 from core.types import UInt8Array
 
 logger = logging.getLogger(__name__)
 
 # The program of the process; tests run others.
-PROGRAM = ("-m", "core.image.decoder_program")
+PROGRAM = ("-m", "core.decoders.decoder_program")
 # A decoder process starts in a third of a second; a machine that is busy or slow takes longer.
 MAX_START_SECONDS = 120.0
 # Seconds in which a process that has closed its socket ends: it does so because it ends, as a rule.

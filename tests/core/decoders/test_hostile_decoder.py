@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from core.checkpoint import checked
+from core.decoders import decoder_pool, decoder_process, exchange
+from core.decoders.decoder_pool import DecoderPool
+from core.decoders.decoder_process import MAX_LINE, MAX_LINES
+from core.decoders.messages import MAX_TEXT
 from core.errors import ClientGone, DecoderLost, InvalidImage, SegmenterError
-from core.image import decoder_pool, decoder_process, exchange
 from core.image.decode import read_image
-from core.image.decoder_pool import DecoderPool
-from core.image.decoder_process import MAX_LINE, MAX_LINES
-from core.image.messages import MAX_TEXT
 from core.image.resize import resized
 from core.types import DecoderLoss, UInt8Array
 from tests.support.observer import Recorder

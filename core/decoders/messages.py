@@ -42,7 +42,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """From a decoder process that is about to decode: the width and height in the file's header."""
+    """From a decoder process that is about to decode: the width and height that the file's header tells."""
 
     job: str
     size: PixelSize

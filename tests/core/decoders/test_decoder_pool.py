@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from core.checkpoint import checked
+from core.decoders import child, decoder_process, exchange
+from core.decoders.decoder_pool import MAX_SECONDS, DecoderPool
+from core.decoders.decoder_program import IDLE
 from core.errors import DecoderLost, ImageTooLarge, InvalidImage, MemoryFull, ModelError
-from core.image import child, decoder_process, exchange
 from core.image.decode import read_image
-from core.image.decoder_pool import MAX_SECONDS, DecoderPool
-from core.image.decoder_program import IDLE
 from core.image.resize import resized
 from core.types import DecoderLoss
 from tests.support.avif import with_property

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from core.checkpoint import checkpoint
+from core.decoders.decoder_process import DecoderProcess
+from core.decoders.exchange import ProcessLost
+from core.decoders.messages import Answer, Limits
 from core.errors import DecoderLost, InvalidImage, MemoryFull, ModelError
-from core.image.decoder_process import DecoderProcess
-from core.image.exchange import ProcessLost
-from core.image.messages import Answer, Limits
 from core.types import NO_OBSERVER, Observer, UInt8Array
 
 logger = logging.getLogger(__name__)

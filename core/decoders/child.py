@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.image.messages import WrongMessage
+from core.decoders.messages import WrongMessage
 
 ROOT = Path(__file__).parents[2]
 # Seconds in which a killed process ends, as a rule.

@@ -1,4 +1,4 @@
-"""The program of a decoder process; core.image.decoder_process starts it as `python -m core.image.decoder_program`.
+"""The program of a decoder process, which core.decoders.decoder_process starts.
 
 It receives a Job with a file in memory, the upload, sends a Notice when it has read the file's header, and then an
 Answer or a Failure, until its socket ends. The pixels are in memory that both processes share, and stay there until it
@@ -17,9 +17,7 @@ from pathlib import Path
 
 from PIL import AvifImagePlugin, Image
 
-from core.heap import limit_heap, trim_heap
-from core.image.decode import read_image
-from core.image.messages import (
+from core.decoders.messages import (
     DONE,
     ERRORS,
     MAX_MESSAGE,
@@ -32,8 +30,10 @@ from core.image.messages import (
     cleaned,
     encoded,
 )
+from core.decoders.sandbox import restrict
+from core.heap import limit_heap, trim_heap
+from core.image.decode import read_image
 from core.image.resize import resized
-from core.image.sandbox import restrict
 
 # Descriptors: three standard ones, the socket, the shared memory, and an upload.
 FILES = 6

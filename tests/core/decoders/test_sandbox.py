@@ -43,7 +43,7 @@ ATTEMPTS = {
 SCRIPT = """
 import ctypes, errno, fcntl, os, resource, signal, socket, threading
 from concurrent.futures import ThreadPoolExecutor
-from core.image.sandbox import restrict
+from core.decoders.sandbox import restrict
 F_SETSIG, F_SETPIPE_SZ = 10, 1031
 def oops():
     # Another error would mean that the kernel got the call.
@@ -91,7 +91,7 @@ def test_restricted_process_computes_starts_threads_and_reads_limits(work: str) 
 def test_restrict_without_libseccomp_names_what_is_missing() -> None:
     script = """
 import ctypes
-from core.image import sandbox
+from core.decoders import sandbox
 load = ctypes.CDLL
 def missing(name, **options):
     if name:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.image.messages import (
+from core.decoders.messages import (
     MAX_MESSAGE,
     MAX_TEXT,
     Answer,

@@ -1,6 +1,6 @@
 """The rules for one job of a decoder process: which messages may follow it, and how much CPU time it may take."""
 
-from core.image.messages import Answer, Failure, Limits, Notice, PixelSize, WrongMessage, read_message
+from core.decoders.messages import Answer, Failure, Limits, Notice, PixelSize, WrongMessage, read_message
 from core.image.resize import fitted
 from core.types import DecoderLoss
 
@@ -61,12 +61,11 @@ class Exchange:
         self.cpu_seconds += CPU_SECONDS_PER_MEGAPIXEL * pixels / 1e6
 
     def _check(self, answer: Answer) -> None:
-        """Raise WrongMessage unless the photo of `answer` is no larger than its notice says, and its image fits it.
+        """Raise WrongMessage unless the photo of `answer` has the size in its notice, and its image fits it.
 
         Both then are in the shared memory, which has room for `max_pixels` and for a square of `image_size`.
         """
-        sizes = (answer.photo, answer.photo[::-1])  # a photo may have been turned, and cropped to its clean aperture
-        if not self._header or not any(w <= self._header[0] and h <= self._header[1] for w, h in sizes):
-            raise WrongMessage("the photo is larger than its header")
+        if not self._header or answer.photo not in (self._header, self._header[::-1]):  # a photo may have been turned
+            raise WrongMessage("the photo has another size than its header")
         if answer.image != fitted(answer.photo, self._limits.image_size):
             raise WrongMessage("the image has another size than the model's")
