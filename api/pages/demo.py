@@ -8,14 +8,14 @@ from flask_restx import Api
 from api.pages import FILES, page_policy
 
 ASSETS = Path(__file__).parents[2] / "assets"
-SAMPLES = ("astronaut.jpg", "chelsea.jpg")
+SAMPLES = ("hopper.jpg", "chelsea.jpg")
 FOLDER = FILES / "demo"
-CODE = tuple(sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".css", ".js"}))
+CODE = tuple(sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".css", ".js", ".svg"}))
 
 
 def init(app: Flask, _api: Api) -> None:
     """Add the page, its code and its sample photos to `app`; they need no API key."""
-    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": page_policy(img_src="'self' data:")}
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": page_policy(img_src="'self'")}
     page = (FOLDER / "demo.html").read_bytes()
 
     @app.get("/demo")

@@ -8,7 +8,7 @@ import {VIEWS} from "./views.js";
 const quoted = text => `'${text.replaceAll("'", "'\\''")}'`;
 const PARAMETERS = {
   outlines: () => ({shapes: "polygons"}),
-  cutout: ({soft, background}) => ({...(soft ? {} : {alpha: "hard"}), ...(background === "transparent" ? {} : {background})}),
+  cutout: ({soft, background}) => ({...(soft ? {} : {alpha: "hard"}), ...(["transparent", "picture"].includes(background) ? {} : {background})}),
 };
 
 /** Return the query of POST /model/predict for a view of `item`. */

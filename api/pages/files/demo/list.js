@@ -3,6 +3,7 @@
 import {$} from "./dom.js";
 
 const SIDE = 96; // pixels of a small picture
+export const SMALL = 4 * SIDE; // the long side from which it is cropped: even a panorama is then sharp
 
 /** Add a row for `item`; `open` is called when the user chooses it. */
 export function addRow(item, open) {

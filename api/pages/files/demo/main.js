@@ -8,7 +8,7 @@ import * as files from "./files.js";
 import * as list from "./list.js";
 import {again, run, say} from "./messages.js";
 import * as panel from "./panel.js";
-import {photoOf} from "./photo.js";
+import {photoOf, pictureOf} from "./photo.js";
 import * as picture from "./picture.js";
 import * as queue from "./queue.js";
 import {draw, layersOf} from "./views.js";
@@ -52,6 +52,12 @@ const show = item => run("Opening the picture …", async signal => {
   await render();
   return shownStatus();
 });
+
+/** Show the small picture of an item that is not on the screen. */
+async function showSmall(item) {
+  const small = await photoOf(item.file, list.SMALL);
+  if (small) list.showSmall(item, small);
+}
 
 /** Show the photo and the result of the item on the screen. */
 async function render() {
@@ -97,7 +103,7 @@ queue.start({
   first: () => shown,
   async onChange(item) {
     list.showStatus(item);
-    if (item !== shown) return;
+    if (item !== shown) return item.result && showSmall(item);
     if (item.status.busy || item.status.error) return say(shownStatus());
     await run(item.status.text, async () => {
       await render();
@@ -129,6 +135,15 @@ for (const input of document.querySelectorAll("[name=view], #background, #fill, 
     redraw();
   });
 }
+$("#behind").onchange = () => run("Opening the background …", async signal => {
+  const [file] = $("#behind").files, picture = file && await pictureOf(file, SHARP_SIDE);
+  signal.throwIfAborted();
+  $("#behind").value = ""; // lets the user choose the same file again
+  if (picture === null) throw new Error("This browser can't show the chosen file; choose another background, for example a JPEG.");
+  if (picture) panel.putBehind(picture);
+  redraw();
+  return shownStatus();
+});
 $("#edges").onchange = () => {
   shown.edges = $("#edges").value;
   queue.enqueue(shown);
@@ -146,6 +161,7 @@ const saving = (name, make) => run("Preparing the file …", async signal => {
 
 $("#save").onclick = () => saving(() => files.fileName(shown, panel.view()), () => files.viewFile(shown, panel.view(), panel.settings()));
 $("#json").onclick = () => saving(() => files.fileName(shown, "objects"), () => files.objectsFile(shown));
+$("#svg").onclick = () => saving(() => files.fileName(shown, "shapes"), () => files.svgFile(shown));
 $("#all").onclick = () => saving(() => "segmented.zip", signal => {
   const finished = queue.items.filter(({result}) => result);
   return files.allFiles(finished, panel.settings(), signal, item => {

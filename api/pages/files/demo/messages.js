@@ -5,13 +5,19 @@ import {$} from "./dom.js";
 
 let running = new AbortController(), retry;
 
+/** Hide `part`, or show it; the focus of the keyboard moves from a part that disappears to the message. */
+function toggle(part, shown) {
+  if (!shown && part.contains(document.activeElement)) $("#message").focus();
+  part.hidden = !shown;
+}
+
 /** Show a status: {text, busy} or {error, retry}. */
 export function say({text, busy = false, error, retry: next}) {
   const wantsKey = error?.status === 401;
   $("#message").textContent = wantsKey ? keyText() : error?.message ?? text;
   $("#message").classList.toggle("wrong", Boolean(error) && !wantsKey);
-  $("#again").hidden = !error?.again;
-  $("#key").hidden = !wantsKey;
+  toggle($("#again"), error?.again);
+  toggle($("#key"), wantsKey);
   $("main").ariaBusy = busy;
   retry = next;
 }

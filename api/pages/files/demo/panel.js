@@ -9,10 +9,16 @@ export const scoreText = ({score}) => score === null ? [] : [`score ${percent(sc
 /** Return the view that is chosen. */
 export const view = () => $("[name=view]:checked").value;
 
-/** Return the settings of the views. */
+let behind; // the picture behind a cut-out, a canvas
+
+/** Use `picture`, a canvas, as the background of cut-outs. */
+export const putBehind = picture => behind = picture;
+
+/** Return the settings of the views; `background` is "transparent", "blur", "picture" or a colour. */
 export const settings = () => ({
   opacity: $("#opacity").value / 100,
   background: $("#background").value || $("#fill").value,
+  picture: behind,
   soft: $("#alpha").value === "soft",
 });
 
@@ -24,6 +30,7 @@ export function showSettings(hasPhoto = true) {
   if (!hasPhoto && $("#background").value === "blur") $("#background").value = "transparent";
   for (const part of document.querySelectorAll("[data-view]")) part.hidden = part.dataset.view !== view();
   $("#fill").hidden = $("#background").value !== "";
+  $("#behind").parentElement.hidden = $("#background").value !== "picture";
   $("#compare").disabled = !hasPhoto;
   $("#save").textContent = `Save ${{overlay: "overlay", cutout: "cut-out", outlines: "outlines", mask: "mask"}[view()]}`;
 }

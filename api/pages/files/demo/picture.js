@@ -39,8 +39,9 @@ function zoomTo(wanted, x = frame.clientWidth / 2, y = frame.clientHeight / 2) {
   frame.classList.toggle("zoomed", zoom > 1);
   frame.scrollTo({left, top, behavior: "instant"});
   $("#zoom").textContent = `${Math.round(zoom * 100)} %`;
-  $("#smaller").disabled = $("#whole").disabled = zoom === 1;
-  $("#larger").disabled = zoom === LARGEST_ZOOM;
+  // A button that is disabled would lose the focus of the keyboard.
+  $("#smaller").ariaDisabled = $("#whole").ariaDisabled = zoom === 1;
+  $("#larger").ariaDisabled = zoom === LARGEST_ZOOM;
   onZoom(zoom);
 }
 
@@ -80,6 +81,23 @@ frame.addEventListener("wheel", event => {
   event.preventDefault();
   zoomTo(zoom * 2 ** (-event.deltaY / 200), ...placeOf(event));
 }, {passive: false});
+
+// Two fingers on a screen. One finger scrolls the frame, as the browser does by itself.
+let pinch; // {distance, zoom} at the beginning
+const spread = ([one, other]) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+frame.addEventListener("touchstart", event => {
+  if (event.touches.length !== 2) return;
+  event.preventDefault();
+  pinch = {distance: spread(event.touches), zoom};
+}, {passive: false});
+frame.addEventListener("touchmove", event => {
+  if (!pinch || event.touches.length !== 2) return;
+  event.preventDefault();
+  const [one, other] = event.touches;
+  const middle = {clientX: (one.clientX + other.clientX) / 2, clientY: (one.clientY + other.clientY) / 2};
+  zoomTo(pinch.zoom * spread(event.touches) / pinch.distance, ...placeOf(middle));
+}, {passive: false});
+frame.ontouchend = frame.ontouchcancel = () => pinch = undefined;
 
 const KEYS = {"+": () => zoomTo(zoom * STEP), "=": () => zoomTo(zoom * STEP), "-": () => zoomTo(zoom / STEP), "0": () => zoomTo(1)};
 canvas.onkeydown = event => {

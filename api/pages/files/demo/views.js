@@ -24,10 +24,12 @@ const DRAW = {
     pen.fillRect(0, 0, layers.width, layers.height);
     pen.drawImage(layers.colours, 0, 0);
   },
-  cutout(pen, layers, {background, soft}) {
+  cutout(pen, layers, {background, picture, soft}) {
     pen.imageSmoothingQuality = "high";
     if (background === "blur") {
       if (layers.photo) pen.drawImage(layers.blurred(soft), 0, 0, layers.width, layers.height);
+    } else if (background === "picture") {
+      if (picture) drawCovering(pen, picture, layers);
     } else if (background !== "transparent") {
       pen.fillStyle = background;
       pen.fillRect(0, 0, layers.width, layers.height);
@@ -36,7 +38,13 @@ const DRAW = {
   },
 };
 
-/** Draw a view of `layers` on `canvas`, which gets their size. `settings`: {opacity, background, soft}. */
+/** Draw `picture` so that it covers the size of `layers`, and is cropped alike on both sides, as CSS's object-fit: cover. */
+function drawCovering(pen, picture, {width, height}) {
+  const scale = Math.max(width / picture.width, height / picture.height), right = picture.width * scale, down = picture.height * scale;
+  pen.drawImage(picture, (width - right) / 2, (height - down) / 2, right, down);
+}
+
+/** Draw a view of `layers` on `canvas`, which gets their size. `settings` are those of panel.js. */
 export function draw(canvas, view, layers, settings) {
   [canvas.width, canvas.height] = [layers.width, layers.height];
   DRAW[view](canvas.getContext("2d"), layers, settings);
