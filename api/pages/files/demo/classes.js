@@ -17,9 +17,11 @@ export async function load(signal, waiting) {
     const row = document.createElement("li");
     const swatch = Object.assign(document.createElement("span"), {className: "colour"});
     swatch.style.background = entry.color;
-    row.append(swatch, spelled(entry));
-    const other = entry.synonyms?.find(name => name.replaceAll(" ", "") !== entry.name.toLowerCase());
-    if (other) row.append(Object.assign(document.createElement("small"), {textContent: `or ${other}`}));
+    const name = document.createElement("span");
+    name.append(spelled(entry));
+    const other = entry.synonyms?.find(synonym => synonym.replaceAll(" ", "") !== entry.name.toLowerCase());
+    if (other) name.append(Object.assign(document.createElement("small"), {textContent: ` or ${other}`}));
+    row.append(swatch, name);
     return row;
   }));
   $("#known span").textContent = known.length - 1;

@@ -46,6 +46,7 @@ const show = item => run("Opening the picture …", async signal => {
   list.mark(item);
   if (photo) list.showSmall(item, photo);
   $("#edges").value = item.edges;
+  if (!document.body.classList.contains("started")) $("#known").open = false;
   document.body.classList.add("started");
   panel.showPointed();
   if (photo) picture.fit(photo.width, photo.height);
