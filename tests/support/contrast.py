@@ -16,11 +16,12 @@ CONTROLS = """() => {
         const colour = rgba(getComputedStyle(element.parentElement).backgroundColor);
         return colour[3] === 1 ? colour.slice(0, 3) : around(element.parentElement);
     };
-    // A file input is invisible in its label, which has the border and the outline.
-    const boxOf = control => control.type === "file" ? control.closest("label") : control;
+    // The inputs of files and views are invisible: the label, or the field set of the views, has border and outline.
+    const labelOf = control => ["file", "radio"].includes(control.type) ? control.closest("label") : control;
+    const boxOf = control => control.type === "radio" ? control.closest("fieldset") : labelOf(control);
     const nameOf = control => control.id || control.textContent.trim() || control.value || control.tagName;
     window.focused = () => {
-        const box = boxOf(document.activeElement), style = getComputedStyle(box);
+        const box = labelOf(document.activeElement), style = getComputedStyle(box);
         const drawn = style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 2;
         const outline = drawn ? rgba(style.outlineColor) : [0, 0, 0, 0];
         return [`focus of ${nameOf(document.activeElement)}`, outline, around(box)];

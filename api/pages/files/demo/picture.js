@@ -8,7 +8,8 @@ const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export const canvas = $("canvas");
 const frame = $(".frame"), stage = $(".stage");
 let zoom = 1;
-let point = {x: 0, y: 0}; // the crosshair, in pixels of the canvas
+let point = {x: 0, y: 0}; // the crosshair, in pixels of a picture of this size:
+let size = {width: 0, height: 0};
 let grip; // where a pointer holds the picture to move it
 let onPoint, onLeave, onZoom, onCompare;
 
@@ -22,12 +23,14 @@ export function start({pointed, left, zoomed, compared}) {
 export function fit(width, height) {
   $("figure").style.setProperty("--ratio", width / height);
   point = {x: width >> 1, y: height >> 1};
+  size = {width, height};
   zoomTo(1);
 }
 
 /** Keep the crosshair at its place in the picture when the canvas gets another size. */
 export function rescale(width, height) {
-  if (canvas.width && canvas.height) point = {x: Math.floor(point.x * width / canvas.width), y: Math.floor(point.y * height / canvas.height)};
+  point = {x: Math.floor(point.x * width / size.width), y: Math.floor(point.y * height / size.height)};
+  size = {width, height};
 }
 
 /** Zoom so that the place at `x`, `y` in the frame, by default its centre, stays there. */
