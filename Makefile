@@ -16,7 +16,7 @@ PACKAGE := @codait/max-image-segmenter@0.3.0
 # each worker begins with whole folders; one that has no tests left takes over half of another's.
 PARALLEL := --numprocesses=auto --dist=worksteal
 
-.PHONY: help run quick test test-all check format docs deploy-check rolling bench soak archive fuzz integrations graph clean
+.PHONY: help run quick test test-all check format docs screenshot deploy-check rolling bench soak archive fuzz integrations graph clean
 .DEFAULT_GOAL := help
 
 # $(call create,FOLDER) creates an environment, or ends make with the line of core.supported. $(error) prints nothing else;
@@ -53,6 +53,9 @@ format: $(CHECK)/installed  ## fix lint errors where ruff can, and format
 
 docs: $(VENV)/test  ## write the generated tables of settings in README.md and docs/settings.md
 	$(BIN)/python -m docs.generate
+
+screenshot: $(VENV)/test  ## renew docs/demo.png, the picture of the page at /demo; needs chromium
+	$(BIN)/python -m docs.screenshot
 
 deploy-check: $(VENV)/test  ## check deploy/ against the Kubernetes and Compose schemas and against the code
 	$(BIN)/python -m pytest tests/deploy $(ARGS)

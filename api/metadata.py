@@ -7,6 +7,7 @@ from flask_restx import Resource
 from api.context import current_model, namespace
 from api.description.schemas import label, metadata
 from api.protocols import MODEL
+from core.labels import synonyms
 from core.output.render import COLOURS
 
 # The original service's description of the model.
@@ -36,6 +37,11 @@ class Labels(Resource):
     def get(self) -> list[dict[str, Any]]:
         """List the classes"""
         return [
-            {"id": class_, "name": name, "color": f"#{bytes(COLOURS[class_]).hex()}"}
+            {
+                "id": class_,
+                "name": name,
+                "synonyms": synonyms(name),
+                "color": f"#{bytes(COLOURS[class_]).hex()}",
+            }
             for class_, name in enumerate(current_model().labels)
         ]

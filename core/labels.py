@@ -31,7 +31,7 @@ LABELS = (
     "tv",
 )
 
-# Other names of these classes, without spaces.
+# Other names that people say for these classes.
 SYNONYMS = {
     "airplane": "aeroplane",
     "plane": "aeroplane",
@@ -39,16 +39,18 @@ SYNONYMS = {
     "motorcycle": "motorbike",
     "automobile": "car",
     "kitten": "cat",
+    "dining table": "diningtable",
     "table": "diningtable",
     "puppy": "dog",
     "human": "person",
     "people": "person",
+    "potted plant": "pottedplant",
     "plant": "pottedplant",
     "houseplant": "pottedplant",
     "couch": "sofa",
-    "monitor": "tv",
     "television": "tv",
-    "tvmonitor": "tv",
+    "monitor": "tv",
+    "tv monitor": "tv",
 }
 
 # Class ids are uint8.
@@ -90,7 +92,7 @@ def class_ids(names: Iterable[str], labels: Sequence[str]) -> frozenset[int]:
     by_key = {_key(label): class_ for class_, label in reversed([*enumerate(labels)])}
     for synonym, label in SYNONYMS.items():
         if label in by_key:
-            by_key.setdefault(synonym, by_key[label])
+            by_key.setdefault(_key(synonym), by_key[label])
     # Two labels of a custom model may differ in a hyphen only.
     exact = {label.lower(): class_ for class_, label in enumerate(labels)}
     selected = set()
@@ -107,6 +109,11 @@ def class_ids(names: Iterable[str], labels: Sequence[str]) -> frozenset[int]:
             )
         selected.add(class_)
     return frozenset(selected)
+
+
+def synonyms(label: str) -> list[str]:
+    """Return the other names that people say for the class `label`, the most common one first."""
+    return [synonym for synonym, of in SYNONYMS.items() if of == _key(label)]
 
 
 def _key(name: str) -> str:

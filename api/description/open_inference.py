@@ -10,6 +10,7 @@ OUTPUTS = {
     "seg_map": {"datatype": "UINT8", "shape": [-1, -1]},
     "mask_png": {"datatype": "BYTES", "shape": [1]},
     "objects": {"datatype": "BYTES", "shape": [1]},
+    "cutout": {"datatype": "BYTES", "shape": [1]},
 }
 PLATFORM = "tensorflow_graphdef"  # as Triton calls frozen graphs
 

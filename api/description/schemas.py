@@ -122,6 +122,7 @@ label = namespace.model(
     {
         "id": fields.Integer(description="Value in a map", example=EXAMPLE_ID),
         "name": fields.String(example=EXAMPLE_LABEL),
+        "synonyms": fields.List(fields.String, description="Other names that people say; `classes` takes them too"),
         "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example=EXAMPLE_COLOUR),
     },
 )

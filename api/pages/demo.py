@@ -8,14 +8,15 @@ from flask_restx import Api
 from api.pages import FILES, page_policy
 
 ASSETS = Path(__file__).parents[2] / "assets"
-SAMPLES = ("astronaut.jpg", "chelsea.jpg")
-CODE = ("demo.css", "demo.js")
+SAMPLES = ("hopper.jpg", "chelsea.jpg")
+FOLDER = FILES / "demo"
+CODE = tuple(sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".css", ".js", ".svg"}))
 
 
 def init(app: Flask, _api: Api) -> None:
     """Add the page, its code and its sample photos to `app`; they need no API key."""
-    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": page_policy(img_src="'self' data:")}
-    page = (FILES / "demo.html").read_bytes()
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": page_policy(img_src="'self'")}
+    page = (FOLDER / "demo.html").read_bytes()
 
     @app.get("/demo")
     def demo() -> Response:
@@ -23,4 +24,4 @@ def init(app: Flask, _api: Api) -> None:
 
     @app.get(f"/demo/<any{SAMPLES + CODE}:name>")
     def demo_file(name: str) -> Response:
-        return send_from_directory(FILES if name in CODE else ASSETS, name)
+        return send_from_directory(FOLDER if name in CODE else ASSETS, name)

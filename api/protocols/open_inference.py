@@ -119,16 +119,18 @@ class Infer(Resource):
             infer = read_request(read_body(), request.headers.get(HEADER), tuple(OUTPUTS))
         check_names(infer.parameters)
         parameters = Parameters(request.args.to_dict(flat=False), values_in(infer.parameters))
-        encode = partial(encode_infer, infer=infer, encode_objects=encoder("objects", parameters.own()))
+        encoders = {name: encoder(name, parameters.own()) for name in ("objects", "cutout")}
+        encode = partial(encode_infer, infer=infer, encoders=encoders)
         return respond(segmented(infer.upload, encode, parameters.options(current_model().labels)))
 
 
-def encode_infer(segmentation: Segmentation, *, infer: InferRequest, encode_objects: Encoder) -> Encoded:
+def encode_infer(segmentation: Segmentation, *, infer: InferRequest, encoders: dict[str, Encoder]) -> Encoded:
     """Return the response to `infer`: JSON, with tensors behind it if the request wants some there."""
     values: dict[str, Callable[[], Tensor]] = {
         "seg_map": lambda: Tensor("seg_map", segmentation.seg_map),
         "mask_png": lambda: Tensor("mask_png", encode_mask(segmentation).content),
-        "objects": lambda: Tensor("objects", encode_objects(segmentation).content, bytes.decode),
+        "objects": lambda: Tensor("objects", encoders["objects"](segmentation).content, bytes.decode),
+        "cutout": lambda: Tensor("cutout", encoders["cutout"](segmentation).content),
     }
     outputs, id_ = infer.outputs, infer.id
     head = {"model_name": MODEL, "model_version": VERSION} | ({} if id_ is None else {"id": id_})

@@ -4,7 +4,7 @@ import hashlib
 
 from werkzeug.test import Client
 
-from core.labels import LABELS
+from core.labels import LABELS, class_ids
 from core.weights.registry import MOBILE
 from tests.support.application import opened, predict
 
@@ -32,6 +32,14 @@ def test_metadata_has_description_of_original_service_and_what_is_served(client:
 def test_labels_are_classes_of_model_by_id(client: Client) -> None:
     labels = client.get("/model/labels").get_json()
     assert [(label["id"], label["name"]) for label in labels] == list(enumerate(LABELS))
+
+
+def test_labels_have_other_names_that_select_the_same_class(client: Client) -> None:
+    labels = client.get("/model/labels").get_json()
+    assert labels[LABELS.index("sofa")]["synonyms"] == ["couch"]
+    assert labels[LABELS.index("bird")]["synonyms"] == []
+    for label in labels:
+        assert class_ids(label["synonyms"], LABELS) <= {label["id"]}
 
 
 def test_labels_have_colours_of_mask(client: Client) -> None:

@@ -121,7 +121,7 @@ def test_tritonclient_finds_a_ready_server_and_its_model(triton_client: triton.I
     assert triton_client.get_server_metadata()["extensions"] == ["binary_tensor_data"]
     metadata = triton_client.get_model_metadata(MODEL, "1")
     assert metadata["inputs"] == [{"name": "image", "datatype": "BYTES", "shape": [1]}]
-    assert [output["name"] for output in metadata["outputs"]] == ["seg_map", "mask_png", "objects"]
+    assert [output["name"] for output in metadata["outputs"]] == ["seg_map", "mask_png", "objects", "cutout"]
 
 
 @pytest.mark.parametrize("binary", [True, False])
@@ -165,7 +165,7 @@ def test_tritonclient_with_compressed_request_gets_415(
 def test_tritonclient_gets_requested_outputs(
     triton_client: triton.InferenceServerClient, service: ServiceProcess, binary: bool
 ) -> None:
-    names = ("objects", "mask_png", "seg_map")
+    names = ("objects", "mask_png", "seg_map", "cutout")
     outputs = [triton.InferRequestedOutput(name, binary_data=binary) for name in names]
     parameters = {"size": "original", "edges": "model", "classes": "Cat,tvmonitor", "min_score": 0.1}
     result = triton_client.infer(MODEL, [photo_input(PHOTO)], outputs=outputs, parameters=parameters)
@@ -177,6 +177,9 @@ def test_tritonclient_gets_requested_outputs(
     assert np.array_equal(np.asarray(Image.open(BytesIO(png))), expected)
     [cat] = json.loads(text)["objects"]
     assert np.array_equal(coco.decode(cat["rle"]), expected == 8)
+    [cutout] = result.as_numpy("cutout")
+    selected = {"size": "original", "output": "cutout", "edges": "model", "classes": "cat,tv", "min_score": "0.1"}
+    assert (cutout if binary else base64.b64decode(cutout)) == service.predict(PHOTO, params=selected).content
 
 
 def test_tritonclient_with_compressed_response_gets_label_map(triton_client: triton.InferenceServerClient) -> None:
