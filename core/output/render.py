@@ -63,11 +63,13 @@ def cutout(
     With `alpha` "soft", the edges of objects are soft where the photo's are, and have the colours of the object alone.
     `background` is one of BACKGROUNDS, or a colour, #rrggbb: "transparent" makes an RGBA image; in an RGB image the
     objects lie on the background of the photo, blurred by `blur`, a share of its long side ("blur"), or on the colour.
+    Transparent pixels are black, so that no file holds the background that it hides.
     """
     opacity = soft_alpha(seg_map, photo) if alpha == "soft" else np.asarray(_alpha(seg_map))
     is_transparent = background == "transparent"
     is_blurred = background == "blur"
-    image = Image.new("RGB", (photo.shape[1], photo.shape[0]), None if is_transparent or is_blurred else background)
+    colour = "black" if is_transparent else None if is_blurred else background
+    image = Image.new("RGB", (photo.shape[1], photo.shape[0]), colour)
     if is_blurred and blur:
         for (rows, columns), part in blurred_background(photo, opacity, blur):
             image.paste(Image.fromarray(part), (columns.start, rows.start))
@@ -76,13 +78,13 @@ def cutout(
     foreground = Foreground(photo, opacity)
     for tile in tiles(*opacity.shape):
         rows, columns = tile
-        shape = None if is_transparent else Image.fromarray(opacity[tile])
+        shape = _alpha(opacity[tile]) if is_transparent else Image.fromarray(opacity[tile])
         image.paste(Image.fromarray(foreground.colours(tile)), (columns.start, rows.start), shape)
     if is_transparent:
         image.putalpha(Image.fromarray(opacity))
     return image
 
 
-def _alpha(seg_map: UInt8Array) -> Image.Image:
-    """Return a grey image of the size of `seg_map`: 255 at the pixels of a class, 0 at background."""
-    return Image.fromarray((seg_map != 0) * np.uint8(255))
+def _alpha(values: UInt8Array) -> Image.Image:
+    """Return a grey image of the size of `values`, uint8 [height, width]: 0 where they are 0, else 255."""
+    return Image.fromarray((values != 0) * np.uint8(255))
