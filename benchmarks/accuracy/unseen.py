@@ -85,7 +85,8 @@ def judged(folder: Path, model: ModelWrapper, class_: int | None) -> Judged:
 
 def lines(result: Judged) -> Iterator[str]:
     """Yield the lines of the table."""
-    yield f"| edges | mean IoU | mean over photos | right within {BAND} pixels of an edge |\n| --- | --- | --- | --- |"
+    yield f"| edges | mean IoU | mean over photos | right within {BAND} pixels of an edge |"
+    yield "| --- | --- | --- | --- |"
     for edges in EDGES:
         whole, near = result[edges, WHOLE], result[edges, NEAR]
         alone = np.mean([mean_iou(matrix) for matrix in whole])
