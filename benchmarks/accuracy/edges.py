@@ -79,9 +79,8 @@ def main() -> None:
     print(f"{head:28}    all  " + "".join(f"{width:6} px" for width in WIDTHS) + "     CPU  regions, small")
     for edges in kinds:
         row = "".join(f"{100 * scores[edges, width].mean_iou:8.2f} " for width in (None, *WIDTHS))
-        print(
-            f"{f'edges={edges}':27}{row} {1000 * seconds[edges] / len(examples):5.1f} ms {count[edges]:8}, {small[edges]}"
-        )
+        milliseconds = 1000 * seconds[edges] / len(examples)
+        print(f"{f'edges={edges}':27}{row} {milliseconds:5.1f} ms {count[edges]:8}, {small[edges]}")
 
 
 if __name__ == "__main__":
