@@ -8,7 +8,7 @@ from typing import Any
 from core.errors import InvalidRequest
 from core.kinds import Kind
 from core.labels import class_ids
-from core.parameters import PARAMETERS
+from core.parameters import BACKGROUND, PARAMETERS
 from core.types import Options
 
 # The values of each parameter in one part of a request, as text.
@@ -22,12 +22,12 @@ MAX_VALUE = 4000  # bytes of a value, which a URL limits to as many
 
 
 class Parameters:
-    """The parameters of one request, in its `query` and in its `body`.
+    """The parameters of one request, in its `query` and in its `body`, and the file of the picture `background`.
 
     Raises InvalidRequest if a name is misspelt, or a parameter has another value in the query than in the body.
     """
 
-    def __init__(self, query: Values = NONE, body: Values = NONE) -> None:
+    def __init__(self, query: Values = NONE, body: Values = NONE, background: bytes | None = None) -> None:
         check_names(query)
         check_names(body)
         self._values = {name: given for name, given in {**body, **query}.items() if name in PARAMETERS}
@@ -35,6 +35,9 @@ class Parameters:
             if _meant(name, query[name]) != _meant(name, body[name]):
                 sent = f"{_shown(', '.join(query[name]))} in the URL and {_shown(', '.join(body[name]))} in the body"
                 raise InvalidRequest(f"{name}: it is {sent}; send it once")
+        if background is not None and (given := self._values.get(BACKGROUND)):
+            raise InvalidRequest(f"{BACKGROUND}: it is {_shown(', '.join(given))} and a picture; send one of them")
+        self._background = background
 
     def value(self, name: str) -> Any:
         """Return the value of parameter `name`, or its default. Raises InvalidRequest if it is not allowed."""
@@ -57,6 +60,7 @@ class Parameters:
             min_area=self.value("min_area"),
             pieces=self.value("pieces"),
             mimetype=mimetypes[0] if len(mimetypes) == 1 and not self.value("crop") else "",
+            background=self._background if self.value("output") == "cutout" else None,
         )
 
     def own(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Predict(Resource):
         The photo can also be the whole body, or base64 in JSON with the parameters beside it: see /openapi.json.
         """
         contents = read_contents()
-        parameters = Parameters(request.args.to_dict(flat=False), contents.values)
+        parameters = Parameters(request.args.to_dict(flat=False), contents.values, contents.background)
         output = parameters.value("output") or default_output()
         mimetypes = accepted(output)
         options = parameters.options(current_model().labels, *mimetypes)

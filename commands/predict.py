@@ -66,7 +66,7 @@ def predict(inputs: tuple[str, ...], wanted: Wanted, destination: str) -> None:
             sources = Sources(inputs, folder)
         problems = sources.problems
         try:
-            options = wanted.options(weights.labels)
+            options = wanted.options(weights.labels, settings)
         except InvalidRequest as error:
             problems.append(str(error))
         if sources.found:

@@ -84,11 +84,11 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """The name of a background, or a colour."""
+    """The name of a background, or a colour. A picture is no value: it comes as a file, in Options.background."""
 
     @property
     def allowed(self) -> str:
-        return f"{', '.join(BACKGROUNDS)}, or #rrggbb"
+        return f"{', '.join(BACKGROUNDS)}, #rrggbb, or a picture as a file"
 
     @property
     def schema(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.checkpoint import checkpoint
+from core.decoders.background import read_pictures
 from core.decoders.decoder_pool import DecoderPool, Picture
 from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.heap import release_memory
@@ -119,9 +120,10 @@ class ModelWrapper:
 
     def _segment(self, upload: bytes, encode: Encoder | None, options: Options) -> Encoded:
         with ExitStack() as opened:
+            keep_photo = options.size == "original"
             with self._timed("decode"):
-                picture = opened.enter_context(self.decoders.read(upload, keep_photo=options.size == "original"))
-            if options.size == "original":
+                picture = read_pictures(self.decoders, opened, upload, options.background, keep_photo=keep_photo)
+            if keep_photo:
                 check_size(picture.size, options.mimetype)
             checkpoint()
             with self._timed("inference"):
@@ -136,7 +138,7 @@ class ModelWrapper:
             seg_map = prediction.seg_map
         else:
             seg_map = enlarged(prediction, picture.image, picture.photo, edges)
-        segmentation = Segmentation(seg_map, picture.photo, self.labels, prediction, options.pieces)
+        segmentation = Segmentation(seg_map, picture.photo, self.labels, prediction, options.pieces, picture.background)
         kept = set(options.classes or range(len(self.labels)))
         if options.min_score:
             kept &= {class_ for class_, score in segmentation.scores.items() if score >= options.min_score}

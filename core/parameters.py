@@ -41,10 +41,12 @@ class Parameter:
         return self.kind.schema | {"default": self.default if isinstance(self.default, float) else self.default_text}
 
 
+# The parameter whose value can be a file.
+BACKGROUND = "background"
 MAX_BLUR = 0.1
 NONE: Mapping[str, Any] = {}
 CUTOUT, OBJECTS, POLYGONS = ("output", "cutout"), ("output", "objects"), ("shapes", "polygons")
-BLURRED = ("background", "blur")
+BLURRED = (BACKGROUND, "blur")
 PARAMETERS = {
     "output": Parameter(Choice(tuple(OUTPUTS)), None, "the representation of the result"),
     "size": Parameter(
@@ -77,10 +79,11 @@ PARAMETERS = {
         "are those of the labels",
         CUTOUT,
     ),
-    "background": Parameter(
+    BACKGROUND: Parameter(
         Background(),
         BACKGROUNDS[0],
-        "what is behind a cut-out: transparent, blur (the photo's background, blurred), white, or a colour, #rrggbb",
+        "what is behind a cut-out: transparent, blur (the photo's background, blurred), white, a colour, #rrggbb, or a "
+        "picture, which is scaled and cropped to cover the photo",
         CUTOUT,
     ),
     "blur": Parameter(

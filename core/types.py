@@ -1,7 +1,7 @@
 """Types shared across the package."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -57,7 +57,8 @@ class Options:
     are kept, if there are any, and of these the ones whose score is at least `min_score`, 0 to 1, and of these the
     connected regions that cover at least `min_area`, 0 to 1, of the picture; the rest becomes background. With
     `pieces`, each connected region is an object of its own. With a `mimetype`, the result must be such a file: a photo
-    that is too long for it is rejected before the inference.
+    that is too long for it is rejected before the inference. A `background`, the bytes of an image file, is behind a
+    cut-out, in place of the background that its encoder has.
     """
 
     size: Size = "model"
@@ -67,6 +68,7 @@ class Options:
     min_area: float = 0.0
     pieces: bool = False
     mimetype: str = ""
+    background: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from api.bodies.form import FIELDS, Contents, read_form
 from api.bodies.json import json_object, values_in
-from api.bodies.text import DECODING, upload_in_base64, upload_in_text
+from api.bodies.text import DECODING, holds_file, upload_in_base64, upload_in_text
 from api.parameters import check_names
 from config import Settings
 from core.errors import InvalidRequest
 from core.output.encode import JSON
+from core.parameters import BACKGROUND
 
 MULTIPART, BINARY, URL_ENCODED = "multipart/form-data", "application/octet-stream", "application/x-www-form-urlencoded"
 # Of the photo alone, of JSON and of base64: the content decides. "" is none; fetch() sends strings as text/plain.
@@ -110,4 +111,9 @@ def _from_json(document: dict[str, Any]) -> Contents:
         raise InvalidRequest(
             f"the JSON has {len(sent)} photos; send one, as base64 or a data: URI, as the member 'image' of an object"
         )
-    return Contents(upload_in_base64(sent[0], document[sent[0]]), values_in(document))
+    contents = Contents(upload_in_base64(sent[0], document[sent[0]]))
+    behind = document.get(BACKGROUND)
+    if isinstance(behind, str) and holds_file(behind.strip()):
+        contents.background = upload_in_base64(BACKGROUND, document.pop(BACKGROUND))
+    contents.values = values_in(document)
+    return contents

@@ -6,10 +6,10 @@ from typing import IO
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
-from api.bodies.text import upload_in_text
+from api.bodies.text import file_in_text, upload_in_text
 from api.parameters import MAX_VALUE
 from core.errors import InvalidRequest
-from core.parameters import PARAMETERS
+from core.parameters import BACKGROUND, PARAMETERS
 
 FIELDS = ("image", "file")
 HOW_TO_ATTACH = "attach the file, as with: curl -F 'image=@photo.jpg', or send its contents as base64"
@@ -19,10 +19,14 @@ MAX_PARTS = 100
 
 @dataclass(slots=True)
 class Contents:
-    """What a body holds: an `upload`, the bytes of an image file, and the values of the parameters beside it."""
+    """What a body holds: an `upload`, the bytes of an image file, and the values of the parameters beside it.
+
+    `background` is the file of the picture behind a cut-out, if there is one.
+    """
 
     upload: bytes
     values: dict[str, list[str]] = field(default_factory=dict)
+    background: bytes | None = None
 
 
 def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Contents | None]:
@@ -52,11 +56,21 @@ def read_form(stream: IO[bytes], boundary: str) -> tuple[list[str], Contents | N
         raise InvalidRequest(f"{comes} {len(sent)} times; send one photo per request")
     contents = Contents(b"")
     for part, content in parts:
-        if part.name in FIELDS:
-            contents.upload = upload_in_text(part.name, content.getvalue(), HOW_TO_ATTACH, is_file=bool(part.filename))
-        else:
-            contents.values.setdefault(part.name, []).append(_decoded(part.name, content.getvalue()))
+        _add(contents, part, content.getvalue())
     return names, contents if sent else None
+
+
+def _add(contents: Contents, part: MultipartSegment, content: bytes) -> None:
+    """Add the `content` of a `part`, the photo or a parameter, to `contents`. Raises InvalidRequest."""
+    name, is_file = str(part.name), bool(part.filename)
+    if name in FIELDS:
+        contents.upload = upload_in_text(name, content, HOW_TO_ATTACH, is_file=is_file)
+    elif name == BACKGROUND and content and (file := file_in_text(name, content, is_file=is_file)) is not None:
+        if contents.background is not None:
+            raise InvalidRequest(f"{name}: it is given several times; give one picture")
+        contents.background = file
+    elif content or part.filename != "":  # a browser sends an empty file for a field without one
+        contents.values.setdefault(name, []).append(_decoded(name, content))
 
 
 def _collect(
@@ -70,8 +84,8 @@ def _collect(
     elif event and parts and names[-1] == parts[-1][0].name:
         part, content = parts[-1]
         content.write(event)
-        if part.name in PARAMETERS and content.tell() > MAX_VALUE:
-            raise InvalidRequest(f"{part.name}: it has more than {MAX_VALUE:,} bytes; send a value")
+        if part.name in PARAMETERS and part.name != BACKGROUND:
+            _check_length(str(part.name), content.tell())
 
 
 def _fault(error: MultipartError, boundary: str, names: list[str], *, is_end: bool) -> str:
@@ -85,7 +99,13 @@ def _fault(error: MultipartError, boundary: str, names: list[str], *, is_end: bo
     return f"the form is damaged: {error}; send it as RFC 7578 says, or let your HTTP library do so"
 
 
+def _check_length(name: str, length: int) -> None:
+    if length > MAX_VALUE:
+        raise InvalidRequest(f"{name}: it has more than {MAX_VALUE:,} bytes; send a value")
+
+
 def _decoded(name: str, content: bytes) -> str:
+    _check_length(name, len(content))
     try:
         return content.decode()
     except UnicodeDecodeError as error:

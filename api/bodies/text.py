@@ -17,6 +17,7 @@ URI = re.compile(r"data:|https?://", re.IGNORECASE)
 FROM_URL_ALPHABET = bytes.maketrans(b"-_", b"+/")
 # A path or a word can be valid base64, too; no photo has so few characters.
 BASE64 = re.compile(r"[\w+/=\r\n-]{32,}", re.ASCII)
+MAX_SHOWN = 60  # characters of another text in a message
 HEAD = 256  # bytes by which a text is told from a file
 # Files of kinds that can be text; the photo that is served can, if its pixels are.
 FILES = (re.compile(rb"P[56]\s"), *UNSERVED.values())
@@ -54,21 +55,37 @@ def upload_in_base64(name: str, value: Any) -> bytes:
 
 
 def upload_in_text(name: str, content: bytes, hint: str, *, is_file: bool = False) -> bytes:
-    """Return the file of the photo in `content`: this itself, or the one that it holds as base64 or as a data: URI.
+    """Return the file of the photo in `content`, as file_in_text(). Raises InvalidRequest, with `hint` for a text."""
+    file = file_in_text(name, content, is_file=is_file)
+    if file is None:
+        text = content[: 4 * MAX_SHOWN + 4].decode(errors="replace").strip()
+        shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+        raise InvalidRequest(f"{name}: it is the text {shown!r}, not an image; {hint}")
+    return file
 
-    Raises InvalidRequest with the `hint` if it is another text. With `is_file` it was sent as a file, and another text
-    is returned: the decoder names its format.
+
+def file_in_text(name: str, content: bytes, *, is_file: bool = False) -> bytes | None:
+    """Return the file in `content`: this itself, or the one that it holds as base64 or as a data: URI.
+
+    None if it is another text. With `is_file` it was sent as a file, and another text is returned: the decoder names
+    its format. Raises InvalidRequest for damaged base64.
     """
     if not is_text(content):
         return content
     with DECODING:
         text = content.decode(errors="replace").strip()
-        if BASE64.fullmatch(text, 0, HEAD) or (URI.match(text) and not is_file) or DATA_URI.match(text):
+        if holds_file(text, is_file=is_file):
             return upload_in_base64(name, text)
-    if is_file:
-        return content
-    shown = text if len(text) <= 60 else f"{text[:60]}..."
-    raise InvalidRequest(f"{name}: it is the text {shown!r}, not an image; {hint}")
+    return content if is_file else None
+
+
+def holds_file(text: str, *, is_file: bool = False) -> bool:
+    """Return whether `text` is base64 or a URI, from which upload_in_base64() makes a file or an error.
+
+    With `is_file` it was sent as a file: such a text is a URI only if that has its data inside.
+    """
+    is_uri = URI.match(text) and not is_file
+    return bool(BASE64.fullmatch(text, 0, HEAD) or is_uri or DATA_URI.match(text))
 
 
 def is_text(content: bytes) -> bool:

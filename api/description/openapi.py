@@ -72,7 +72,7 @@ def _bodies(operation: Document) -> Document:
     for parameter in operation["parameters"]:
         if parameter["in"] == "body":
             return {JSON: {"schema": parameter["schema"]}} | binary
-    [photo] = [parameter for parameter in operation["parameters"] if parameter["in"] == "formData"]
+    files = [parameter for parameter in operation["parameters"] if parameter["in"] == "formData"]
     values = {
         parameter["name"]: _parameter(parameter)["schema"]
         for parameter in operation["parameters"]
@@ -80,9 +80,13 @@ def _bodies(operation: Document) -> Document:
     }
 
     def body(format_: str) -> Document:
-        schema = {"type": "string", "format": format_, "description": photo["description"]}
-        properties = {photo["name"]: schema, **values}
-        return {"schema": {"type": "object", "required": [photo["name"]], "properties": properties}}
+        properties = dict(values)
+        for file in files:
+            name, schema = file["name"], {"type": "string", "format": format_, "description": file["description"]}
+            # A parameter that can be a file, too.
+            properties[name] = {"anyOf": [values[name], schema]} if name in values else schema
+        required = [file["name"] for file in files if file["required"]]
+        return {"schema": {"type": "object", "required": required, "properties": properties}}
 
     return {"multipart/form-data": body("binary"), JSON: body("byte")} | binary
 

@@ -9,7 +9,7 @@ import core.parameters
 from api.context import namespace
 from core.image.formats import FORMAT_LIST
 from core.outputs import OUTPUTS
-from core.parameters import Parameter
+from core.parameters import BACKGROUND, Parameter
 from core.types import Canvas, Precision
 
 # The class of all examples; api.description.swagger replaces it where the served model has another one.
@@ -144,6 +144,15 @@ IMAGE = {
     "required": True,
     "description": f"The photo: {FORMAT_LIST}. The EXIF orientation is applied. Of an animation, the first frame is "
     "segmented.",
+}
+# Swagger 2 has parameters of one name in several places; Flask-RESTX takes one. api.description.swagger adds this one.
+BACKGROUND_FILE = {
+    "name": BACKGROUND,
+    "in": "formData",
+    "type": "file",
+    "required": False,
+    "description": "A picture behind a cut-out, in place of the parameter of that name. It is decoded as the photo is, "
+    "within the same limits, and scaled and cropped to cover the photo",
 }
 RESULT = (
     "`map`: status, image_size and seg_map. `objects`: status, image_size and objects. `coco`: images, annotations and "

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-from api.description.schemas import ERRORS, EXAMPLE_COLOUR, EXAMPLE_ID, EXAMPLE_LABEL, PARAMETERS, error, protocol_error
+from api.description.schemas import (
+    BACKGROUND_FILE,
+    ERRORS,
+    EXAMPLE_COLOUR,
+    EXAMPLE_ID,
+    EXAMPLE_LABEL,
+    PARAMETERS,
+    error,
+    protocol_error,
+)
 from api.protocols import is_private, protocol_of
 from core.output.render import COLOURS
 
@@ -33,7 +42,11 @@ def described(swagger: Document, labels: tuple[str, ...]) -> Document:
             operation["responses"].setdefault("401", {"description": ERRORS[401], "schema": schema})
         # Sorted by status; Flask-RESTX has them in the order of its decorators.
         operation["responses"] = dict(sorted(operation["responses"].items()))
-        for parameter in operation.get("parameters", ()) if method == "post" else ():
+        parameters = operation.get("parameters", []) if method == "post" else []
+        # The description is kept, and described again at each request for it.
+        if any(parameter["in"] == "formData" for parameter in parameters) and BACKGROUND_FILE not in parameters:
+            parameters.append(BACKGROUND_FILE)
+        for parameter in parameters:
             if parameter["name"] == "classes":
                 parameter["description"] = f"{PARAMETERS['classes']['description']} The classes: {', '.join(labels)}"
     definitions = _with_served_class(swagger["definitions"], labels)

@@ -95,7 +95,7 @@ def batch(  # noqa: PLR0913 (one for each option)
             source=source,
             target=target,
             output=wanted.output,
-            options=wanted.options(weights.labels),
+            options=wanted.options(weights.labels, settings),
             details=tuple(wanted.details.items()),
             threads=settings.threads,
             settings=settings,

@@ -1,17 +1,21 @@
 """The options of results, one for each parameter of core.parameters; predict, batch and watch have them."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from commands.shared.background import read_background
 from commands.shared.errors import Refused
-from core.kinds import Choice, Flag, Kind, Number
+from config import Settings
+from core.kinds import Background, Choice, Flag, Kind, Number
 from core.labels import class_ids
-from core.parameters import PARAMETERS, own_parameters
+from core.parameters import BACKGROUND, PARAMETERS, own_parameters
 from core.types import Edges, Options, Size
 
 # The default of --size. The API's default, model, is faster; results in files are for people to look at.
@@ -32,11 +36,18 @@ class Wanted:
     min_area: float
     pieces: bool
     details: Mapping[str, Any]  # the parameters of `output` alone that differ from their defaults
+    background: Path | None  # the file of the picture behind a cut-out
 
-    def options(self, labels: Sequence[str]) -> Options:
-        """Return the options of the segmentation. Raises InvalidRequest for classes that are not in `labels`."""
+    def options(self, labels: Sequence[str], settings: Settings) -> Options:
+        """Return the options of the segmentation by a model of `settings`.
+
+        Raises InvalidRequest for classes that are not in `labels`, and for a background that can't be decoded.
+        """
         classes = tuple(sorted(class_ids(self.classes.split(","), labels))) if self.classes else ()
-        return Options(self.size, self.edges, classes, self.min_score, self.min_area, self.pieces)
+        background = read_background(self.background, settings) if self.background else None
+        return Options(
+            *(self.size, self.edges, classes, self.min_score, self.min_area, self.pieces), background=background
+        )
 
 
 class ParameterType(click.ParamType[Any]):
@@ -52,7 +63,10 @@ class ParameterType(click.ParamType[Any]):
         try:
             return self._kind.parse(value)
         except ValueError:
-            self.fail(f"{value!r} is not allowed; allowed: {self._kind.allowed}", param, ctx)
+            if isinstance(self._kind, Background) and os.path.exists(value):
+                return Path(value)
+            missing = ", and no file" if isinstance(self._kind, Background) else ""
+            self.fail(f"{value!r} is not allowed{missing}; allowed: {self._kind.allowed}", param, ctx)
 
 
 def result_options(output: str, *more: str, why: str = "") -> Callable[[Any], Any]:
@@ -111,5 +125,8 @@ def _wanted(values: dict[str, Any]) -> Wanted:
             )
     if problems:
         raise Refused(*problems)
+    background = found[BACKGROUND] if isinstance(found[BACKGROUND], Path) else None
+    if background:
+        found[BACKGROUND] = PARAMETERS[BACKGROUND].default
     details = {name: found[name] for name in own_parameters(found["output"]) if found[name] != PARAMETERS[name].default}
-    return Wanted(details=details, **{name: found[name] for name in COMMON})
+    return Wanted(details=details, background=background, **{name: found[name] for name in COMMON})

@@ -1,5 +1,6 @@
 """The properties that two runs must share for the second to resume the first."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ def identity(
         "--min-score": str(options.min_score),
         "--min-area": str(options.min_area),
         "--pieces": str(options.pieces),
+        "the picture of --background": _sha256(options.background),
         "the options of --output": ", ".join(f"--{name} {value}" for name, value in sorted(details.items())),
         "the graph's sha256": weights.sha256,
         "MODEL_LABELS": "" if weights.labels == LABELS else ", ".join(weights.labels),
@@ -34,6 +36,10 @@ def identity(
         "CANVAS": settings.canvas,
         "PRECISION": precision_of(settings),
     }
+
+
+def _sha256(content: bytes | None) -> str:
+    return "" if content is None else hashlib.sha256(content).hexdigest()
 
 
 def check_identity(before: Mapping[str, str], now: Mapping[str, str], folder: str) -> None:

@@ -64,7 +64,7 @@ def watch(  # noqa: PLR0913 (one for each option)
 
         settings = unlimited(resolved(Settings.from_environment()))
         weights = find_weights(settings)
-        options = wanted.options(weights.labels)
+        options = wanted.options(weights.labels, settings)
         folders = Path(source).resolve(), Path(target).resolve()
         _check_folders(*folders)
         made = identity(wanted.output, options, wanted.details, settings, weights)

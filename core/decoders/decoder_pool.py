@@ -30,12 +30,14 @@ CHECK_SECONDS = 0.25
 class Picture:
     """A photo: `image`, resized for the model, `photo`, at its own size, and `size`, the photo's width and height.
 
-    Both are uint8 [height, width, 3], upright sRGB. `photo` is `image` if the photo itself was not wanted.
+    Both are uint8 [height, width, 3], upright sRGB. `photo` is `image` if the photo itself was not wanted. `background`
+    is the picture behind its cut-out, if there is one (see core.decoders.background).
     """
 
     image: UInt8Array
     photo: UInt8Array
     size: tuple[int, int]
+    background: UInt8Array | None = None
 
 
 class DecoderPool:

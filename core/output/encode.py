@@ -105,12 +105,14 @@ def encode_cutout(  # noqa: PLR0913 (the parameters of the output)
 ) -> Encoded:
     """Return a PNG, or a WebP, of the photo without its background; see core.output.render.cutout().
 
-    Raises InvalidRequest if the picture is too long for a WebP.
+    The picture of the segmentation, if it has one, is behind it in place of `background`. Raises InvalidRequest if the
+    picture is too long for a WebP.
     """
     width, height = width_height(segmentation.seg_map)
     left, top, right, bottom = (crop and image_box(segmentation.seg_map)) or (0, 0, width, height)
     check_size((right - left, bottom - top), mimetype)
-    image = render.cutout(segmentation.photo, segmentation.seg_map, alpha, background, blur)
+    behind = background if segmentation.background is None else segmentation.background
+    image = render.cutout(segmentation.photo, segmentation.seg_map, alpha, behind, blur)
     if (right - left, bottom - top) != image.size:
         image = image.crop((left, top, right, bottom))
     return _picture(segmentation, image, mimetype)

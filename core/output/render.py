@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from core.output.blur import blurred_background
+from core.output.cover import covered
 from core.output.matting import Foreground, soft_alpha
 from core.output.tiles import tiles
 from core.types import Alpha, UInt8Array
@@ -56,33 +57,50 @@ def overlay(photo: UInt8Array, seg_map: UInt8Array) -> Image.Image:
 
 
 def cutout(
-    photo: UInt8Array, seg_map: UInt8Array, alpha: Alpha = "soft", background: str = "transparent", blur: float = BLUR
+    photo: UInt8Array,
+    seg_map: UInt8Array,
+    alpha: Alpha = "soft",
+    background: str | UInt8Array = "transparent",
+    blur: float = BLUR,
 ) -> Image.Image:
     """Return `photo` without the background of `seg_map`, of the same size.
 
     With `alpha` "soft", the edges of objects are soft where the photo's are, and have the colours of the object alone.
-    `background` is one of BACKGROUNDS, or a colour, #rrggbb: "transparent" makes an RGBA image; in an RGB image the
-    objects lie on the background of the photo, blurred by `blur`, a share of its long side ("blur"), or on the colour.
+    `background` is one of BACKGROUNDS, a colour, #rrggbb, or a picture, uint8 [height, width, 3] of any size:
+    "transparent" makes an RGBA image; in an RGB image the objects lie on the background of the photo, blurred by
+    `blur`, a share of its long side ("blur"), on the colour, or on the picture, which covers the photo. Transparent
+    pixels are black, so that no file holds the background that it hides.
     """
     opacity = soft_alpha(seg_map, photo) if alpha == "soft" else np.asarray(_alpha(seg_map))
-    is_transparent = background == "transparent"
-    is_blurred = background == "blur"
-    image = Image.new("RGB", (photo.shape[1], photo.shape[0]), None if is_transparent or is_blurred else background)
-    if is_blurred and blur:
-        for (rows, columns), part in blurred_background(photo, opacity, blur):
-            image.paste(Image.fromarray(part), (columns.start, rows.start))
-    elif is_blurred:
-        image = Image.fromarray(photo)
+    is_transparent = isinstance(background, str) and background == "transparent"
+    image = _behind(photo, opacity, background, blur)
     foreground = Foreground(photo, opacity)
     for tile in tiles(*opacity.shape):
         rows, columns = tile
-        shape = None if is_transparent else Image.fromarray(opacity[tile])
+        shape = _alpha(opacity[tile]) if is_transparent else Image.fromarray(opacity[tile])
         image.paste(Image.fromarray(foreground.colours(tile)), (columns.start, rows.start), shape)
     if is_transparent:
         image.putalpha(Image.fromarray(opacity))
     return image
 
 
-def _alpha(seg_map: UInt8Array) -> Image.Image:
-    """Return a grey image of the size of `seg_map`: 255 at the pixels of a class, 0 at background."""
-    return Image.fromarray((seg_map != 0) * np.uint8(255))
+def _behind(photo: UInt8Array, opacity: UInt8Array, background: str | UInt8Array, blur: float) -> Image.Image:
+    """Return what is behind the objects of cutout(), an RGB image; black if that is transparent."""
+    size = photo.shape[1], photo.shape[0]
+    if not isinstance(background, str):
+        parts = covered(background, size)
+    elif background != "blur":
+        return Image.new("RGB", size, "black" if background == "transparent" else background)
+    elif blur:
+        parts = blurred_background(photo, opacity, blur)
+    else:
+        return Image.fromarray(photo)
+    image = Image.new("RGB", size, None)
+    for (rows, columns), part in parts:
+        image.paste(Image.fromarray(part), (columns.start, rows.start))
+    return image
+
+
+def _alpha(values: UInt8Array) -> Image.Image:
+    """Return a grey image of the size of `values`, uint8 [height, width]: 0 where they are 0, else 255."""
+    return Image.fromarray((values != 0) * np.uint8(255))

@@ -18,7 +18,8 @@ class Segmentation:
 
     `seg_map` holds the class id of each pixel, uint8 [height, width], top row first. `photo` is the RGB image of the
     same size, uint8 [height, width, 3]. `labels` are the names of the classes by id. `prediction` is the output of the
-    model. With `pieces`, each connected region of a class is an object of its own.
+    model. With `pieces`, each connected region of a class is an object of its own. `background`, uint8 [height, width,
+    3] of any size, is the picture behind a cut-out, if there is one.
     """
 
     seg_map: UInt8Array
@@ -26,6 +27,7 @@ class Segmentation:
     labels: tuple[str, ...]
     prediction: Prediction
     pieces: bool = False
+    background: UInt8Array | None = None
 
     @property
     def scores(self) -> dict[int, float]:

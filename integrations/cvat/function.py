@@ -5,6 +5,7 @@ The interface is described in https://docs.cvat.ai/docs/api_sdk/sdk/auto-annotat
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import Any
 
 import cvat_sdk.auto_annotation as cvataa
 from cvat_sdk.masks import encode_mask
@@ -18,14 +19,20 @@ from integrations.rings import outlines
 PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
 
 
-def create(
-    url: str = "http://localhost:5000", api_key: str = "", classes: str = "", min_score: float = 0, edges: str = "photo"
+def create(  # noqa: PLR0913 (the parameters of cvat-cli)
+    url: str = "http://localhost:5000",
+    api_key: str = "",
+    *,
+    classes: str = "",
+    min_score: float = 0,
+    edges: str = "photo",
+    pieces: bool = False,
 ) -> "Function":
     """Return the function. Each parameter is a `-p NAME=TYPE:VALUE` of cvat-cli.
 
-    `classes` are names, separated by commas, by default all that the service knows. `min_score` and `edges` are those
-    of /model/predict; CVAT's confidence threshold counts where it is larger. Raises ServiceError if the service does
-    not answer, and ValueError if a parameter is wrong.
+    `classes` are names, separated by commas, by default all that the service knows. `min_score`, `edges` and `pieces`
+    are those of /model/predict; CVAT's confidence threshold counts where it is larger. Raises ServiceError if the
+    service does not answer, and ValueError if a parameter is wrong.
     """
     if not 0 <= min_score <= 1:
         raise ValueError(f"min_score: {min_score} is not allowed; allowed: a number from 0 to 1")
@@ -35,7 +42,7 @@ def create(
     labels = client.labels()
     if classes:
         labels = selected(labels, classes.split(","))
-    return Function(client, labels, min_score, edges)
+    return Function(client, labels, {"min_score": min_score, "edges": edges, "pieces": pieces})
 
 
 def selected(labels: dict[int, str], names: Sequence[str]) -> dict[int, str]:
@@ -48,26 +55,26 @@ def selected(labels: dict[int, str], names: Sequence[str]) -> dict[int, str]:
 
 
 class Function:
-    """Masks of the classes `labels`, names by id; polygons where CVAT asks to convert masks."""
+    """Masks of the classes `labels`, names by id; polygons where CVAT asks to convert masks.
 
-    def __init__(self, client: Client, labels: dict[int, str], min_score: float, edges: str) -> None:
+    `options` are those of Client.segment().
+    """
+
+    def __init__(self, client: Client, labels: dict[int, str], options: dict[str, Any]) -> None:
         self.spec = cvataa.DetectionFunctionSpec(
             labels=[cvataa.label_spec(name, class_id, type="mask") for class_id, name in labels.items()]
         )
         self._client = client
         self._classes = tuple(labels)
-        self._min_score = min_score
-        self._edges = edges
+        self._options = options
 
     def detect(self, context: cvataa.DetectionFunctionContext, image: Image.Image) -> list[LabeledShapeRequest]:
-        """Return the shapes in `image`, in its pixels: one mask for each class, or its polygons.
+        """Return the shapes in `image`, in its pixels: one mask for each class, or for each piece of it, or polygons.
 
         Raises ServiceError.
         """
-        min_score = max(self._min_score, context.conf_threshold or 0)
-        regions = self._client.segment(
-            encoded(image), self._classes, polygons=context.conv_mask_to_poly, min_score=min_score, edges=self._edges
-        )
+        options = self._options | {"min_score": max(self._options["min_score"], context.conf_threshold or 0)}
+        regions = self._client.segment(encoded(image), self._classes, polygons=context.conv_mask_to_poly, **options)
         convert = polygons if context.conv_mask_to_poly else mask
         return [shape for region in regions for shape in convert(region)]
 

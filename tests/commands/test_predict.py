@@ -139,6 +139,36 @@ def test_predict_passes_options_of_cutout_to_encoder(predict: Predict, small_mod
     assert Path("person.png").read_bytes() == expected.content
 
 
+def test_predict_with_file_as_background_passes_it_to_model(predict: Predict, small_model: ModelWrapper) -> None:
+    shutil.copy(CHELSEA, "white")  # a name of a background wins
+    options = ["--output", "cutout", "--background"]
+    assert predict(ASTRONAUT, "-o", "person.png", *options, CHELSEA).exit_code == 0
+    background = Options("original", background=CHELSEA.read_bytes())
+    expected = small_model.segment(ASTRONAUT.read_bytes(), encoder("cutout"), background)
+    assert Path("person.png").read_bytes() == expected.content
+    assert predict(ASTRONAUT, "-o", "white.png", *options, "white").exit_code == 0
+    white = small_model.segment(ASTRONAUT.read_bytes(), encoder("cutout", {"background": "white"}), Options("original"))
+    assert Path("white.png").read_bytes() == white.content
+
+
+@pytest.mark.parametrize(
+    ("background", "message"),
+    [
+        ("beach.jpg", "'beach.jpg' is not allowed, and no file; allowed: transparent, blur, white, #rrggbb, or a"),
+        ("notes.txt", "Error: --background: notes.txt: the file is not an image"),
+        (".", "Error: --background: .: Is a directory"),
+    ],
+)
+def test_predict_with_unusable_background_ends_before_any_work(
+    background: str, message: str, predict: Predict, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("some notes of a holiday")
+    result = predict(CHELSEA, "-o", "out/", "--output", "cutout", "--background", background)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not list((tmp_path / "out").glob("*"))
+
+
 def test_predict_with_polygons_writes_them(predict: Predict) -> None:
     result = predict(CHELSEA, "--output", "objects", "--shapes", "polygons", "--tolerance", "5", "-o", "-")
     assert all(found["polygons"] for found in json.loads(result.stdout)["objects"])

@@ -5,14 +5,27 @@ from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
+from tests.support.images import encode
+from tests.support.paths import ASTRONAUT
 from tests.support.service import ServiceProcess
 
 API_KEY = "key-of-the-service"
 Mask = npt.NDArray[np.bool_]
 # Pillow draws polygons with whole pixels; larger ones come closer to the real area.
 SCALE = 8
+
+
+def two_people() -> bytes:
+    """Return a PNG with the astronaut and, beside her, her mirror image, 1024 x 512 pixels."""
+    with Image.open(ASTRONAUT) as person:
+        picture = Image.new("RGB", (2 * person.width, person.height), "white")
+        # A strip of white lies between both.
+        for left, half in ((0, person), (person.width, ImageOps.mirror(person))):
+            picture.paste(half, (left, 0))
+        picture.paste("white", (person.width - 60, 0, person.width + 60, person.height))
+    return encode(picture)
 
 
 def service_mask(service: ServiceProcess, photo: bytes, class_id: int) -> Mask:

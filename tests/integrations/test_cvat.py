@@ -16,7 +16,7 @@ from PIL import Image
 
 from integrations.client import Client, ServiceError
 from integrations.cvat.function import create, encoded
-from tests.integrations.masks import API_KEY, Mask, drawn, iou, service_mask
+from tests.integrations.masks import API_KEY, Mask, drawn, iou, service_mask, two_people
 from tests.integrations.servers import CvatTask, serving
 from tests.support.images import encode
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
@@ -94,6 +94,22 @@ def test_detect_returns_only_shapes_above_the_larger_of_two_thresholds(keyed_ser
     bottle = 5
     assert found(0, None) == [PERSON, bottle]
     assert found(0, 0.8) == found(0.8, 0.1) == found(0.8, None) == [PERSON]
+
+
+def test_cvat_cli_with_pieces_uploads_a_mask_for_each_region(keyed_service: ServiceProcess, tmp_path: Path) -> None:
+    photo = tmp_path / "two.png"
+    photo.write_bytes(two_people())
+    task = CvatTask([photo], LABELS)
+    [both] = annotate(task, keyed_service, tmp_path)
+    task.uploaded.clear()
+    shapes = annotate(task, keyed_service, tmp_path, "-ppieces=bool:true")
+    size = (1024, 512)
+    assert len(shapes) >= 2
+    assert {(shape["type"], shape["label_id"]) for shape in shapes} == {("mask", 102)}
+    masks = [mask_of(shape, size) for shape in shapes]
+    assert np.array_equal(np.sum(masks, axis=0), mask_of(both, size))
+    # The two largest are the two people.
+    assert [int(np.flatnonzero(mask.any(axis=0))[0] // 512) for mask in masks[:2]] in ([0, 1], [1, 0])
 
 
 def test_spec_without_classes_has_the_names_of_the_service_and_no_background(keyed_service: ServiceProcess) -> None:

@@ -1,7 +1,9 @@
 """The backend for Label Studio, as its own process, with the SDK's checks of predictions."""
 
+import io
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from label_studio_sdk.converter.brush import decode_rle
 from label_studio_sdk.label_interface import LabelInterface
 
 from integrations.client import Client
-from tests.integrations.masks import API_KEY, Mask, drawn, iou, service_mask
+from tests.integrations.masks import API_KEY, Mask, drawn, iou, service_mask, two_people
 from tests.integrations.servers import serving
 from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.service import TIMEOUT, ServiceProcess, running_service
@@ -40,24 +42,40 @@ def label_studio() -> Iterator[str]:
     def upload(name: str) -> flask.Response:
         if flask.request.headers.get("Authorization") != "Token legacy":
             flask.abort(401)
+        if name == "two.png":
+            return flask.send_file(io.BytesIO(two_people()), "image/png")
         return flask.send_file({"chelsea.jpg": CHELSEA, "astronaut.jpg": ASTRONAUT, "code.py": Path(__file__)}[name])
 
     with serving(app) as url:
         yield url
 
 
-@pytest.fixture(scope="module")
-def backend(label_studio: str, keyed_service: ServiceProcess) -> Iterator[ServiceProcess]:
+@contextmanager
+def started_backend(label_studio: str, service: ServiceProcess, **more: str) -> Iterator[ServiceProcess]:
+    """Start the backend between both, with `more` settings."""
     settings = {
         "LABEL_STUDIO_URL": label_studio,
         "LABEL_STUDIO_API_KEY": "legacy",
-        "SEGMENTER_URL": keyed_service.url,
+        "SEGMENTER_URL": service.url,
         "SEGMENTER_API_KEY": API_KEY,
     }
     command = (sys.executable, "-m", "integrations.label_studio")
-    with running_service(command, ready_path="/health", **settings) as backend:
+    with running_service(command, ready_path="/health", **settings, **more) as backend:
+        yield backend
+
+
+@pytest.fixture(scope="module")
+def backend(label_studio: str, keyed_service: ServiceProcess) -> Iterator[ServiceProcess]:
+    with started_backend(label_studio, keyed_service) as backend:
         yield backend
         assert backend.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def backend_of_pieces(label_studio: str, keyed_service: ServiceProcess) -> Iterator[ServiceProcess]:
+    """The backend with PIECES=true."""
+    with started_backend(label_studio, keyed_service, PIECES="true") as backend:
+        yield backend
 
 
 def post(backend: ServiceProcess, path: str, body: Any) -> requests.Response:
@@ -121,6 +139,21 @@ def test_polygon_results_cover_the_mask_of_the_service(
     found = drawn([ring / 100 * 512 for ring in points], 512, 512)
     assert iou(found, service_mask(keyed_service, ASTRONAUT.read_bytes(), PERSON)) > 0.95
     assert [item for item in predictions[1]["result"] if item["type"] == "polygonlabels"] == []
+
+
+def test_brush_results_with_pieces_are_the_regions_of_the_mask(
+    backend: ServiceProcess, backend_of_pieces: ServiceProcess
+) -> None:
+    def brushes(backend: ServiceProcess) -> list[dict[str, Any]]:
+        [prediction] = predict(backend, "/data/upload/1/two.png").json()["results"]
+        assert LabelInterface(CONFIG).validate_prediction(prediction, return_errors=True) == []
+        return [item for item in prediction["result"] if item["type"] == "brushlabels"]
+
+    [whole], pieces = brushes(backend), brushes(backend_of_pieces)
+    assert len(pieces) >= 2
+    assert len({piece["id"] for piece in pieces}) == len(pieces)
+    assert {piece["value"]["brushlabels"][0] for piece in pieces} == {"PERSON"}
+    assert np.array_equal(np.sum([brush_mask(piece) for piece in pieces], axis=0), brush_mask(whole))
 
 
 def test_prediction_has_the_mean_score_and_the_version_of_the_model(

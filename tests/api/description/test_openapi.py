@@ -54,6 +54,8 @@ def test_openapi_document_allows_form_json_and_photo_alone(document: Document) -
         properties = content[media]["schema"]["properties"]
         assert set(properties) == {"image", *PARAMETERS}
         assert properties["image"]["format"] == format_
+        assert properties["background"]["anyOf"][1]["format"] == format_
+        assert content[media]["schema"]["required"] == ["image"]
         assert properties["output"]["enum"] == list(OUTPUTS)
     assert {parameter["name"] for parameter in post["parameters"]} == set(PARAMETERS)
     assert set(post["responses"]["200"]["content"]) == set(MIMETYPES)

@@ -41,10 +41,14 @@ def test_swagger_documents_every_route(spec: dict[str, Any]) -> None:
 
 def test_swagger_documents_every_parameter_and_status_of_predict(spec: dict[str, Any]) -> None:
     post = spec["paths"]["/model/predict"]["post"]
-    parameters = {parameter["name"]: parameter for parameter in post["parameters"]}
-    assert set(parameters) == {*PARAMETERS, "image"}
-    assert parameters["image"]["type"] == "file"
-    assert parameters["image"]["required"]
+    files = {parameter["name"]: parameter for parameter in post["parameters"] if parameter["in"] == "formData"}
+    parameters = {parameter["name"]: parameter for parameter in post["parameters"] if parameter["in"] == "query"}
+    assert set(parameters) == set(PARAMETERS)
+    assert {name: (file["type"], file["required"]) for name, file in files.items()} == {
+        "image": ("file", True),
+        "background": ("file", False),
+    }
+    assert len(files) + len(parameters) == len(post["parameters"])
     for name, parameter in PARAMETERS.items():
         assert parameter.schema.items() <= parameters[name].items()
     assert all(f"`{name}`: " in parameters["output"]["description"] for name in OUTPUTS)

@@ -1,6 +1,7 @@
 """The properties that two runs must share for the second to resume the first."""
 
 from dataclasses import fields, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def made(**changed: Any) -> dict[str, str]:
         ({"options": Options()}, "--classes", ""),
         ({"options": Options(classes=(8, 15), edges="photo")}, "--edges", "photo"),
         ({"options": Options(classes=(8, 15), min_score=0.5)}, "--min-score", "0.5"),
+        ({"options": Options(classes=(8, 15), background=b"")}, "the picture of --background", sha256(b"").hexdigest()),
         ({"details": {"crop": True}}, "the options of --output", "--crop True"),
         ({"settings": Settings(image_size=257)}, "IMAGE_SIZE", "257"),
         ({"settings": Settings(canvas="fixed")}, "CANVAS", "fixed"),
@@ -85,5 +87,7 @@ def test_each_parameter_of_all_outputs_is_in_the_identity() -> None:
 
 
 def test_each_parameter_of_all_outputs_is_a_field_of_options() -> None:
-    # "mimetype" is the header Accept.
-    assert {field.name for field in fields(Options)} - {"mimetype"} == set(COMMON) - {"output"}, "see core/types.py"
+    # "mimetype" is the header Accept, and "background" a file.
+    assert {field.name for field in fields(Options)} - {"mimetype", "background"} == set(COMMON) - {"output"}, (
+        "see core/types.py"
+    )

@@ -34,6 +34,9 @@ ENCODERS: dict[str, Encoder] = {
     "cutout": encoder("cutout"),
     "cutout, hard": encoder("cutout", {"alpha": "hard"}),
     "cutout, blur, cropped": encoder("cutout", {"background": "blur", "crop": True}),
+    "cutout on a picture": lambda segmentation: encoder("cutout")(
+        replace(segmentation, background=np.zeros((1200, 800, 3), np.uint8))
+    ),
     "confidence": encoder("confidence"),
     "masks": partial(encode_class_masks, threshold=0.5),
 }

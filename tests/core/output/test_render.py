@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from core.labels import LABELS
+from core.output.matting import Foreground, soft_alpha
 from core.output.render import COLOURS, cutout, mask, overlay
-from core.types import UInt8Array
+from core.types import Alpha, UInt8Array
 from tests.support.label_maps import LABEL_MAPS
 
 RANDOM = np.random.default_rng(5)
@@ -64,13 +65,38 @@ def test_overlay_blends_classes_and_keeps_background() -> None:
     assert np.abs(result - blended)[seg_map != 0].max() <= 1
 
 
+def disc(side: int) -> UInt8Array:
+    """Return labels with a disc of the class 15 in a square of `side` pixels."""
+    rows, columns = np.indices((side, side)) - side / 2
+    return np.where(rows**2 + columns**2 < (side / 3) ** 2, 15, 0).astype(np.uint8)
+
+
 def test_hard_cutout_keeps_colours_and_labels() -> None:
     seg_map = np.zeros((60, 80), np.uint8)
     seg_map[20:40, 30:60] = 15
     photo = random_photo(seg_map)
     result = np.asarray(cutout(photo, seg_map, "hard"))
-    assert np.array_equal(result[..., :3], photo)
+    assert np.array_equal(result[seg_map != 0, :3], photo[seg_map != 0])
     assert np.array_equal(result[..., 3], (seg_map != 0) * 255)
+
+
+@pytest.mark.parametrize("alpha", ["soft", "hard"])
+def test_transparent_cutout_hides_no_colour_of_the_background(alpha: Alpha) -> None:
+    seg_map = disc(90)
+    result = np.asarray(cutout(random_photo(seg_map), seg_map, alpha))
+    hidden = result[..., 3] == 0
+    assert hidden.sum() > 1000
+    assert not result[hidden].any()
+
+
+def test_transparent_soft_cutout_keeps_colours_of_visible_pixels() -> None:
+    seg_map = disc(90)
+    photo = random_photo(seg_map)
+    result, opacity = np.asarray(cutout(photo, seg_map)), soft_alpha(seg_map, photo)
+    assert np.count_nonzero((opacity > 0) & (opacity < 255)) > 100
+    colours = Foreground(photo, opacity).colours((slice(0, 90), slice(0, 90)))
+    assert np.array_equal(result[opacity > 0, :3], colours[opacity > 0])
+    assert np.array_equal(result[..., 3], opacity)
 
 
 @pytest.mark.parametrize(
