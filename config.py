@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from core.runtime.cpu import usable_cores
-from core.setting_kinds import BOOLEAN, CHECKSUMS, ORIGINS, PATH, TEXT, URL, Kind, choice, number
+from core.setting_kinds import BOOLEAN, CHECKSUMS, ORIGINS, PATH, TEXT, URL, SettingKind, choice, number
 from core.types import Canvas, LogFormat, Precision
 from core.weights.registry import MODELS, ZOO
 
@@ -25,7 +25,7 @@ def default_cache() -> Path | None:
         return None
 
 
-def setting(kind: Kind, default: Any, purpose: str) -> Any:
+def setting(kind: SettingKind, default: Any, purpose: str) -> Any:
     """Return a field of Settings; `default` is a value, or a function that returns one for this machine."""
     metadata = {"kind": kind, "purpose": purpose}
     if callable(default):
@@ -129,7 +129,7 @@ class Settings:
             name = field_.name.upper()
             text = environment.get(name, "").strip()
             if text:
-                kind: Kind = field_.metadata["kind"]
+                kind: SettingKind = field_.metadata["kind"]
                 try:
                     values[field_.name] = kind.parse(text)
                 except (ValueError, KeyError):

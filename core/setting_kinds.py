@@ -10,25 +10,25 @@ from core.weights.registry import MODELS
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SettingKind:
     """The type of a variable: `parse` converts its text or raises ValueError; `allowed` describes the values."""
 
     parse: Callable[[str], Any]
     allowed: str
 
 
-def choice(*values: str) -> Kind:
-    return Kind(lambda text: values[values.index(text)], " or ".join(values))
+def choice(*values: str) -> SettingKind:
+    return SettingKind(lambda text: values[values.index(text)], " or ".join(values))
 
 
-def number(type_: type[int] | type[float], low: int, high: int) -> Kind:
+def number(type_: type[int] | type[float], low: int, high: int) -> SettingKind:
     def parse(text: str) -> int | float:
         value = type_(text)
         if not low <= value <= high:
             raise ValueError
         return value
 
-    return Kind(parse, f"{low} to {high}")
+    return SettingKind(parse, f"{low} to {high}")
 
 
 def parse_origins(text: str) -> tuple[str, ...]:
@@ -58,9 +58,9 @@ def parse_path(text: str) -> Path:
         raise ValueError from error
 
 
-TEXT = Kind(str, "text")
-BOOLEAN = Kind(lambda text: {"true": True, "false": False}[text.lower()], "true or false")
-PATH = Kind(parse_path, "a path")
-URL = Kind(parse_url, "a URL with http:// or https://")
-CHECKSUMS = Kind(parse_checksums, "full=SHA512, with 128 hexadecimal digits")
-ORIGINS = Kind(parse_origins, "*, or origins such as https://example.com separated by commas")
+TEXT = SettingKind(str, "text")
+BOOLEAN = SettingKind(lambda text: {"true": True, "false": False}[text.lower()], "true or false")
+PATH = SettingKind(parse_path, "a path")
+URL = SettingKind(parse_url, "a URL with http:// or https://")
+CHECKSUMS = SettingKind(parse_checksums, "full=SHA512, with 128 hexadecimal digits")
+ORIGINS = SettingKind(parse_origins, "*, or origins such as https://example.com separated by commas")

@@ -6,6 +6,7 @@ Exporters write the pre-processing in different ways, so it is measured on a tes
 by node.
 """
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,8 @@ from core.graph.network import OUTPUT_STRIDE, Network, make_placeholder
 from core.graph.passes import PASSES
 from core.graph.passes.pointwise import pointwise_kernel
 from core.tensorflow import tf
+
+logger = logging.getLogger(__name__)
 
 # Operations that a constant can bind to one canvas size. After the passes, their sizes must be computed.
 SIZE_BOUND = ("SpaceToBatchND", "BatchToSpaceND", "ResizeBilinear", "AvgPool", "Placeholder")
@@ -35,8 +38,10 @@ def optimize(graph: Graph, config: Any = None) -> Network:
     """
     editor = GraphEditor(graph.graph_def)
     for run_pass in PASSES:
+        before = len(editor.nodes)
         run_pass(editor)
         editor.prune([OUTPUT])
+        logger.debug("%s: %d nodes, %d after it", run_pass.__name__, before, len(editor.nodes))
     logits, sizes = _find_logits(editor)
     canvas = editor.inputs(_find_first_convolution(editor))[0]
     scale, offset, padding, side = _measure_preprocessing(editor, canvas.name, config)

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from config import Settings
-from core.setting_kinds import BOOLEAN, CHECKSUMS, ORIGINS, PATH, TEXT, URL, Kind
+from core.setting_kinds import BOOLEAN, CHECKSUMS, ORIGINS, PATH, TEXT, URL, SettingKind
 from tests.support.chart import CHART, DIGEST, leaves, object_of, render_chart, values_of_chart, with_value
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -134,7 +134,7 @@ def test_schema_of_setting_accepts_the_values_that_the_service_accepts(setting: 
 
 def schema_of(setting: "Field[Any]") -> dict[str, Any]:
     """Return the JSON schema that follows from the kind of a setting in config.py, without the pattern of a text."""
-    kind: Kind = setting.metadata["kind"]
+    kind: SettingKind = setting.metadata["kind"]
     if kind is BOOLEAN:
         return {"type": "boolean"}
     if kind in {TEXT, PATH, URL, CHECKSUMS, ORIGINS}:
@@ -145,7 +145,7 @@ def schema_of(setting: "Field[Any]") -> dict[str, Any]:
     return {"enum": kind.allowed.split(" or ")}
 
 
-def accepts(kind: Kind, text: str) -> bool:
+def accepts(kind: SettingKind, text: str) -> bool:
     """Return whether `text` is a value of this kind for the service."""
     try:
         kind.parse(text)

@@ -9,6 +9,7 @@ import pytest
 
 from core.graph.frozen_graph import Graph, read_graph
 from core.graph.optimize import UnknownStructure, optimize
+from core.graph.passes import PASSES
 from core.tensorflow import tf
 from core.weights.registry import MOBILE
 
@@ -49,6 +50,16 @@ def small_deeplab(
         upsampled = tf.compat.v1.image.resize_bilinear(logits, [SIDE, SIDE], align_corners=align_corners)
         tf.identity(tf.argmax(upsampled, -1)[:, :height, :width], name="SemanticPredictions")
     return Graph(graph.as_graph_def(), CLASSES, Path("small.pb"))
+
+
+def test_optimize_logs_the_nodes_before_and_after_each_pass(caplog: pytest.LogCaptureFixture) -> None:
+    graph = small_deeplab()
+    with caplog.at_level("DEBUG", "core.graph.optimize"):
+        optimize(graph)
+    found = [record.args or () for record in caplog.records if record.name == "core.graph.optimize"]
+    names, before, after = zip(*found, strict=True)
+    assert list(names) == [run.__name__ for run in PASSES]
+    assert before == (len(graph.graph_def.node), *after[:-1])
 
 
 @pytest.mark.parametrize(
