@@ -26,7 +26,8 @@ HEIC = FilePayload(name="photo.heic", mimeType="image/heic", buffer=b"\0\0\0\x18
 
 def message_of(service: ServiceProcess, file: FilePayload) -> str:
     """Return the message of the service for a file that it refuses, as a regular expression."""
-    return re.escape(service.predict(file["buffer"]).json()["message"])
+    message: str = service.predict(file["buffer"]).json()["message"]
+    return re.escape(message)
 
 
 def test_page_waits_for_a_busy_service_as_long_as_it_says(demo: Page) -> None:
@@ -188,6 +189,7 @@ def closed_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
         yield service
 
 
+@pytest.mark.slow
 def test_page_asks_for_the_key_and_has_the_words_of_the_served_labels(
     browser: Browser, closed_service: ServiceProcess
 ) -> None:
