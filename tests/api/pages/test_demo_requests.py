@@ -95,8 +95,10 @@ def test_failure_of_one_file_is_explained_beside_it_and_does_not_stop_the_others
     expect(demo.get_by_role("complementary")).to_be_hidden()
     files(demo).nth(1).click()
     expect_message(demo, "Found cat")
+    expect(demo.locator(".command")).to_contain_text("cat.jpg")
     files(demo).first.click()
     expect_message(demo, reason)
+    expect(demo.locator(".command")).to_be_hidden()
 
 
 def test_files_are_segmented_one_after_the_other(demo: Page) -> None:

@@ -82,6 +82,7 @@ async function render() {
 function redraw() {
   const alone = !layers || picture.compares();
   const {width, height} = layers ?? photo ?? {};
+  $(".command").hidden = true;
   if (!width) return;
   picture.rescale(width, height);
   if (alone) {
@@ -91,8 +92,7 @@ function redraw() {
   const found = shown.result?.body.objects.map(classes.nameOf).join(", ") ?? "not segmented yet";
   picture.canvas.ariaLabel = `${shown.file.name}: ${found}`;
   if (layers) $("#save").disabled = !files.visible(shown).length;
-  showCommand(shown, panel.view(), panel.settings());
-  $(".command").hidden ||= !shown.result;
+  if (shown.result) showCommand(shown, panel.view(), panel.settings());
 }
 
 async function classesChanged() {
