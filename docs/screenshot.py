@@ -14,8 +14,8 @@ from tests.support.paths import CHELSEA, HOPPER
 from tests.support.service import running_service
 
 PICTURE = Path(__file__).with_name("demo.png")
-SIZE = {"width": 1200, "height": 940}
-COLOURS = 256  # of the picture's palette: a third of the size
+SIZE = {"width": 1200, "height": 970}
+COLOURS = 128  # of the palette of the picture, for a small file
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def test_wrong_method_returns_405_with_allowed_methods(client: Client, method: s
     assert re.match(f"{method} is not allowed at {path}; allowed: .*{allowed}", response.get_json()["message"])
 
 
-@pytest.mark.parametrize("path", ["/demo/demo.css", "/swagger.css", "/swaggerui/swagger-ui.css"])
+@pytest.mark.parametrize("path", ["/demo/page.css", "/swagger.css", "/swaggerui/swagger-ui.css"])
 @pytest.mark.parametrize(
     ("condition", "status", "message"),
     [

@@ -79,7 +79,7 @@ def test_metrics_after_requests_with_any_paths_and_methods_have_the_same_series(
 
 
 def test_metrics_name_paths_of_files_without_werkzeugs_patterns(client: Client) -> None:
-    for path in ("/demo/demo.css", "/swagger.css", "/swaggerui/swagger-ui.css"):
+    for path in ("/demo/page.css", "/swagger.css", "/swaggerui/swagger-ui.css"):
         assert client.get(path).status_code == 200
     paths = {dict(labels).get("path", "") for _, labels in samples(client)}
     assert {"/demo/{name}", "/{name}", "/swaggerui/{filename}"} <= paths

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import shapely
+from PIL import Image, ImageChops, ImageDraw
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from core.types import UInt8Array
@@ -70,3 +71,26 @@ def file_of(format_: str, image: Image.Image, name: str = "photo", **options: ob
     """Return a file for a file input; `options` are those of Image.save()."""
     content = encode(image, format_, **options)
     return FilePayload(name=f"{name}.{format_.lower()}", mimeType=f"image/{format_.lower()}", buffer=content)
+
+
+def area_of(svg: str, size: tuple[int, int], class_: int) -> UInt8Array:
+    """Return the pixels inside the outlines of a class in an SVG by the rule evenodd, 0 or 255 [height, width]."""
+    path = re.search(rf'data-class="{class_}"><title>[^<]*</title><path d="([^"]*)"', svg)
+    assert path
+    inside = Image.new("1", size)
+    for ring in path[1].removesuffix("Z").split("Z"):
+        points = [tuple(map(float, pair.split())) for pair in re.split("[ML]", ring)[1:]]
+        assert shapely.LinearRing(points).is_closed
+        part = Image.new("1", size)
+        ImageDraw.Draw(part).polygon(points, fill=1)
+        inside = ImageChops.logical_xor(inside, part)
+    return np.asarray(inside.convert("L"))
+
+
+def press_until(page: Page, attribute: str, value: str) -> None:
+    """Press Tab until the element in focus has this value of an attribute."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"document.activeElement.{attribute}") == value:
+            return
+    raise AssertionError(f"Tab does not reach the element with the {attribute} {value}")

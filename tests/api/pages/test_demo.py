@@ -1,18 +1,26 @@
 """The page /demo: views and files of a result, all made in the browser from one answer of the service."""
 
 import json
-import re
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-import shapely
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image
 from playwright.sync_api import Page, expect
 
-from core.types import UInt8Array
-from tests.support.demo import choose, difference, expect_message, file_of, photo_of, pixels, rgba, saved, segment
+from tests.support.demo import (
+    area_of,
+    choose,
+    difference,
+    expect_message,
+    file_of,
+    photo_of,
+    pixels,
+    rgba,
+    saved,
+    segment,
+)
 from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.service import ServiceProcess
 
@@ -32,20 +40,6 @@ def answer(service: ServiceProcess, path: Path, output: str, **parameters: str) 
     response = service.predict(path.read_bytes(), params={"size": "original", "output": output} | parameters)
     assert response.ok, response.text
     return response.content
-
-
-def area_of(svg: str, size: tuple[int, int], class_: int) -> UInt8Array:
-    """Return the pixels inside the outlines of a class in an SVG by the rule evenodd, 0 or 255 [height, width]."""
-    path = re.search(rf'data-class="{class_}"><title>[^<]*</title><path d="([^"]*)"', svg)
-    assert path
-    inside = Image.new("1", size)
-    for ring in path[1].removesuffix("Z").split("Z"):
-        points = [tuple(map(float, pair.split())) for pair in re.split("[ML]", ring)[1:]]
-        assert shapely.LinearRing(points).is_closed
-        part = Image.new("1", size)
-        ImageDraw.Draw(part).polygon(points, fill=1)
-        inside = ImageChops.logical_xor(inside, part)
-    return np.asarray(inside.convert("L"))
 
 
 def test_views_and_files_come_from_one_request(
@@ -172,16 +166,6 @@ def test_classes_that_are_switched_off_are_in_no_view_and_no_file(
     switches.first.uncheck()
     assert difference(pixels(demo), photo_of(ASTRONAUT)).max() <= 8  # the photo alone
     expect(demo.get_by_role("button", name="Save overlay")).to_be_disabled()
-
-
-def test_legend_shows_share_and_score_of_each_class(demo: Page, service: ServiceProcess) -> None:
-    segment(demo, ASTRONAUT, "Found person")
-    found = json.loads(answer(service, ASTRONAUT, "objects"))["objects"]
-    for object_, text in zip(found, demo.locator("#legend .numbers").all_inner_texts(), strict=True):
-        numbers = re.fullmatch(r"([\d.]+)%, score (\d+)%", text)
-        assert numbers
-        assert float(numbers[1]) == pytest.approx(100 * object_["fraction"], rel=0.05)
-        assert abs(int(numbers[2]) - 100 * object_["score"]) <= 0.5
 
 
 def test_choice_of_edges_asks_the_service_again_and_keeps_the_classes(demo: Page, posted: list[str]) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, CDPSession, FilePayload, Page, Response
 
 from tests.support.browser import opened
 from tests.support.contrast import CONTROLS, contrast
-from tests.support.demo import choose, difference, expect_message, photo_of, pixels, segment
+from tests.support.demo import choose, difference, expect_message, photo_of, pixels, press_until, segment
 from tests.support.paths import CHELSEA, HOPPER
 from tests.support.service import ServiceProcess
 
@@ -40,7 +40,7 @@ def test_axe_finds_nothing_and_controls_contrast(
         page.get_by_role("button", name="hopper.jpg").click()
         expect_message(page, "Found person")
         page.evaluate("for (const part of document.querySelectorAll('#again, #key')) part.hidden = false")
-        for view in ("Overlay", "Outlines", "Mask", "Cut-out"):
+        for view in ("Overlay", "Cut-out"):  # the others have no controls of their own
             choose(page, view)
             found += findings(page)
             controls += page.evaluate(CONTROLS)
@@ -97,15 +97,6 @@ def test_keyboard_alone_opens_a_sample_zooms_and_saves(browser: Browser, service
             page.keyboard.press("Enter")
         assert download.value.suggested_filename == "chelsea-cutout.png"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def press_until(page: Page, attribute: str, value: str) -> None:
-    """Press Tab until the element in focus has this value of an attribute."""
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate(f"document.activeElement.{attribute}") == value:
-            return
-    raise AssertionError(f"Tab does not reach the element with the {attribute} {value}")
 
 
 def place_of_crosshair(page: Page) -> list[float]:

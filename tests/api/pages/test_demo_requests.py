@@ -1,23 +1,19 @@
-"""The page /demo: what it does when the service is busy, refuses a file, wants a key, or serves other classes."""
+"""The page /demo: what it does with photos of every source, and when the service is busy or refuses a file."""
 
 import base64
 import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
-from core.labels import LABELS
-from tests.support.browser import opened
 from tests.support.demo import difference, expect_message, file_of, files, pixels, segment
-from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
-from tests.support.service import ServiceProcess, running_service
+from tests.support.paths import ASTRONAUT, CHELSEA
+from tests.support.service import ServiceProcess
 
 INFER = "**/v2/models/*/infer"
 BROKEN = FilePayload(name="broken.jpg", mimeType="image/jpeg", buffer=CHELSEA.read_bytes()[:2000])
@@ -26,7 +22,8 @@ HEIC = FilePayload(name="photo.heic", mimeType="image/heic", buffer=b"\0\0\0\x18
 
 def message_of(service: ServiceProcess, file: FilePayload) -> str:
     """Return the message of the service for a file that it refuses, as a regular expression."""
-    return re.escape(service.predict(file["buffer"]).json()["message"])
+    message: str = service.predict(file["buffer"]).json()["message"]
+    return re.escape(message)
 
 
 def test_page_waits_for_a_busy_service_as_long_as_it_says(demo: Page) -> None:
@@ -94,8 +91,10 @@ def test_failure_of_one_file_is_explained_beside_it_and_does_not_stop_the_others
     expect(demo.get_by_role("complementary")).to_be_hidden()
     files(demo).nth(1).click()
     expect_message(demo, "Found cat")
+    expect(demo.locator(".command")).to_contain_text("cat.jpg")
     files(demo).first.click()
     expect_message(demo, reason)
+    expect(demo.locator(".command")).to_be_hidden()
 
 
 def test_files_are_segmented_one_after_the_other(demo: Page) -> None:
@@ -178,37 +177,11 @@ def test_page_names_the_classes_and_their_other_names(demo: Page) -> None:
     assert {"aeroplane or airplane", "dining table or table", "sofa or couch", "horse"} <= set(names)
 
 
-@pytest.fixture(scope="module")
-def closed_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """A service that asks for a key, with other names of the classes."""
-    names = tmp_path_factory.mktemp("labels") / "labels.txt"
-    names.write_text("\n".join(["nothing", *(f"thing <{number}>" for number in range(1, len(LABELS)))]))
-    graph = ROOT / "assets" / "deeplabv3_mnv2_pascal_trainval.pb"
-    with running_service(API_KEY="sesame", IMAGE_SIZE="129", MODEL_PATH=str(graph), MODEL_LABELS=str(names)) as service:
-        yield service
-
-
-def test_page_asks_for_the_key_and_has_the_words_of_the_served_labels(
-    browser: Browser, closed_service: ServiceProcess
-) -> None:
-    with browser.new_context() as context:
-        page = opened(context)
-        hosts = set()
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        page.goto(f"{closed_service.url}/demo")
-        expect_message(page, "This service is for people who have its key")
-        expect(page.locator("#message")).not_to_have_class(re.compile("wrong"))
-        key = page.get_by_label("Key of this service")
-        key.fill("open")
-        key.press("Enter")
-        expect_message(page, "does not know this key")
-        key.fill("sesame")
-        key.press("Enter")
-        expect(page.locator("#known summary")).to_have_text("The 20 things that it knows")
-        expect(key).to_be_hidden()
-        expect(page.locator("#known li").first).to_have_text("thing <1>")
-        page.get_by_role("button", name="the cat").click()
-        expect_message(page, "Found thing <8>")
-        expect(page.locator("#legend .name")).to_have_text("thing <8>")
-        expect(page.locator("#curl")).to_contain_text('-H "X-API-Key: $API_KEY"')
-        assert hosts == {urlsplit(closed_service.url).netloc}
+def test_legend_shows_share_and_score_of_each_class(demo: Page, service: ServiceProcess) -> None:
+    segment(demo, ASTRONAUT, "Found person")
+    found = service.predict(ASTRONAUT.read_bytes(), params={"size": "original", "output": "objects"}).json()["objects"]
+    for object_, text in zip(found, demo.locator("#legend .numbers").all_inner_texts(), strict=True):
+        numbers = re.fullmatch(r"([\d.]+)%, score (\d+)%", text)
+        assert numbers
+        assert float(numbers[1]) == pytest.approx(100 * object_["fraction"], rel=0.05)
+        assert abs(int(numbers[2]) - 100 * object_["score"]) <= 0.5

@@ -1,6 +1,6 @@
 /** The page at /demo: what is on the screen, and what the user does. */
 
-import {ask, useKey} from "./api.js";
+import {useKey} from "./api.js";
 import * as classes from "./classes.js";
 import {showCommand} from "./command.js";
 import {$, save} from "./dom.js";
@@ -11,6 +11,7 @@ import * as panel from "./panel.js";
 import {photoOf, pictureOf} from "./photo.js";
 import * as picture from "./picture.js";
 import * as queue from "./queue.js";
+import * as sources from "./sources.js";
 import {draw, layersOf} from "./views.js";
 
 // Long sides of the canvas in pixels: more than most screens show, and few enough to draw while a slider moves; and after a zoom.
@@ -82,6 +83,7 @@ async function render() {
 function redraw() {
   const alone = !layers || picture.compares();
   const {width, height} = layers ?? photo ?? {};
+  $(".command").hidden = true;
   if (!width) return;
   picture.rescale(width, height);
   if (alone) {
@@ -91,8 +93,7 @@ function redraw() {
   const found = shown.result?.body.objects.map(classes.nameOf).join(", ") ?? "not segmented yet";
   picture.canvas.ariaLabel = `${shown.file.name}: ${found}`;
   if (layers) $("#save").disabled = !files.visible(shown).length;
-  showCommand(shown, panel.view(), panel.settings());
-  $(".command").hidden ||= !shown.result;
+  if (shown.result) showCommand(shown, panel.view(), panel.settings());
 }
 
 async function classesChanged() {
@@ -177,28 +178,7 @@ $("#key").onsubmit = event => {
   for (const item of queue.items) if (item !== shown && item.status.error?.status === 401) queue.enqueue(item);
   again();
 };
-for (const input of [$("#file"), $("#camera")]) input.onchange = () => {
-  if (input.files.length) open(input.files);
-  input.value = ""; // lets the user choose the same files again
-};
-for (const button of document.querySelectorAll(".samples button")) {
-  button.onclick = () => run("Fetching the photo …", async signal => {
-    const blob = await (await ask(button.value, signal)).blob();
-    signal.throwIfAborted();
-    open([new File([blob], button.value.replace("demo/", ""), {type: blob.type})]);
-  });
-}
-document.onpaste = event => event.clipboardData.files.length && open(event.clipboardData.files);
-document.ondragover = event => {
-  event.preventDefault(); // by default the browser would open the file in place of this page
-  document.body.classList.add("dragging");
-};
-document.ondragleave = event => event.relatedTarget ?? document.body.classList.remove("dragging");
-document.ondrop = event => {
-  event.preventDefault();
-  document.body.classList.remove("dragging");
-  if (event.dataTransfer.files.length) open(event.dataTransfer.files);
-};
+sources.start(open);
 
 run("", async signal => {
   await classes.load(signal, seconds => say({text: `The service is starting. The next attempt is in ${seconds} s.`, busy: true}));
