@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
-from api.description.schemas import ERRORS, EXAMPLE_COLOUR, EXAMPLE_ID, EXAMPLE_LABEL, PARAMETERS, error, protocol_error
+from api.description.predict import PARAMETERS
+from api.description.schemas import ERRORS, EXAMPLE_COLOUR, EXAMPLE_ID, EXAMPLE_LABEL, error, protocol_error
 from api.protocols import is_private, protocol_of
 from core.output.encode import JSON
 from core.output.render import COLOURS
 
 Document = dict[str, Any]
 
-# Flask-RESTX sorts the paths; the main endpoint is shown first.
+# Flask-RESTX sorts the paths; those of the main endpoint are shown first.
 FIRST = "/model/predict"
 KEYS = {
     "key": {
@@ -22,10 +24,13 @@ KEYS = {
 }
 
 
-def described(swagger: Document, labels: tuple[str, ...]) -> Document:
-    """Return Flask-RESTX's description `swagger` with keys, examples of errors, and the names of the classes."""
+def described(swagger: Document, labels: tuple[str, ...], url: str) -> Document:
+    """Return Flask-RESTX's description `swagger` with keys, examples of errors, and the names of the classes.
+
+    `url` is the address of the service, without a slash at the end.
+    """
     paths = swagger["paths"]
-    ordered = {path: paths[path] for path in sorted(paths, key=lambda path: (path != FIRST, path))}
+    ordered = {path: paths[path] for path in sorted(paths, key=lambda path: (not path.startswith(FIRST), path))}
     for path, method, operation in operations(ordered):
         if is_private(path):
             operation["security"] = [{name: []} for name in KEYS]
@@ -35,13 +40,17 @@ def described(swagger: Document, labels: tuple[str, ...]) -> Document:
         for status, response in operation["responses"].items():
             if int(status) in ERRORS:
                 response["examples"] = {JSON: {protocol_of(path).error: ERRORS[int(status)][1]}}
+        if JSON not in operation.get("produces", [JSON]):
+            operation["responses"]["200"]["schema"] = {"type": "file"}
         # Sorted by status; Flask-RESTX has them in the order of its decorators.
         operation["responses"] = dict(sorted(operation["responses"].items()))
         for parameter in operation.get("parameters", ()) if method == "post" else ():
             if parameter["name"] == "classes":
                 parameter["description"] = f"{PARAMETERS['classes']['description']} The classes: {', '.join(labels)}"
     definitions = _with_served_class(swagger["definitions"], labels)
-    return swagger | {"definitions": definitions, "paths": ordered, "securityDefinitions": KEYS}
+    server = urlsplit(url)
+    address = {"schemes": [server.scheme], "host": server.netloc, "basePath": server.path or "/"}
+    return swagger | address | {"definitions": definitions, "paths": ordered, "securityDefinitions": KEYS}
 
 
 def _with_served_class(value: Any, labels: tuple[str, ...]) -> Any:

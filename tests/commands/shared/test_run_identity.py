@@ -16,9 +16,9 @@ OPTIONS = Options(classes=(8, 15))
 
 # The settings on which the results in a folder do not depend, and those that choose the graph, whose checksum tells.
 SAME_RESULTS = {
-    "HOST", "PORT", "CORS_ENABLE", "CORS_ORIGINS", "API_KEY", "API_KEY_FILE", "MAX_UPLOAD_MB", "MAX_IMAGE_MEGAPIXELS",
-    "QUEUE_SIZE", "REQUEST_TIMEOUT", "IDLE_TIMEOUT", "THREADS", "LOG_FORMAT", "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "DEBUG",
+    "HOST", "PORT", "PUBLIC_URL", "CORS_ENABLE", "CORS_ORIGINS", "API_KEY", "API_KEY_FILE", "MAX_UPLOAD_MB",
+    "MAX_IMAGE_MEGAPIXELS", "QUEUE_SIZE", "REQUEST_TIMEOUT", "IDLE_TIMEOUT", "THREADS", "LOG_FORMAT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "DEBUG",
 }  # fmt: skip
 OF_GRAPH = {"MODEL_TYPE", "MODEL_PATH", "MODEL_CACHE", "MODEL_MIRROR", "MODEL_SHA512"}
 # It changes the names in results, but the runs are not compared by it.
