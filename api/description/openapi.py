@@ -11,6 +11,7 @@ import orjson
 from flask import Flask, Response, request
 from flask_restx import Api
 
+from api.description.predict import IMAGE
 from api.description.swagger import Document, operations
 from api.parameters import parsed
 from core.kinds import Choice
@@ -24,6 +25,8 @@ BODY = Choice(tuple(BODIES))
 # The operation whose parameters are also described as a part of the body. Those of one output name each once, for
 # clients that have one function with all of them.
 GENERAL = "predict"
+# The schemas of their bodies: the format of the photo, by name.
+PHOTOS = {"PhotoForm": "binary", "Photo": "byte"}
 
 
 def init(app: Flask, api: Api) -> None:
@@ -44,13 +47,14 @@ def openapi(swagger: Document, media: str | None = None) -> Document:
     paths: Document = {path: {} for path in swagger["paths"]}
     for path, method, operation in operations(swagger["paths"]):
         paths[path][method] = _operation(operation, media)
+    schemas = swagger["definitions"] | {name: _photo(format_) for name, format_ in PHOTOS.items()}
     document = {
         "openapi": "3.0.3",
         "info": swagger["info"],
         "servers": [{"url": f"{swagger['schemes'][0]}://{swagger['host']}{swagger['basePath']}".rstrip("/")}],
         "tags": swagger["tags"],
         "paths": paths,
-        "components": {"schemas": swagger["definitions"], "securitySchemes": swagger["securityDefinitions"]},
+        "components": {"schemas": schemas, "securitySchemes": swagger["securityDefinitions"]},
     }
     result: Document = _with_references(document)
     return result
@@ -89,19 +93,22 @@ def _bodies(operation: Document) -> Document:
     for parameter in operation["parameters"]:
         if parameter["in"] == "body":
             return {JSON: {"schema": parameter["schema"]}} | binary
-    [photo] = [parameter for parameter in operation["parameters"] if parameter["in"] == "formData"]
-    values = {
-        parameter["name"]: _parameter(parameter)["schema"]
-        for parameter in operation["parameters"]
-        if parameter["in"] == "query" and operation["operationId"] == GENERAL
-    }
+    if operation["operationId"] == GENERAL:
+        values = {
+            parameter["name"]: _parameter(parameter)["schema"]
+            for parameter in operation["parameters"]
+            if parameter["in"] == "query"
+        }
+        form, document = (_photo(format_, values) for format_ in PHOTOS.values())
+    else:
+        form, document = ({"$ref": f"#/components/schemas/{name}"} for name in PHOTOS)
+    return {BODIES["form"]: {"schema": form}, JSON: {"schema": document}} | binary
 
-    def body(format_: str) -> Document:
-        schema = {"type": "string", "format": format_, "description": photo["description"]}
-        properties = {photo["name"]: schema, **values}
-        return {"schema": {"type": "object", "required": [photo["name"]], "properties": properties}}
 
-    return {BODIES["form"]: body("binary"), JSON: body("byte")} | binary
+def _photo(format_: str, values: Document | None = None) -> Document:
+    """Return the schema of a body with a photo in this format, and with the parameters `values` beside it."""
+    image = {"type": "string", "format": format_, "description": IMAGE["description"]}
+    return {"type": "object", "required": ["image"], "properties": {"image": image, **(values or {})}}
 
 
 def _response(response: Document, produces: list[str]) -> Document:

@@ -12,7 +12,7 @@ from core.output.render import COLOURS
 
 Document = dict[str, Any]
 
-# Flask-RESTX sorts the paths; those of the main endpoint are shown first.
+# Flask-RESTX sorts the paths; the main endpoint is shown first, and its variants for programs last.
 FIRST = "/model/predict"
 KEYS = {
     "key": {
@@ -30,7 +30,8 @@ def described(swagger: Document, labels: tuple[str, ...], url: str) -> Document:
     `url` is the address of the service, without a slash at the end.
     """
     paths = swagger["paths"]
-    ordered = {path: paths[path] for path in sorted(paths, key=lambda path: (not path.startswith(FIRST), path))}
+    order = sorted(paths, key=lambda path: (path != FIRST, path.startswith(FIRST), path))
+    ordered = {path: paths[path] for path in order}
     for path, method, operation in operations(ordered):
         if is_private(path):
             operation["security"] = [{name: []} for name in KEYS]

@@ -10,7 +10,7 @@ from flask_restx import schemas as swagger_schemas
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from werkzeug.test import Client
 
-from api.description.openapi import BODIES
+from api.description.openapi import BODIES, PHOTOS
 from api.description.schemas import ERRORS
 from api.description.swagger import operations
 from api.protocols import is_private
@@ -50,7 +50,7 @@ def test_openapi_document_has_operations_statuses_and_schemas_of_swagger(swagger
         return [(path, method, op["operationId"], list(op["responses"])) for path, method, op in operations(paths)]
 
     assert said(document["paths"]) == said(swagger["paths"])
-    assert document["components"]["schemas"].keys() == swagger["definitions"].keys()
+    assert document["components"]["schemas"].keys() == {*swagger["definitions"], *PHOTOS}
     assert document["info"] == swagger["info"]
 
 
@@ -75,8 +75,9 @@ def test_operation_of_one_output_has_its_media_types_and_parameters_once(documen
     named = [parameter["name"] for parameter in post["parameters"]]
     assert named == [name for name, row in PARAMETERS.items() if name in named]
     assert {name for name, row in PARAMETERS.items() if row.of[0]} & {*named} == {*own_parameters(output)}
-    for media in ("multipart/form-data", "application/json"):
-        assert list(post["requestBody"]["content"][media]["schema"]["properties"]) == ["image"]
+    for media, name in zip(("multipart/form-data", "application/json"), PHOTOS, strict=True):
+        assert post["requestBody"]["content"][media]["schema"] == {"$ref": f"#/components/schemas/{name}"}
+        assert list(document["components"]["schemas"][name]["properties"]) == ["image"]
 
 
 def test_documents_have_no_default_that_clients_would_send(swagger: Document, document: Document) -> None:
