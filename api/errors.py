@@ -76,9 +76,9 @@ class JsonErrorApi(Api):
     def __schema__(self) -> dict[str, Any]:
         """Swagger's description; see api.description.swagger."""
         settings: Settings = current_app.extensions["settings"]
-        return described(
-            super().__schema__, current_model().labels, (settings.public_url or request.url_root).rstrip("/")
-        )
+        # A header Host that is no address counts as none.
+        url = settings.public_url or (request.url_root if request.host else settings.url)
+        return described(super().__schema__, current_model().labels, url.rstrip("/"))
 
 
 def error_response(error: Exception, method: str, path: str) -> Response:

@@ -117,6 +117,7 @@ def test_document_of_unknown_body_is_400(client: Client) -> None:
     [
         ({}, "example.com:5000", "http://example.com:5000"),
         ({}, "[::1]:5000", "http://[::1]:5000"),
+        ({}, "no host", "http://localhost:5000"),
         ({"public_url": "https://example.com/segmenter/"}, "10.0.0.1", "https://example.com/segmenter"),
         ({"public_url": "https://example.com"}, "10.0.0.1", "https://example.com"),
     ],
