@@ -62,6 +62,12 @@ class Settings:
     model_sha512: dict[str, str] = setting(CHECKSUMS, dict, "checksum of a mirror's own build of a graph")
     host: str = setting(TEXT, "0.0.0.0", "address to listen on")
     port: int = setting(number(int, 1, 65535), 5000, "port to listen on")
+    public_url: str = setting(
+        URL,
+        "",
+        "address of the service in its descriptions for programs, such as https://example.com/segmenter behind a "
+        "proxy; default: that of the request",
+    )
     cors_enable: bool = setting(BOOLEAN, False, "allow web pages of other origins to call the service")
     cors_origins: tuple[str, ...] = setting(ORIGINS, ("*",), "the allowed origins, if CORS_ENABLE is true")
     api_key: str = setting(TEXT, "", "if set, requests below /model, /hf and /v2/models must send it as X-API-Key")

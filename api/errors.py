@@ -21,6 +21,7 @@ from werkzeug.routing.exceptions import WebsocketMismatch
 from api.context import current_model
 from api.description.swagger import described
 from api.protocols import protocol_of
+from config import Settings
 from core.errors import (
     ClientGone,
     ImageTooLarge,
@@ -72,7 +73,10 @@ class JsonErrorApi(Api):
     @property
     def __schema__(self) -> dict[str, Any]:
         """Swagger's description; see api.description.swagger."""
-        return described(super().__schema__, current_model().labels)
+        settings: Settings = current_app.extensions["settings"]
+        # A header Host that is no address counts as none.
+        url = settings.public_url or (request.url_root if request.host else settings.url)
+        return described(super().__schema__, current_model().labels, url.rstrip("/"))
 
 
 def error_response(error: Exception, method: str, path: str) -> Response:

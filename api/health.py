@@ -17,7 +17,10 @@ class Live(Resource):
     @namespace.doc("live")
     @namespace.response(200, "The process answers", status)
     def get(self) -> dict[str, str]:
-        """Tell whether the process is alive"""
+        """Tell whether the process is alive
+
+        It is, if this answers. A loading model does not matter, so that nothing restarts a process that loads.
+        """
         return OK
 
 
@@ -27,7 +30,10 @@ class Ready(Resource):
     @namespace.response(200, "The model has passed its warm-up inference", status)
     @namespace.response(503, LOADING)
     def get(self) -> dict[str, str]:
-        """Tell whether images can be segmented"""
+        """Tell whether images can be segmented
+
+        Until then, photos get status 503. Load balancers send no requests in the meantime.
+        """
         check_ready()
         return OK
 

@@ -26,7 +26,11 @@ class Metadata(Resource):
     @namespace.doc("metadata")
     @namespace.response(200, "The model", metadata)
     def get(self) -> dict[str, Any]:
-        """Describe the model and how it is served"""
+        """Describe the model and how it is served
+
+        The identity is that of the original service; `serving` has the network, its size and precision, and
+        the checksum of its graph.
+        """
         return DESCRIPTION | {"serving": current_model().serving}
 
 
@@ -35,7 +39,10 @@ class Labels(Resource):
     @namespace.doc("labels")
     @namespace.response(200, "The classes, by id", [label])
     def get(self) -> list[dict[str, Any]]:
-        """List the classes"""
+        """List the classes
+
+        The id of a class is its value in a map. The colours are those of masks and overlays.
+        """
         return [
             {
                 "id": class_,

@@ -22,21 +22,27 @@ MAX_VALUE = 4000  # bytes of a value, which a URL limits to as many
 
 
 class Parameters:
-    """The parameters of one request, in its `query` and in its `body`, and the file of the picture `background`.
+    """The parameters of one request, in its `query`, `body` and `path`, and the file of its `background`.
 
-    Raises InvalidRequest if a name is misspelt, or a parameter has another value in the query than in the body.
+    Raises InvalidRequest if a name is misspelt, or a parameter has different values in two of them.
     """
 
-    def __init__(self, query: Values = NONE, body: Values = NONE, background: bytes | None = None) -> None:
-        check_names(query)
-        check_names(body)
-        self._values = {name: given for name, given in {**body, **query}.items() if name in PARAMETERS}
-        for name in self._values.keys() & query.keys() & body.keys():
-            if _meant(name, query[name]) != _meant(name, body[name]):
-                sent = f"{_shown(', '.join(query[name]))} in the URL and {_shown(', '.join(body[name]))} in the body"
-                raise InvalidRequest(f"{name}: it is {sent}; send it once")
-        if background is not None and (given := self._values.get(BACKGROUND)):
-            raise InvalidRequest(f"{BACKGROUND}: it is {_shown(', '.join(given))} and a picture; send one of them")
+    def __init__(
+        self, query: Values = NONE, body: Values = NONE, path: Values = NONE, background: bytes | None = None
+    ) -> None:
+        self._values: dict[str, Sequence[str]] = {}
+        places: dict[str, str] = {}
+        for place, values in (("path", path), ("query", query), ("body", body)):
+            check_names(values)
+            for name in (name for name in values if name in PARAMETERS):
+                given, known = values[name], self._values.setdefault(name, values[name])
+                if places.setdefault(name, place) != place and _meant(name, known) != _meant(name, given):
+                    first, second = (_shown(", ".join(texts)) for texts in (known, given))
+                    raise InvalidRequest(
+                        f"{name}: it is {first} in the {places[name]} and {second} in the {place}; send it once"
+                    )
+        if background is not None and (texts := self._values.get(BACKGROUND)):
+            raise InvalidRequest(f"{BACKGROUND}: it is {_shown(', '.join(texts))} and a picture; send one of them")
         self._background = background
 
     def value(self, name: str) -> Any:

@@ -74,7 +74,7 @@ class Flag:
 
     @property
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": ["true", "false"]}
+        return {"type": "boolean"}
 
     def parse(self, text: str) -> bool:
         if (flag := FLAGS.get(text.lower())) is None:

@@ -33,13 +33,6 @@ class Parameter:
             return f"{self.default:g}"
         return "" if self.default is None else str(self.default).lower()
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The allowed values and the default as JSON Schema."""
-        if self.default is None:
-            return self.kind.schema
-        return self.kind.schema | {"default": self.default if isinstance(self.default, float) else self.default_text}
-
 
 # The parameter whose value can be a file.
 BACKGROUND = "background"

@@ -1,20 +1,34 @@
 """GET /openapi.json: the description of /swagger.json in OpenAPI 3.0.3, which can also say which bodies are accepted.
 
+Many generators of clients know one body per operation: `?body=` chooses it.
+
 The Swagger UI of Flask-RESTX shows 3.0.3, but not 3.1.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_restx import Api
 
+from api.description.predict import BACKGROUND_FILE, IMAGE
 from api.description.swagger import Document, operations
+from api.parameters import NONE, parsed
+from core.kinds import Choice
 from core.output.encode import JSON
+from core.parameters import BACKGROUND
 
 FILE = {"schema": {"type": "string", "format": "binary"}}
-# By operation: the type of a body that Swagger 2.0 can't describe next to a form or to JSON.
-BINARY_BODIES = {"predict": "image/*", "image_segmentation": "image/*", "infer": "application/octet-stream"}
+# The bodies of a photo by their names in `?body=`. Generators know few types of files; the service takes those of
+# images, too.
+BODIES = {"form": "multipart/form-data", "json": JSON, "bytes": "application/octet-stream"}
+BODY = Choice(tuple(BODIES))
+# The operation whose parameters are also described as a part of the body. Those of one output name each once, for
+# clients that have one function with all of them.
+GENERAL = "predict"
+# The schemas of their bodies but that of cut-outs, which can have a background: the format of the photo, by name.
+PHOTOS = {"PhotoForm": "binary", "Photo": "byte"}
 
 
 def init(app: Flask, api: Api) -> None:
@@ -22,37 +36,46 @@ def init(app: Flask, api: Api) -> None:
 
     @app.get("/openapi.json")
     def document() -> Response:
-        return Response(orjson.dumps(openapi(api.__schema__)), mimetype=JSON)
+        body = request.args.get("body")
+        wanted = body and BODIES[parsed("body", body, BODY)]
+        return Response(orjson.dumps(openapi(api.__schema__, wanted)), mimetype=JSON)
 
 
-def openapi(swagger: Document) -> Document:
-    """Return the OpenAPI document that says the same as `swagger`."""
+def openapi(swagger: Document, media: str | None = None) -> Document:
+    """Return the OpenAPI document that says the same as `swagger`.
+
+    Where a body can be of the type `media`, it is the only one.
+    """
     paths: Document = {path: {} for path in swagger["paths"]}
     for path, method, operation in operations(swagger["paths"]):
-        paths[path][method] = _operation(operation)
+        paths[path][method] = _operation(operation, media)
+    schemas = swagger["definitions"] | {name: _photo(format_) for name, format_ in PHOTOS.items()}
     document = {
         "openapi": "3.0.3",
         "info": swagger["info"],
-        # Relative to the address of the document, so that it holds below any path prefix.
-        "servers": [{"url": "."}],
+        "servers": [{"url": f"{swagger['schemes'][0]}://{swagger['host']}{swagger['basePath']}".rstrip("/")}],
         "tags": swagger["tags"],
         "paths": paths,
-        "components": {"schemas": swagger["definitions"], "securitySchemes": swagger["securityDefinitions"]},
+        "components": {"schemas": schemas, "securitySchemes": swagger["securityDefinitions"]},
     }
     result: Document = _with_references(document)
     return result
 
 
-def _operation(operation: Document) -> Document:
+def _operation(operation: Document, media: str | None) -> Document:
     parameters = operation.get("parameters", [])
     produces = operation.get("produces", [JSON])
-    kept = ("summary", "operationId", "tags", "security")
+    kept = ("summary", "description", "operationId", "tags", "security")
     converted: Document = {name: operation[name] for name in kept if name in operation}
     query = [_parameter(parameter) for parameter in parameters if parameter["in"] == "query"]
     if query:
         converted["parameters"] = query
     if any(parameter["in"] in {"body", "formData"} for parameter in parameters):
-        converted["requestBody"] = {"required": True, "content": _bodies(operation)}
+        content = _bodies(operation)
+        converted["requestBody"] = {
+            "required": True,
+            "content": {media: content[media]} if media in content else content,
+        }
     converted["responses"] = {
         status: _response(response, produces if status == "200" else [JSON])
         for status, response in operation["responses"].items()
@@ -68,27 +91,36 @@ def _parameter(parameter: Document) -> Document:
 
 def _bodies(operation: Document) -> Document:
     """Return the accepted bodies by media type: the form of a photo can also be JSON, and its photo come alone."""
-    binary = {BINARY_BODIES[operation["operationId"]]: FILE} if operation["operationId"] in BINARY_BODIES else {}
+    binary = {BODIES["bytes"]: FILE}
     for parameter in operation["parameters"]:
         if parameter["in"] == "body":
             return {JSON: {"schema": parameter["schema"]}} | binary
-    files = [parameter for parameter in operation["parameters"] if parameter["in"] == "formData"]
     values = {
         parameter["name"]: _parameter(parameter)["schema"]
         for parameter in operation["parameters"]
-        if parameter["in"] == "query"
+        if parameter["in"] == "query" and (operation["operationId"] == GENERAL or parameter["name"] == BACKGROUND)
     }
+    if values:
+        form, document = (_photo(format_, values) for format_ in PHOTOS.values())
+    else:
+        form, document = ({"$ref": f"#/components/schemas/{name}"} for name in PHOTOS)
+    return {BODIES["form"]: {"schema": form}, JSON: {"schema": document}} | binary
 
-    def body(format_: str) -> Document:
-        properties = dict(values)
-        for file in files:
-            name, schema = file["name"], {"type": "string", "format": format_, "description": file["description"]}
-            # A parameter that can be a file, too.
-            properties[name] = {"anyOf": [values[name], schema]} if name in values else schema
-        required = [file["name"] for file in files if file["required"]]
-        return {"schema": {"type": "object", "required": required, "properties": properties}}
 
-    return {"multipart/form-data": body("binary"), JSON: body("byte")} | binary
+def _photo(format_: str, values: Mapping[str, Document] = NONE) -> Document:
+    """Return the schema of a body with a photo in this format, and with the parameters `values` beside it.
+
+    The background is a picture in the same format, or a value as in the query.
+    """
+    pictures = {"image": IMAGE, BACKGROUND: BACKGROUND_FILE} if BACKGROUND in values else {"image": IMAGE}
+    properties = {
+        name: {"type": "string", "format": format_, "description": picture["description"]}
+        for name, picture in pictures.items()
+    }
+    others = {name: value for name, value in values.items() if name != BACKGROUND}
+    if BACKGROUND in values:
+        properties[BACKGROUND] = {"anyOf": [values[BACKGROUND], properties[BACKGROUND]]}
+    return {"type": "object", "required": ["image"], "properties": properties | others}
 
 
 def _response(response: Document, produces: list[str]) -> Document:

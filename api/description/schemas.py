@@ -1,15 +1,12 @@
 """The Swagger description of the model's routes: parameters, bodies and examples."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, TypeVar, get_args
 
 from flask_restx import Model, fields
 
-import core.parameters
 from api.context import namespace
-from core.image.formats import FORMAT_LIST
-from core.outputs import OUTPUTS
-from core.parameters import BACKGROUND, Parameter
 from core.types import Canvas, Precision
 
 # The class of all examples; api.description.swagger replaces it where the served model has another one.
@@ -73,25 +70,61 @@ segmented_object = namespace.model(
         ),
     },
 )
+HEAD = {
+    "status": fields.String(required=True, example="ok"),
+    "image_size": fields.List(
+        fields.Integer, required=True, description="Width and height of the result", example=[3, 2]
+    ),
+}
+# By output, if it is JSON.
+RESULTS = {
+    "map": namespace.model(
+        "LabelMap",
+        HEAD
+        | {
+            "seg_map": fields.List(
+                fields.List(fields.Integer(min=0)),
+                required=True,
+                description="With output=map: rows of class ids (see /model/labels), top row first",
+                example=[[0, EXAMPLE_ID, EXAMPLE_ID], [0, EXAMPLE_ID, EXAMPLE_ID]],
+            )
+        },
+    ),
+    "objects": namespace.model(
+        "Objects",
+        HEAD
+        | {
+            "objects": fields.List(
+                fields.Nested(segmented_object),
+                required=True,
+                description="With output=objects: each class in the photo except background, largest area first",
+            )
+        },
+    ),
+    "coco": namespace.model(
+        "CocoDataset",
+        {
+            name: fields.List(fields.Raw, required=True, description=f"With output=coco: {content}")
+            for name, content in (
+                ("images", "the photo"),
+                ("annotations", "each class in the photo"),
+                ("categories", "the classes of the model"),
+            )
+        },
+    ),
+}
+
+
+def optional(field: fields.Raw) -> fields.Raw:
+    """Return `field` for a model whose other members can come without it."""
+    field = copy(field)
+    field.required = False
+    return field
+
+
 # Swagger 2 allows one schema per status, whatever the parameters are: this one combines the JSON forms.
 segmentation = namespace.model(
-    "Segmentation",
-    {
-        "status": fields.String(example="ok"),
-        "image_size": fields.List(fields.Integer, description="Width and height of the result", example=[3, 2]),
-        "seg_map": fields.List(
-            fields.List(fields.Integer(min=0)),
-            description="With output=map: rows of class ids (see /model/labels), top row first",
-            example=[[0, EXAMPLE_ID, EXAMPLE_ID], [0, EXAMPLE_ID, EXAMPLE_ID]],
-        ),
-        "objects": fields.List(
-            fields.Nested(segmented_object),
-            description="With output=objects: each class in the photo except background, largest area first",
-        ),
-        "images": fields.List(fields.Raw, description="With output=coco: the photo"),
-        "annotations": fields.List(fields.Raw, description="With output=coco: each class in the photo"),
-        "categories": fields.List(fields.Raw, description="With output=coco: the classes of the model"),
-    },
+    "Segmentation", {name: optional(field) for model in RESULTS.values() for name, field in model.items()}
 )
 serving = namespace.model(
     "Serving",
@@ -125,37 +158,4 @@ label = namespace.model(
         "synonyms": fields.List(fields.String, description="Other names that people say; `classes` takes them too"),
         "color": fields.String(description="Its colour in masks and overlays, #rrggbb", example=EXAMPLE_COLOUR),
     },
-)
-
-
-def described(name: str, parameter: Parameter) -> dict[str, Any]:
-    """Return the description of a parameter in Swagger."""
-    text = parameter.help[0].upper() + parameter.help[1:]
-    if name == "output":
-        rows = [f"- `{output}`: {' or '.join(row.encoders)}: {row.help}" for output, row in OUTPUTS.items()]
-        text = "\n".join([f"{text}; default: map, or mask if Accept has image/png and not JSON", *rows])
-    return {**parameter.schema, "description": text}
-
-
-PARAMETERS = {name: described(name, parameter) for name, parameter in core.parameters.PARAMETERS.items()}
-IMAGE = {
-    "in": "formData",
-    "type": "file",
-    "required": True,
-    "description": f"The photo: {FORMAT_LIST}. The EXIF orientation is applied. Of an animation, the first frame is "
-    "segmented.",
-}
-# Swagger 2 has parameters of one name in several places; Flask-RESTX takes one. api.description.swagger adds this one.
-BACKGROUND_FILE = {
-    "name": BACKGROUND,
-    "in": "formData",
-    "type": "file",
-    "required": False,
-    "description": "A picture behind a cut-out, in place of the parameter of that name. It is decoded as the photo is, "
-    "within the same limits, and scaled and cropped to cover the photo",
-}
-RESULT = (
-    "`map`: status, image_size and seg_map. `objects`: status, image_size and objects. `coco`: images, annotations and "
-    "categories. "
-    "`mask`, `overlay`, `cutout`, `confidence`, `svg`: a picture of that size"
 )

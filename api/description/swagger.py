@@ -2,23 +2,18 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
-from api.description.schemas import (
-    BACKGROUND_FILE,
-    ERRORS,
-    EXAMPLE_COLOUR,
-    EXAMPLE_ID,
-    EXAMPLE_LABEL,
-    PARAMETERS,
-    error,
-    protocol_error,
-)
+from api.description.predict import BACKGROUND_FILE, PARAMETERS
+from api.description.schemas import ERRORS, EXAMPLE_COLOUR, EXAMPLE_ID, EXAMPLE_LABEL, error, protocol_error
 from api.protocols import is_private, protocol_of
+from core.output.encode import JSON
 from core.output.render import COLOURS
+from core.parameters import BACKGROUND
 
 Document = dict[str, Any]
 
-# Flask-RESTX sorts the paths; the main endpoint is shown first.
+# Flask-RESTX sorts the paths; the main endpoint is shown first, and its variants for programs last.
 FIRST = "/model/predict"
 KEYS = {
     "key": {
@@ -30,27 +25,35 @@ KEYS = {
 }
 
 
-def described(swagger: Document, labels: tuple[str, ...]) -> Document:
-    """Return Flask-RESTX's description `swagger` with keys and the names of the classes."""
+def described(swagger: Document, labels: tuple[str, ...], url: str) -> Document:
+    """Return Flask-RESTX's description `swagger` with keys and the names of the classes.
+
+    `url` is the address of the service, without a slash at the end.
+    """
     paths = swagger["paths"]
-    ordered = {path: paths[path] for path in sorted(paths, key=lambda path: (path != FIRST, path))}
+    order = sorted(paths, key=lambda path: (path != FIRST, path.startswith(FIRST), path))
+    ordered = {path: paths[path] for path in order}
     for path, method, operation in operations(ordered):
         if is_private(path):
             operation["security"] = [{name: []} for name in KEYS]
             model = error if protocol_of(path).error in error else protocol_error
             schema = {"$ref": f"#/definitions/{model.name}"}
             operation["responses"].setdefault("401", {"description": ERRORS[401], "schema": schema})
+        if JSON not in operation.get("produces", [JSON]):
+            operation["responses"]["200"]["schema"] = {"type": "file"}
         # Sorted by status; Flask-RESTX has them in the order of its decorators.
         operation["responses"] = dict(sorted(operation["responses"].items()))
         parameters = operation.get("parameters", []) if method == "post" else []
         # The description is kept, and described again at each request for it.
-        if any(parameter["in"] == "formData" for parameter in parameters) and BACKGROUND_FILE not in parameters:
+        if any(parameter["name"] == BACKGROUND for parameter in parameters) and BACKGROUND_FILE not in parameters:
             parameters.append(BACKGROUND_FILE)
         for parameter in parameters:
             if parameter["name"] == "classes":
                 parameter["description"] = f"{PARAMETERS['classes']['description']} The classes: {', '.join(labels)}"
     definitions = _with_served_class(swagger["definitions"], labels)
-    return swagger | {"definitions": definitions, "paths": ordered, "securityDefinitions": KEYS}
+    server = urlsplit(url)
+    address = {"schemes": [server.scheme], "host": server.netloc, "basePath": server.path or "/"}
+    return swagger | address | {"definitions": definitions, "paths": ordered, "securityDefinitions": KEYS}
 
 
 def _with_served_class(value: Any, labels: tuple[str, ...]) -> Any:

@@ -63,7 +63,10 @@ class ImageSegmentation(Resource):
     @namespace.response(200, "Each class in the photo, background included, or each connected region", [element])
     @error_responses(protocol_error)
     def post(self) -> Response:
-        """Segment an image into a mask for each class, or for each connected region of one"""
+        """Segment an image into a mask for each class, or for each connected region of one
+
+        The photo is the whole body, a form, or base64 in JSON as `inputs`, with `parameters` beside it.
+        """
         upload, parameters = read_request()
         check_names(parameters, (*THRESHOLDS, "subtask"))
         if parameters.get("subtask") not in (None, *TASKS):

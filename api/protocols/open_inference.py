@@ -44,7 +44,10 @@ class Server(Resource):
     @namespace.doc("server_metadata")
     @namespace.response(200, "The server", server_model)
     def get(self) -> dict[str, Any]:
-        """Describe the server"""
+        """Describe the server
+
+        Its name, its version, and the extensions of the protocol that it serves. It needs no API key.
+        """
         return {"name": MODEL, "version": __version__, "extensions": [EXTENSION]}
 
 
@@ -53,7 +56,10 @@ class Live(Resource):
     @namespace.doc("server_live")
     @namespace.response(200, "The process answers", live_model)
     def get(self) -> dict[str, bool]:
-        """Tell whether the process is alive"""
+        """Tell whether the process is alive
+
+        As /health/live, in the form of this protocol.
+        """
         return {"live": True}
 
 
@@ -63,7 +69,10 @@ class Ready(Resource):
     @namespace.response(200, "The model has passed its warm-up inference", ready_model)
     @namespace.response(503, LOADING, protocol_error)
     def get(self) -> dict[str, bool]:
-        """Tell whether images can be segmented"""
+        """Tell whether images can be segmented
+
+        As /health/ready, in the form of this protocol.
+        """
         check_ready()
         return {"ready": True}
 
@@ -73,7 +82,10 @@ class Models(Resource):
     @namespace.doc("models")
     @namespace.response(200, "The names of the models", models_model)
     def get(self) -> dict[str, list[str]]:
-        """List the models: there is one"""
+        """List the models: there is one
+
+        Its name is a part of the other addresses.
+        """
         return {"models": [MODEL]}
 
 
@@ -83,7 +95,10 @@ class Model(Resource):
     @namespace.doc("model_metadata")
     @namespace.response(200, "The model", metadata_model)
     def get(self) -> dict[str, Any]:
-        """Describe the inputs and outputs of the model"""
+        """Describe the inputs and outputs of the model
+
+        The names, types and shapes of the tensors; -1 stands for any size.
+        """
         return {
             "name": MODEL,
             "versions": [VERSION],
@@ -100,7 +115,10 @@ class ModelReady(Resource):
     @namespace.response(200, "The model has passed its warm-up inference", model_ready_model)
     @namespace.response(503, LOADING, protocol_error)
     def get(self) -> dict[str, Any]:
-        """Tell whether the model can segment images"""
+        """Tell whether the model can segment images
+
+        As /v2/health/ready, for the one model.
+        """
         check_ready()
         return {"name": MODEL, "ready": True}
 
@@ -114,7 +132,11 @@ class Infer(Resource):
     @namespace.response(200, "The requested tensors", infer_model)
     @error_responses(protocol_error)
     def post(self) -> Response:
-        """Segment an image"""
+        """Segment an image
+
+        The photo is in base64 in the tensor of the JSON, or binary behind the JSON, or the whole body if the header
+        Inference-Header-Content-Length is 0. Binary tensors need that header in the response, too.
+        """
         with DECODING:
             infer = read_request(read_body(), request.headers.get(HEADER), tuple(OUTPUTS))
         check_names(infer.parameters)

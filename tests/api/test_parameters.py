@@ -52,13 +52,13 @@ def test_parameter_with_the_same_value_in_query_and_body_counts_once(
 @pytest.mark.parametrize(
     ("name", "query", "body", "message"),
     [
-        ("size", ["model"], ["original"], "size: it is 'model' in the URL and 'original' in the body; send it once"),
-        ("crop", ["false"], ["1"], "crop: it is 'false' in the URL and '1' in the body; send it once"),
+        ("size", ["model"], ["original"], "size: it is 'model' in the query and 'original' in the body; send it once"),
+        ("crop", ["false"], ["1"], "crop: it is 'false' in the query and '1' in the body; send it once"),
         (
             "classes",
             ["cat"],
             ["cat", "dog"],
-            "classes: it is 'cat' in the URL and 'cat, dog' in the body; send it once",
+            "classes: it is 'cat' in the query and 'cat, dog' in the body; send it once",
         ),
         ("size", ["x"], ["original"], "size: 'x' is not allowed; allowed: model, original"),
         ("size", ["model"], ["x"], "size: 'x' is not allowed; allowed: model, original"),
@@ -165,7 +165,7 @@ def test_repeated_parameter_keeps_all_classes_and_rejects_two_outputs(client: Cl
 @pytest.mark.parametrize("where", ["form", "JSON"])
 def test_conflict_of_query_and_body_returns_400(client: Client, where: str) -> None:
     response = posted(client, where, "?size=model", size="original")
-    message = "size: it is 'model' in the URL and 'original' in the body; send it once"
+    message = "size: it is 'model' in the query and 'original' in the body; send it once"
     assert (response.status_code, response.get_json()) == (400, {"message": message})
     assert posted(client, where, "?size=original", size="original").status_code == 200
 

@@ -15,10 +15,11 @@ from werkzeug.test import Client
 
 from core.evaluation import read_voc
 from core.labels import LABELS
+from core.outputs import OUTPUTS
 from core.types import UInt8Array
 from tests.support.application import opened, predict
 from tests.support.http_client import upload
-from tests.support.images import encode
+from tests.support.images import base64_of, encode
 from tests.support.paths import ASTRONAUT, CHELSEA
 from tests.support.processes import memory_megabytes
 
@@ -50,6 +51,37 @@ def test_predict_with_classes_turns_other_classes_into_background(client: Client
     person = predict(client, "?classes=person", ASTRONAUT).get_json()["seg_map"]
     assert {class_ for row in whole for class_ in row} > {0, 15}
     assert person == [[class_ if class_ == 15 else 0 for class_ in row] for row in whole]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_operation_of_one_output_returns_what_the_parameter_output_does(client: Client, output: str) -> None:
+    for accept in ("*/*", *OUTPUTS[output].encoders):
+        options: Any = {"headers": {"Accept": accept}, **upload(CHELSEA.read_bytes())}
+        one = client.post(f"/model/predict/{output}?classes=cat", **options)
+        general = client.post(f"/model/predict?classes=cat&output={output}", **options)
+        assert (one.status_code, one.mimetype, one.data) == (200, general.mimetype, general.data)
+        assert one.vary == general.vary
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html", "image/webp"])
+def test_operation_of_one_output_returns_it_for_any_accept(client: Client, accept: str) -> None:
+    options = upload(CHELSEA.read_bytes())
+    assert client.post("/model/predict/mask", headers={"Accept": accept}, **options).mimetype == "image/png"
+
+
+@pytest.mark.parametrize(("query", "field", "place"), [("?output=map", "", "query"), ("", "map", "body")])
+def test_output_in_path_and_another_one_in_query_or_body_returns_400(
+    client: Client, query: str, field: str, place: str
+) -> None:
+    photo = base64_of(CHELSEA.read_bytes())
+    response = client.post(f"/model/predict/mask{query}", json={"image": photo} | ({"output": field} if field else {}))
+    message = f"output: it is 'mask' in the path and 'map' in the {place}; send it once"
+    assert (response.status_code, response.get_json()) == (400, {"message": message})
+
+
+def test_output_in_path_and_the_same_one_in_query_and_body_counts_once(client: Client) -> None:
+    document = {"image": base64_of(CHELSEA.read_bytes()), "output": "mask"}
+    assert client.post("/model/predict/mask?output=mask", json=document).mimetype == "image/png"
 
 
 @pytest.mark.parametrize("size", ["model", "original"])

@@ -197,6 +197,16 @@ def test_table_rows_in_document_have_the_cells_of_their_header(document: Path) -
 # ---- Lists that repeat the code
 
 
+def test_generators_of_clients_in_table_have_the_versions_that_are_tested() -> None:
+    folder = ROOT / "tests" / "integrations" / "clients"
+    packages = json.loads((folder / "package.json").read_text())
+    pins = packages["dependencies"] | packages["devDependencies"]
+    pins |= dict(re.findall(r"^([\w.-]+)==(\S+)$", (folder / "requirements.txt").read_text(), re.MULTILINE))
+    named = [re.findall(r"(\S+) (\d+\.\d+\.\d+)", row[0]) for row in table(CLIENTS, "generator")]
+    assert len(named) == 4
+    assert all(pins[name] == version for pairs in named for name, version in pairs)
+
+
 def test_command_table_lists_every_command() -> None:
     listed = [row[0] for row in table(ROOT / "docs" / "batch.md", "command")]
     assert sorted(listed) == [f"`python cli.py {name}`" for name in sorted(cli.commands)]

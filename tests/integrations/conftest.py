@@ -18,9 +18,14 @@ COMMAND = (ROOT / ".venv" / "bin" / "python", "app.py")
 
 
 @pytest.fixture(scope="session")
-def keyed_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+def service_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file with the log of the service."""
+    return tmp_path_factory.mktemp("service") / "log"
+
+
+@pytest.fixture(scope="session")
+def keyed_service(service_log: Path) -> Iterator[ServiceProcess]:
     """The real service, with an API key."""
-    log: Path = tmp_path_factory.mktemp("service") / "log"
-    with running_service(COMMAND, log=log, API_KEY=API_KEY) as service:
+    with running_service(COMMAND, log=service_log, API_KEY=API_KEY) as service:
         yield service
         assert service.stop() == 0

@@ -23,6 +23,7 @@ def test_swagger_documents_every_route(spec: dict[str, Any]) -> None:
     assert spec["info"]["title"] == "MAX Image Segmenter"
     assert set(spec["paths"]) == {
         "/model/predict",
+        *(f"/model/predict/{output}" for output in OUTPUTS),
         "/model/metadata",
         "/model/labels",
         "/health/live",
@@ -50,12 +51,22 @@ def test_swagger_documents_every_parameter_and_status_of_predict(spec: dict[str,
     }
     assert len(files) + len(parameters) == len(post["parameters"])
     for name, parameter in PARAMETERS.items():
-        assert parameter.schema.items() <= parameters[name].items()
+        assert parameter.kind.schema.items() <= parameters[name].items()
     assert all(f"`{name}`: " in parameters["output"]["description"] for name in OUTPUTS)
     assert post["produces"] == list(MIMETYPES)
     assert parameters["output"]["in"] == "query"
     assert post["consumes"] == ["multipart/form-data"]
     assert set(post["responses"]) == {"200", *map(str, schemas.ERRORS)}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_swagger_response_of_one_output_is_a_file_or_a_schema_of_its_own(spec: dict[str, Any], output: str) -> None:
+    post = spec["paths"][f"/model/predict/{output}"]["post"]
+    assert post["produces"] == list(OUTPUTS[output].encoders)
+    is_json = "application/json" in OUTPUTS[output].encoders
+    assert (output in schemas.RESULTS) == is_json, "describe the JSON in api/description/schemas.py"
+    schema = {"$ref": f"#/definitions/{schemas.RESULTS[output].name}"} if is_json else {"type": "file"}
+    assert post["responses"]["200"]["schema"] == schema
 
 
 def test_swagger_parameter_classes_lists_classes_of_model(app: Flask, spec: dict[str, Any]) -> None:
@@ -78,6 +89,8 @@ def test_swagger_model_has_keys_of_response(client: Client, path: str) -> None:
 def test_swagger_model_segmentation_has_keys_of_all_json_outputs(client: Client) -> None:
     queries = ("map", "objects&shapes=polygons", "coco")
     map_, objects, coco = (predict(client, f"?output={query}").get_json() for query in queries)
+    for name, body in {"map": map_, "objects": objects, "coco": coco}.items():
+        assert set(body) == set(schemas.RESULTS[name])
     assert set(map_) | set(objects) | set(coco) == set(schemas.segmentation)
     assert set(objects["objects"][0]) == set(schemas.segmented_object)
     assert set(objects["objects"][0]["rle"]) == set(schemas.run_lengths)

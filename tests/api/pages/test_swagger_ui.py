@@ -70,7 +70,7 @@ def test_swagger_ui_below_path_prefix_gets_response_to_request(browser: Browser,
 
 def test_swagger_ui_shows_overlay_of_uploaded_photo(page: Page, service: ServiceProcess, pictures: Path) -> None:
     page.goto(f"{service.url}/")
-    page.get_by_text("/model/predict").click()
+    page.get_by_text("/model/predict").first.click()
     page.get_by_role("button", name="Try it out").click()
     page.locator("select").first.select_option("overlay")
     page.locator("input[type=file]").set_input_files(CHELSEA)
@@ -105,7 +105,7 @@ def test_swagger_ui_on_phone_fits_its_width_and_shows_predict_first(
     page.set_default_timeout(BROWSER_TIMEOUT)
     page.goto(prefixed_url)
     expect(page.locator(".opblock-summary-path").first).to_have_text("/model/predict")
-    page.get_by_text("/model/predict").click()
+    page.get_by_text("/model/predict").first.click()
     expect(page.locator(".parameters-col_description").first).to_be_visible()
     page.screenshot(path=pictures / f"swagger-phone-{scheme}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

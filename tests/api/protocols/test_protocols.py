@@ -20,6 +20,7 @@ MODEL = "/v2/models/max-image-segmenter"
 # The form of errors by the paths that segment.
 SEGMENTING = {
     "/model/predict": "message",
+    "/model/predict/mask": "message",
     "/hf/image-segmentation": "error",
     f"{MODEL}/infer": "error",
     f"{MODEL}/versions/1/infer": "error",
