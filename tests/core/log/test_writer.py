@@ -104,7 +104,8 @@ def test_flush_with_reader_that_stands_still_ends_after_its_seconds(pipe: tuple[
 
 @pytest.mark.parametrize("kind", ["full disk", "closed pipe"])
 def test_put_to_stream_that_fails_counts_lines_and_flush_does_not_wait(pipe: tuple[int, int], kind: str) -> None:
-    os.close(pipe[0])
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), pipe[0])  # closes the end to read; its number must not become that of another file
     descriptor = os.open("/dev/full", os.O_WRONLY) if kind == "full disk" else pipe[1]
     writer = Writer(descriptor, report)
     for number in range(100):
