@@ -80,7 +80,8 @@ def test_batch_after_each_end_has_a_row_for_each_finished_photo_and_goes_on(phot
         now = results(out)
         assert len(now) < len(NAMES), name
         if name == "SIGKILL":
-            assert (status, changed(before, now)) == (-signal.SIGKILL, 0)
+            assert status == -signal.SIGKILL
+            assert changed(before, now) <= IN_TRANSIT  # those of the run before that have no row
         else:
             assert status == 128 + signal.SIGINT
             check_rows(output, now)
