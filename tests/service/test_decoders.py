@@ -90,7 +90,7 @@ def test_bomb_costs_its_own_request_alone(
 def test_log_bomb_writes_a_few_lines(small_service: BlockableService) -> None:
     log = small_service.log
     before = log.stat().st_size
-    assert small_service.predict(log_bomb(400_000)).status_code in (200, 400, 413)
+    assert small_service.predict(log_bomb(60_000)).status_code in (200, 400, 413)
     written = log.read_text()[before:]
     assert len(written) < 3000
     assert [json.loads(line)["level"] for line in written.splitlines()].count("warning") <= 3
