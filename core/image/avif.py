@@ -26,7 +26,7 @@ def told_profile(picture: Picture, *, has_profile: bool) -> bytes:
 
     Raises UnsupportedImage for HDR colours, and for transfer functions of which browsers show nothing.
     """
-    colours = [bytes(box[4:8]) for name, box in picture.properties if name == b"colr" and box[:4] == b"nclx"]
+    colours = [bytes(box[4:8]) for name, box in picture.properties if name == b"colr" and bytes(box[:4]) == b"nclx"]
     if has_profile and not colours:
         return b""
     told = (int.from_bytes(colours[0][:2]), int.from_bytes(colours[0][2:])) if colours else code_points(picture.stream)

@@ -46,7 +46,7 @@ def _item(file: memoryview) -> Picture:
     lists = [box for name, box in _boxes(_box(meta, b"iprp")) if name == b"ipma"]
     properties = [known[number - 1] for box in lists for number in _numbers(box, item) if 0 < number <= len(known)]
     references = _box(meta, b"iref")
-    size = 2 if references[:1] == b"\0" else 4
+    size = 2 if bytes(references[:1]) == b"\0" else 4
     grids = (box for name, box in _boxes(references[4:]) if name == b"dimg" and int.from_bytes(box[:size]) == item)
     tile = next((int.from_bytes(box[size + 2 : 2 * size + 2]) for box in grids), item)
     return Picture(properties, _stream(file, meta, tile))
