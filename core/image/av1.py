@@ -4,12 +4,16 @@ import re
 
 UNSPECIFIED = 2, 2
 # A sequence header, alone or behind the delimiter of a unit of time, and as many bytes as it may have.
-HEADER = re.compile(rb"(?:\x12\0)?\x0a.(.{1,64})", re.DOTALL)
+HEADER = re.compile(rb"(?:\x12\0)?\x0a.(.{1,160})", re.DOTALL)
 
-# Its bits. Up to the sizes: the profile, a reduced header, or no timing and one operating point, with a level above 7
-# that has a tier, and with a delay; then how many bits width and height have, less one.
-LEVEL = ".{12}(?:00...|(?:01|1.)....)"
-SIZES = re.compile(f"(...).(?:(1).{{5}}|00(?:000000{LEVEL}|100000{LEVEL}(?:0|1....)))(....)(....)")
+# Its bits. Up to the sizes: the profile; a reduced header, or timing and operating points, of which levels above 7 have
+# a tier, and which may have delays; then how many bits width and height have, less one.
+TIMING = "(?:0|1.{64}(?:0|1(?:1|01.|001..|0001...))0)"
+LEVEL, DELAY = ".{12}(?:00...|(?:01|1.)....)", "(?:0|1....)"
+POINTS, DELAYED = (
+    "|".join(f"{points - 1:05b}(?:{point}){{{points}}}" for points in range(1, 33)) for point in (LEVEL, LEVEL + DELAY)
+)
+SIZES = re.compile(f"(...).(?:(1).{{5}}|0{TIMING}(?:0(?:{POINTS})|1(?:{DELAYED})))(....)(....)")
 # From the sizes on: numbers of frames, and tools, of which some are there if frames have an order.
 SCREEN_TOOLS = "(?:(?:1|01)(?:1|0.)|00)"
 TOOLS = f"(?:0|1.{{7}})...(?:....(?:0{SCREEN_TOOLS}|1..{SCREEN_TOOLS}...))..."
@@ -22,7 +26,7 @@ COLOURS = "1(.{8})(.{8})"
 def code_points(stream: memoryview) -> tuple[int, int]:
     """Return the codes of primaries and transfer function that the sequence header at the start of `stream` tells.
 
-    They are those of ITU-T H.273, tables 2 and 3: UNSPECIFIED without any, and in a header with timing or layers.
+    They are those of ITU-T H.273, tables 2 and 3: UNSPECIFIED without any, and in a header with a model of the decoder.
     """
     header = HEADER.match(stream)
     bits = "".join(f"{byte:08b}" for byte in header[1]) if header else ""

@@ -66,10 +66,11 @@ def directories(data: bytes) -> Iterator[Directory]:
 def with_directory(data: bytes, directory: Directory) -> bytes:
     """Return the TIFF file `data` with this `directory` alone, without entries that pixels do not need."""
     order, number, _, offset = _layout(data)
-    size = struct.calcsize(offset)
+    size, view = struct.calcsize(offset), memoryview(data)
     header = data[:size] + struct.pack(order + offset, directory.position)
     content = struct.pack(order + number, len(directory.entries)) + b"".join(directory.entries.values()) + bytes(size)
-    return header + data[2 * size : directory.position] + content + data[directory.position + len(content) :]
+    end = directory.position + len(content)
+    return b"".join([header, view[2 * size : directory.position], content, view[end:]])
 
 
 def _layout(data: bytes) -> tuple[str, str, str, str]:

@@ -254,7 +254,7 @@ OTHERS: dict[str, dict[str, Bad]] = {
             f"a length of {length!r}": (*binary_body(behind(), ELEMENT, length), 400, LENGTH)
             for length in ("-1", "x", "", "1e3", "9" * 30, 100_000, "\xb2")
         },
-        "JSON as a raw photo": (*binary_body(behind(), ELEMENT, 0), 400, "not an image"),
+        "JSON as a raw photo": (*binary_body(behind(), ELEMENT, 0), 415, "texts"),
         "no raw photo": ({LENGTH: "0"}, b"", 400, "empty"),
         "an empty raw photo": ({LENGTH: "0"}, bytes(4), 400, "empty"),
         "a raw photo without its end": ({LENGTH: "0"}, PHOTO[:30], 400, "damaged"),

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from core.errors import UnsupportedImage
+from core.image.av1 import code_points
 from core.image.boxes import decoded_picture
 from core.image.decode import read_image
 from tests.support.avif import with_header_colours, with_nclx
@@ -51,6 +52,36 @@ def test_property_of_the_track_decides_in_a_sequence() -> None:
     with pytest.raises(UnsupportedImage, match="HDR colours"):
         read_image(with_nclx(SEQUENCE, b"moov", BT2020, PQ), LIMIT)
     assert read_image(with_nclx(SEQUENCE, b"ipco", BT2020, PQ), LIMIT).size == (64, 48)
+
+
+LEVEL, TIER = "0" * 12 + "00101", "0" * 12 + "010011"
+TIMING = "1" + "01" * 32
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "1" + "00101",
+        "0" + "0" + "0" + "00000" + LEVEL,
+        "0" + "0" + "0" + "00000" + TIER,
+        "0" + "0" + "1" + "00000" + LEVEL + "10110",
+        "0" + "0" + "1" + "00001" + TIER + "0" + LEVEL + "11111",
+        "0" + "0" + "0" + "00010" + LEVEL + TIER + LEVEL,
+        "0" + TIMING + "0" + "0" + "0" + "00000" + LEVEL,
+        "0" + TIMING + "1" + "011" + "0" + "0" + "00000" + LEVEL,
+    ],
+)
+@pytest.mark.parametrize(("profile", "depth"), [("000", "10"), ("001", "1"), ("010", "00"), ("010", "110")])
+@pytest.mark.parametrize("tools", ["0000" + "0" + "11", "0000" + "111" + "1" + "0" + "1" + "101", "0000" + "0" + "00"])
+def test_colours_of_an_av1_header_of_any_form_are_read(operation: str, profile: str, depth: str, tools: str) -> None:
+    is_reduced = operation.startswith("1")
+    sizes = "0101" + "0100" + "110101" + "10110"
+    behind = "000" if is_reduced else "1" + "0110101" + "000" + tools
+    bits = profile + "0" + operation + sizes + behind + "011" + depth + f"1{BT2020:08b}{PQ:08b}{9:08b}"
+    header = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8))
+    for stream in (b"\x12\0\x0a" + bytes([len(header)]) + header, b"\x0a" + bytes([len(header)]) + header):
+        assert code_points(memoryview(stream)) == (BT2020, PQ)
+        assert code_points(memoryview(stream[:-5])) == (2, 2)
 
 
 def test_first_tile_of_a_grid_has_the_av1_header() -> None:

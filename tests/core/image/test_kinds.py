@@ -91,7 +91,7 @@ KINDS = {
     "scientific images .*": {
         "VTK": b"# vtk DataFile Version 3.0\n",
         "XISF": b"XISF0100",
-        "SER": b"LUCAM-RECORDER",
+        "telescope": b"LUCAM-RECORDER",
         "ENVI": b"ENVI\ndescription = {",
         "DM3": b"\0\0\0\3\0\0\x10\0\0\0\0\1\1\0",
         "DM4": b"\0\0\0\4\0\0\0\0\0\0\x10\0\0\0\0\1\1\0",
@@ -110,7 +110,7 @@ KINDS = {
         "HTML": b"<!DOCTYPE html>\n<html><head><title>Not found</title></head></html>",
         "XML": b"<?xml version='1.0' encoding='UTF-8'?><note><to>x</to></note>",
         "JSON": json.dumps({"image": "x" * 100}).encode(),
-        "text": "Grüße aus Köln, dies ist ein längerer Text ohne Bild.".encode(),
+        "text": "A letter to Müller in Köln, which is no picture at all.".encode(),
         "UTF-16": b"\xff\xfe" + "a longer text".encode("utf-16-le"),
         "base64": base64.b64encode(b"\xff\xd8\xff\xe0" + ZEROS),
     },
