@@ -25,7 +25,6 @@ class Kind:
 
 
 HIGH_BITS, WHITE, TO_SRGB, TO_RGB = "the high 8 bits", "blended with white", "converted to sRGB", "converted to RGB"
-FIRST = "the first picture"
 IGNORED = "ignored"
 
 KINDS = (
@@ -108,7 +107,9 @@ KINDS = (
     ),
     Kind("clean aperture of an AVIF", r"AVIF clean aperture", "cropped to it"),
     Kind(
-        "animation, several pages or pictures", r"(PNG|WEBP|GIF|AVIF) animation|JPEG two pictures|TIFF two pages", FIRST
+        "animation, several pages or pictures",
+        r"(PNG|WEBP|GIF|AVIF) animation|JPEG two pictures|TIFF two pages",
+        "the first",
     ),
     Kind(
         "a TIFF whose first page is reduced, such as a thumbnail",
