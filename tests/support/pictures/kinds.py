@@ -106,11 +106,7 @@ KINDS = (
         IGNORED,
     ),
     Kind("clean aperture of an AVIF", r"AVIF clean aperture", "cropped to it"),
-    Kind(
-        "animation, several pages or pictures",
-        r"(PNG|WEBP|GIF|AVIF) animation|JPEG two pictures|TIFF two pages",
-        "the first",
-    ),
+    Kind("animation, several pages or pictures", r"\w+ animation|(JPEG|TIFF) two (pictures|pages)", "the first"),
     Kind(
         "a TIFF whose first page is reduced, such as a thumbnail",
         r"TIFF reduced page first",
