@@ -25,7 +25,6 @@ class Kind:
 
 
 HIGH_BITS, WHITE, TO_SRGB, TO_RGB = "the high 8 bits", "blended with white", "converted to sRGB", "converted to RGB"
-FIRST = "the first picture"
 IGNORED = "ignored"
 
 KINDS = (
@@ -107,9 +106,7 @@ KINDS = (
         IGNORED,
     ),
     Kind("clean aperture of an AVIF", r"AVIF clean aperture", "cropped to it"),
-    Kind(
-        "animation, several pages or pictures", r"(PNG|WEBP|GIF|AVIF) animation|JPEG two pictures|TIFF two pages", FIRST
-    ),
+    Kind("animation, several pages or pictures", r"\w+ animation|(JPEG|TIFF) two (pictures|pages)", "the first"),
     Kind(
         "a TIFF whose first page is reduced, such as a thumbnail",
         r"TIFF reduced page first",
