@@ -18,7 +18,9 @@ MARGIN, MIN_MARGIN = 0.5, 16
 # The long side of a part that is looked at again, as a share of the photo's: a larger one would hardly be seen better.
 LARGEST = 0.8
 MOST_PARTS = 3  # so that a photo takes no more than four times the time of one look
-MAX_ZOOM = 4.0  # the logits of both looks are joined on a grid that is finer by this factor at most
+# The logits of both looks are joined on a grid that is finer by these factors, at least and at most: interpolated on a
+# grid that is hardly finer, they would lose their peaks.
+MIN_ZOOM, MAX_ZOOM = 2.0, 4.0
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right
 
@@ -35,7 +37,8 @@ def look_again(
     boxes = _parts(prediction.seg_map) if zoom > 1 else []
     if not boxes:
         return prediction, image
-    zoom = min(zoom, MAX_ZOOM, max(side / max(box[2] - box[0], box[3] - box[1]) for box in boxes))
+    needed = max(side / max(box[2] - box[0], box[3] - box[1]) for box in boxes)
+    zoom = min(zoom, MAX_ZOOM, max(MIN_ZOOM, needed))
     whole = reduced(photo, round(side * zoom))
     size, stride = (whole.shape[0], whole.shape[1]), prediction.stride
     logits = interpolated(prediction.needed_logits, stride, image.shape[:2], size, step=stride)
