@@ -65,6 +65,7 @@ class Parameters:
             min_score=self.value("min_score"),
             min_area=self.value("min_area"),
             pieces=self.value("pieces"),
+            look=self.value("look"),
             mimetype=mimetypes[0] if len(mimetypes) == 1 and not self.value("crop") else "",
             background=self._background if self.value("output") == "cutout" else None,
         )

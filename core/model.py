@@ -15,6 +15,7 @@ from core.errors import InferenceFailed, ModelError, ModelNotReady
 from core.heap import release_memory
 from core.output.confidence import hidden_logits
 from core.output.encode import Encoded, Encoder, check_size
+from core.output.look import look_again
 from core.output.pieces import without_small
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
@@ -113,28 +114,33 @@ class ModelWrapper:
         """
         self.check()
         if not self.loading.result().has_logits:
-            if options.edges == "photo" or options.min_score:
-                raise hidden_logits("edges=photo and min_score")
+            if options.edges == "photo" or options.min_score or options.look == "twice":
+                raise hidden_logits("edges=photo, min_score and look=twice")
             options = replace(options, edges="model")
         return self.queue.run(self._segment, upload, encode, options, is_connected=is_connected)
 
     def _segment(self, upload: bytes, encode: Encoder | None, options: Options) -> Encoded:
         with ExitStack() as opened:
-            keep_photo = options.size == "original"
+            keep_photo = options.size == "original" or options.look == "twice"
             with self._timed("decode"):
                 picture = read_pictures(self.decoders, opened, upload, options.background, keep_photo=keep_photo)
-            if keep_photo:
+            if options.size == "original":
                 check_size(picture.size, options.mimetype)
             checkpoint()
             with self._timed("inference"):
-                prediction = self._predict(picture.image)
+                prediction, image = self._predict(picture.image), picture.image
+                if options.look == "twice":
+                    prediction, image = look_again(prediction, image, picture.photo, self._predict)
+            # At the size of the model, the result is of the image that it saw first.
+            photo = picture.photo if options.size == "original" else picture.image
+            picture = replace(picture, image=image, photo=photo)
             checkpoint()
             with self._timed("encode"):
                 return self._encoded(picture, prediction, encode, options)
 
     def _encoded(self, picture: Picture, prediction: Prediction, encode: Encoder | None, options: Options) -> Encoded:
         edges = options.edges or ("photo" if options.size == "original" else "model")
-        if options.size == "model" and edges == "model":
+        if options.size == edges == "model" and options.look == "once":
             seg_map = prediction.seg_map
         else:
             seg_map = enlarged(prediction, picture.image, picture.photo, edges)

@@ -11,7 +11,7 @@ from core.output.polygons import MAX_TOLERANCE
 from core.output.render import BACKGROUNDS, BLUR
 from core.output.segmentation import Segmentation, width_height
 from core.outputs import OUTPUTS
-from core.types import Alpha, Edges, Shapes, Size
+from core.types import Alpha, Edges, Look, Shapes, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,11 @@ PARAMETERS = {
         Flag(),
         False,
         "whether each connected region of a class is an object of its own, in objects and coco; what touches is one",
+    ),
+    "look": Parameter(
+        Choice(get_args(Look)),
+        "once",
+        "how often the model looks: once, or twice, at objects below a tenth of a photo that is larger than IMAGE_SIZE",
     ),
     "alpha": Parameter(
         Choice(get_args(Alpha)),

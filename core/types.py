@@ -15,6 +15,7 @@ Size = Literal["model", "original"]
 Alpha = Literal["soft", "hard"]
 Edges = Literal["model", "photo"]
 Shapes = Literal["rle", "polygons"]
+Look = Literal["once", "twice"]
 LogFormat = Literal["text", "json"]
 Stage = Literal["queue", "decode", "inference", "encode"]
 # Why a decoder process that decodes images was replaced.
@@ -56,9 +57,10 @@ class Options:
     "photo", the default at the original size, the labels follow the edges of the photo. Only the class ids `classes`
     are kept, if there are any, and of these the ones whose score is at least `min_score`, 0 to 1, and of these the
     connected regions that cover at least `min_area`, 0 to 1, of the picture; the rest becomes background. With
-    `pieces`, each connected region is an object of its own. With a `mimetype`, the result must be such a file: a photo
-    that is too long for it is rejected before the inference. A `background`, the bytes of an image file, is behind a
-    cut-out, in place of the background that its encoder has.
+    `pieces`, each connected region is an object of its own. With the `look` "twice", the model looks again at small
+    objects. With a `mimetype`, the result must be such a file: a photo that is too long for it is rejected before the
+    inference. A `background`, the bytes of an image file, is behind a cut-out, in place of the background that its
+    encoder has.
     """
 
     size: Size = "model"
@@ -67,6 +69,7 @@ class Options:
     min_score: float = 0.0
     min_area: float = 0.0
     pieces: bool = False
+    look: Look = "once"
     mimetype: str = ""
     background: bytes | None = field(default=None, repr=False)
 

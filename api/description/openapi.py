@@ -14,7 +14,7 @@ from flask_restx import Api
 
 from api.description.predict import BACKGROUND_FILE, IMAGE
 from api.description.swagger import Document, operations
-from api.parameters import NONE, parsed
+from api.parameters import parsed
 from core.kinds import Choice
 from core.output.encode import JSON
 from core.parameters import BACKGROUND
@@ -107,11 +107,12 @@ def _bodies(operation: Document) -> Document:
     return {BODIES["form"]: {"schema": form}, JSON: {"schema": document}} | binary
 
 
-def _photo(format_: str, values: Mapping[str, Document] = NONE) -> Document:
+def _photo(format_: str, values: Mapping[str, Document] | None = None) -> Document:
     """Return the schema of a body with a photo in this format, and with the parameters `values` beside it.
 
     The background is a picture in the same format, or a value as in the query.
     """
+    values = values or {}
     pictures = {"image": IMAGE, BACKGROUND: BACKGROUND_FILE} if BACKGROUND in values else {"image": IMAGE}
     properties = {
         name: {"type": "string", "format": format_, "description": picture["description"]}

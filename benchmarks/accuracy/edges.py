@@ -72,7 +72,7 @@ def main() -> None:
             seconds[edges] += process_time() - began
             pixels = regions(seg_map).pixels
             count[edges] += len(pixels)
-            small[edges] += np.count_nonzero(pixels < SMALL)
+            small[edges] += int(np.count_nonzero(pixels < SMALL))
             for width in (None, *WIDTHS):
                 scores[edges, width].add(trimap(truth, width) if width else truth, seg_map)
     head = f"IMAGE_SIZE={settings.image_size}, {len(examples)} photos"

@@ -16,7 +16,7 @@ from config import Settings
 from core.kinds import Background, Choice, Flag, Kind, Number
 from core.labels import class_ids
 from core.parameters import BACKGROUND, PARAMETERS, own_parameters
-from core.types import Edges, Options, Size
+from core.types import Edges, Look, Options, Size
 
 # The default of --size. The API's default, model, is faster; results in files are for people to look at.
 SIZE = "original"
@@ -35,6 +35,7 @@ class Wanted:
     min_score: float
     min_area: float
     pieces: bool
+    look: Look
     details: Mapping[str, Any]  # the parameters of `output` alone that differ from their defaults
     background: Path | None  # the file of the picture behind a cut-out
 
@@ -46,7 +47,8 @@ class Wanted:
         classes = tuple(sorted(class_ids(self.classes.split(","), labels))) if self.classes else ()
         background = read_background(self.background, settings) if self.background else None
         return Options(
-            *(self.size, self.edges, classes, self.min_score, self.min_area, self.pieces), background=background
+            *(self.size, self.edges, classes, self.min_score, self.min_area, self.pieces, self.look),
+            background=background,
         )
 
 

@@ -28,6 +28,7 @@ def identity(
         "--min-score": str(options.min_score),
         "--min-area": str(options.min_area),
         "--pieces": str(options.pieces),
+        "--look": options.look,
         "the picture of --background": _sha256(options.background),
         "the options of --output": ", ".join(f"--{name} {value}" for name, value in sorted(details.items())),
         "the graph's sha256": weights.sha256,

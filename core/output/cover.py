@@ -44,4 +44,5 @@ def covered(picture: UInt8Array, size: tuple[int, int]) -> Iterator[tuple[Tile, 
 def _scale(picture: UInt8Array, size: tuple[int, int]) -> float:
     """Return the pixels of `picture` along a side for one of the result."""
     height, width = picture.shape[:2]
-    return min(width / size[0], height / size[1])
+    scale: float = min(width / size[0], height / size[1])
+    return scale

@@ -6,9 +6,9 @@ from core.output.regions import Regions, followed, paint, regions, run_starts
 from core.output.upsample import upsampled_labels
 from core.types import Array, Prediction, UInt8Array
 
-# The logits at which the model sees the class of a region that stays: one for so many pixels of the long side of the
+# The area of the smallest region that stays, in cells of the logits: one for so many pixels of the long side of the
 # model's input. Chosen on 91 photos of PASCAL VOC val, and measured on 91 others (docs/benchmarks.md).
-PIXELS_PER_LOGIT = 256
+PIXELS_PER_CELL = 256
 # The most runs of a refined label map: so many, and one for so many pixels. More are noise.
 MAX_RUNS, PIXELS_PER_RUN = 100_000, 16
 
@@ -16,17 +16,16 @@ MAX_RUNS, PIXELS_PER_RUN = 100_000, 16
 def without_specks(labels: UInt8Array, prediction: Prediction, size: tuple[int, int]) -> UInt8Array:
     """Remove the regions in which the model has not seen their class from refined `labels`, uint8 [height, width].
 
-    A region is removed if its class is the best one at too few of the logits of `prediction` inside it, or if it is
-    smaller than the area of so many; `size` is the height and width of the model's input. It gets the label beside its
-    first pixel. Labels that are noise all over are replaced by those of the logits alone.
+    A region is removed if its class is the best one at none of the logits of `prediction` inside it, or if it is too
+    small; `size` is the height and width of the model's input. It gets the label beside its first pixel. Labels that
+    are noise all over are replaced by those of the logits alone.
     """
     if sum(map(len, run_starts(labels))) > MAX_RUNS + labels.size // PIXELS_PER_RUN:
         labels = upsampled_labels(prediction.needed_logits, prediction.stride, size, labels.shape)
     found = regions(labels)
-    least = max(1, round(max(size) / PIXELS_PER_LOGIT))
-    # Noise can put a few pixels at the place of a logit.
-    smallest = least * prediction.stride**2 * labels.size / (size[0] * size[1])
-    is_kept = (seen(found, prediction, size)[0] >= least) & (found.pixels >= smallest)
+    # Noise can put a few pixels at the place of a logit. To want several logits would cost narrow parts and gaps.
+    smallest = max(1, round(max(size) / PIXELS_PER_CELL)) * prediction.stride**2 * labels.size / (size[0] * size[1])
+    is_kept = (seen(found, prediction, size)[0] > 0) & (found.pixels >= smallest)
     if is_kept.all() or not is_kept.any():
         return labels
     paint(labels, found, found.classes[_targets(found, is_kept)])

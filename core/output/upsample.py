@@ -68,14 +68,14 @@ def _candidate_classes(corners: Array, next_column: Array, mixed: Array) -> Arra
     return np.flatnonzero((cells.max(axis=0) >= threshold).any(axis=0)).astype(np.uint8)
 
 
-def interpolated(values: Array, stride: int, size: tuple[int, int], target: tuple[int, int]) -> Array:
+def interpolated(values: Array, stride: int, size: tuple[int, ...], target: tuple[int, int], *, step: int = 1) -> Array:
     """Return `values`, float32 [rows, columns, channels], interpolated bilinearly: float32 [height, width, channels].
 
     The values belong to every `stride`-th pixel of an image at `size`, height and width. The result has the height and
-    width `target`.
+    width `target`, or every `step`-th of their pixels, from the top left one.
     """
     vertical, horizontal = (
-        _weights(size[axis], length, stride, values.shape[axis]) for axis, length in enumerate(target)
+        _weights(size[axis], length, stride, values.shape[axis])[::step] for axis, length in enumerate(target)
     )
     planes: Array = vertical @ np.ascontiguousarray(values.transpose(2, 0, 1)) @ horizontal.T
     return planes.transpose(1, 2, 0)

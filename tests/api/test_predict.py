@@ -147,6 +147,28 @@ def test_predict_with_classes_restricts_objects_and_mask(client: Client) -> None
     assert set(np.unique(np.asarray(mask)).tolist()) == {0, 15}
 
 
+@pytest.mark.parametrize("size", ["model", "original"])
+def test_predict_with_second_look_finds_a_small_object_with_the_same_size_of_result(
+    client: Client, tmp_path: Path, size: str
+) -> None:
+    with Image.open(ASTRONAUT) as person:
+        picture = Image.new("RGB", (2052, 1368), "white")
+        picture.paste(person.resize((180, 180)), (1500, 900))
+    photo = tmp_path / "small.jpg"
+    photo.write_bytes(encode(picture, "JPEG", quality=95))
+    once, twice = (
+        predict(client, f"?output=map&classes=person&size={size}&look={look}", photo).get_json()
+        for look in ("once", "twice")
+    )
+    assert once["image_size"] == twice["image_size"] == ([513, 342] if size == "model" else [2052, 1368])
+    rows, columns = np.nonzero(np.array(twice["seg_map"], np.uint8) == LABELS.index("person"))
+    scale = 4 if size == "model" else 1
+    assert len(rows) > 0.2 * (180 / scale) ** 2
+    assert 1490 <= scale * columns.min() < scale * columns.max() <= 1690
+    assert 890 <= scale * rows.min() < scale * rows.max() <= 1090
+    assert once["seg_map"] != twice["seg_map"]
+
+
 def test_predict_of_photo_with_exif_orientation_returns_upright_results(client: Client, pictures: Path) -> None:
     with Image.open(ASTRONAUT) as person:
         upright = person.resize((1200, 1600))

@@ -38,7 +38,8 @@ def test_near_edges_keeps_the_pixels_on_both_sides() -> None:
 
 def test_interval_holds_the_score_and_is_narrow_for_equal_photos() -> None:
     random = np.random.default_rng(1)
-    photos = [confusion(*random.integers(0, 2, (2, 9, 9)).astype(np.uint8), 2) for _ in range(12)]
+    pairs = random.integers(0, 2, (12, 2, 9, 9)).astype(np.uint8)
+    photos = [confusion(truth, found, 2) for truth, found in pairs]
     low, high = interval(mean_iou, photos)
     assert low < mean_iou(np.sum(photos, axis=0)) < high
     assert interval(mean_iou, photos[:1] * 5) == pytest.approx([mean_iou(photos[0])] * 2)

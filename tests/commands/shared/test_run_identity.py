@@ -47,6 +47,7 @@ def made(**changed: Any) -> dict[str, str]:
         ({"options": Options()}, "--classes", ""),
         ({"options": Options(classes=(8, 15), edges="photo")}, "--edges", "photo"),
         ({"options": Options(classes=(8, 15), min_score=0.5)}, "--min-score", "0.5"),
+        ({"options": Options(classes=(8, 15), look="twice")}, "--look", "twice"),
         ({"options": Options(classes=(8, 15), background=b"")}, "the picture of --background", sha256(b"").hexdigest()),
         ({"details": {"crop": True}}, "the options of --output", "--crop True"),
         ({"settings": Settings(image_size=257)}, "IMAGE_SIZE", "257"),
