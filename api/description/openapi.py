@@ -112,16 +112,14 @@ def _photo(format_: str, values: Mapping[str, Document] | None = None) -> Docume
 
     The background is a picture in the same format, or a value as in the query.
     """
-    values = values or {}
-    pictures = {"image": IMAGE, BACKGROUND: BACKGROUND_FILE} if BACKGROUND in values else {"image": IMAGE}
-    properties = {
-        name: {"type": "string", "format": format_, "description": picture["description"]}
-        for name, picture in pictures.items()
-    }
-    others = {name: value for name, value in values.items() if name != BACKGROUND}
-    if BACKGROUND in values:
-        properties[BACKGROUND] = {"anyOf": [values[BACKGROUND], properties[BACKGROUND]]}
-    return {"type": "object", "required": ["image"], "properties": properties | others}
+
+    def picture(row: Document) -> Document:
+        return {"type": "string", "format": format_, "description": row["description"]}
+
+    properties = {"image": picture(IMAGE), **(values or {})}
+    if BACKGROUND in properties:
+        properties[BACKGROUND] = {"anyOf": [properties[BACKGROUND], picture(BACKGROUND_FILE)]}
+    return {"type": "object", "required": ["image"], "properties": properties}
 
 
 def _response(response: Document, produces: list[str]) -> Document:
