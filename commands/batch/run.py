@@ -125,10 +125,13 @@ def _segment(job: Job, todo: Plan, manifest: Manifest, placement: Placement, sum
     # Importing Ray takes seconds, and it may be missing: small jobs do not need it.
     from commands.batch import driver  # noqa: PLC0415
 
-    address = None if placement.ray == "local" else placement.ray or None
+    machines = driver.Machines(None if placement.ray == "local" else placement.ray or None, placement.workers)
+    stop = Stop()
+    # Until the workers work, and while Ray ends, nothing is lost by a signal.
     exit_at_signals()
     try:
-        _follow(driver.run(job, todo.photos, manifest, address, placement.workers), summary, len(todo.photos))
+        _follow(driver.run(job, todo.photos, manifest, machines, stop), summary, len(todo.photos))
+        summary.interrupted = stop.status if stop.is_set() else 0
     except SystemExit as end:
         summary.interrupted = end.code if isinstance(end.code, int) else 1
 

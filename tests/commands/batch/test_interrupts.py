@@ -27,8 +27,8 @@ TASK_SIZE = 8
 BATCH_IN_SMALL_TASKS = (
     sys.executable,
     "-c",
-    "from cli import main; from commands.batch import driver, manifest; "
-    f"driver.TASK_SIZE = {TASK_SIZE}; manifest.SECONDS = 0; main()",
+    "from cli import main; from commands.batch import fleet, manifest; "
+    f"fleet.TASK_SIZE = {TASK_SIZE}; manifest.SECONDS = 0; main()",
     "batch",
 )
 
@@ -80,7 +80,7 @@ class Archive:
 
             wait_for(is_blocked)
             # Ray's API of its state needs Ray's dashboard, which `batch` does not start.
-            [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::MapWorker"))
+            [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::RemoteWorker"))
             # A worker that waits already goes on waiting; the next one reads the photo.
             (self.photos / blocking).unlink()
             (self.photos / blocking).symlink_to(CHELSEA)
