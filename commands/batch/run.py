@@ -1,12 +1,13 @@
 """A batch run: Ray, or a worker in this process, segments the photos that are left; the manifest gets their rows."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from commands.batch import coco, local
+from commands.batch.bucket_lock import only_run_in_bucket
 from commands.batch.job import Job
 from commands.batch.manifest import Manifest
 from commands.batch.parts import FOLDER
@@ -73,8 +74,8 @@ def _run(job: Job, weights: Weights, placement: Placement, again: Again, made: l
     if problems:
         raise Refused(*problems)
     job = replace(job, source=source.url, target=target.url)
-    with only_run(target.folder) if target.folder else nullcontext():
-        with Manifest(target, job.identity(weights.sha256)) as manifest:
+    with _only_run(target) as check:
+        with Manifest(target, job.identity(weights.sha256), check) as manifest:
             with looking(source.url):
                 todo = plan(source, target, manifest, again)
             todo = _without_equal_results(todo, manifest, target)
@@ -85,6 +86,17 @@ def _run(job: Job, weights: Weights, placement: Placement, again: Again, made: l
         if job.output == "coco" and not summary.interrupted:
             coco.write(manifest, target, weights.labels)
     return summary
+
+
+@contextmanager
+def _only_run(target: Storage) -> Iterator[Callable[[], None]]:
+    """Let no other run write to `target` during the block; yield a function that raises SegmenterError if one does."""
+    if target.folder:
+        with only_run(target.folder):
+            yield lambda: None
+    else:
+        with only_run_in_bucket(target) as check:
+            yield check
 
 
 def _without_equal_results(todo: Plan, manifest: Manifest, target: Storage) -> Plan:
