@@ -44,7 +44,7 @@ def test_decoder_starts_where_the_packages_are_found_by_a_relative_pythonpath_on
     run = subprocess.run(
         [python, "-c", DECODE],
         cwd=base,
-        env={"PYTHONPATH": os.pathsep.join(os.path.relpath(path, base) for path in paths)},
+        env={"PYTHONPATH": os.pathsep.join(os.path.relpath(path.resolve(), base.resolve()) for path in paths)},
         capture_output=True,
         text=True,
         check=False,
