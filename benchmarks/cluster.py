@@ -37,6 +37,9 @@ class Costs:
     by_process: dict[int, tuple[str, float]] = field(default_factory=dict)
     samples: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
+    # The CPU time before the run, of the cluster.
+    before: float = 0.0
+
     def look(self, pids: set[int]) -> None:
         """Read the CPU time of the processes `pids`."""
         for pid in pids:
@@ -47,6 +50,8 @@ class Costs:
         kinds: dict[str, float] = {}
         for name, seconds in self.by_process.values():
             kinds[name] = kinds.get(name, 0) + seconds
+        if not self.samples:
+            self.before = sum(kinds.values())
         self.samples.append((sum(1 for _ in self.out.rglob("*.png")), kinds))
 
     def per_photo(self) -> dict[str, float]:
@@ -57,7 +62,13 @@ class Costs:
     def start(self) -> float:
         """Return the CPU seconds of everything else: before the first result, and after the last."""
         number, last = self.samples[-1]
-        return sum(last.values()) - number * sum(self.per_photo().values())
+        return sum(last.values()) - self.before - number * sum(self.per_photo().values())
+
+    def seconds(self) -> float:
+        """Return the seconds between the first result and the last."""
+        (before, _), (after, _) = self._steady()
+        numbers = [number for number, _ in self.samples]
+        return LOOK * (numbers.index(after) - numbers.index(before))
 
     def _steady(self) -> tuple[tuple[int, dict[str, float]], tuple[int, dict[str, float]]]:
         last = next(sample for sample in self.samples if sample[0] == self.samples[-1][0])
@@ -150,6 +161,8 @@ def print_costs(alone: Costs, shared: Costs, inferred: float, number: int) -> No
     print(f"| start and end without Ray, with Ray | {alone.start():.1f}, {shared.start():.1f} |")
     print(f"| overhead of a photo, of its inference | {100 * more / inferred:.1f} % |")
     print(f"| the same with the start, at {number:,} photos | {100 * (more + start / number) / inferred:.1f} % |")
+    seconds = shared.seconds()
+    print(f"| CPU of Ray's own processes, of one core | {100 * many.get('Ray', 0) * number / seconds:.1f} % |")
 
 
 if __name__ == "__main__":
