@@ -14,7 +14,7 @@ import pytest
 from tests.commands.batch.runs import finish, manifest, started
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.power import lose_unsynced
-from tests.support.processes import children, command_line, process_group
+from tests.support.processes import PROCESS_1, children, command_line, process_group
 from tests.support.service import TIMEOUT, wait_for
 
 ENVIRONMENT = os.environ | {"IMAGE_SIZE": "65"}
@@ -29,8 +29,6 @@ ENDS = {
     # SIGKILL, and what was not synced is gone: what holds then holds after SIGKILL alone, too.
     "power cut": [signal.SIGKILL],
 }
-# A command behind this is process 1 of its own namespace, as in a container.
-PROCESS_1 = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--mount-proc"]
 # Photos of a run that may have a result and no row yet, or be in the queue.
 IN_TRANSIT = 16
 
