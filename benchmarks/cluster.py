@@ -117,7 +117,7 @@ def inference(photos: Path, number: int = 20) -> float:
 
 def kill_a_node(photos: Path, out: Path, cluster: SimulatedCluster, number: int) -> tuple[str, float]:
     """Segment `photos`, and kill a node after a third of them; return the last line and the seconds after that."""
-    command = [*BATCH, photos, out, "--size", "model", "--ray", cluster.address, "--threads", "1"]
+    command = [*BATCH, str(photos), str(out), "--size", "model", "--ray", cluster.address, "--threads", "1"]
     with process_group(command, stdout=-1) as process:
         while sum(1 for _ in out.rglob("*.png")) < number // 3:
             time.sleep(LOOK)

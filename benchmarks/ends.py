@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import orjson
@@ -63,7 +63,7 @@ def results(out: Path) -> set[str]:
 def rows(command: str, out: Path) -> list[str]:
     """Return the photos in the manifest of `batch`, also in what a killed run left, or in the journal of `watch`."""
     if command == "watch" and (out / "watch.sqlite3").exists():
-        with sqlite3.connect(f"file:{out / 'watch.sqlite3'}?mode=ro", uri=True) as journal:
+        with closing(sqlite3.connect(out / "watch.sqlite3")) as journal:
             return [os.fsdecode(path) for (path,) in journal.execute("SELECT path FROM photos WHERE error IS NULL")]
     if command != "batch" or not (out / "manifest").exists():
         return []

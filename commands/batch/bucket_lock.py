@@ -32,7 +32,8 @@ class BucketLock:
 
     def __init__(self, target: Storage) -> None:
         self._target = target
-        self._mine: Content = {"run": secrets.token_hex(8), "owner": this_process(), "signs": 0} | _life(os.getpid())
+        self._mine: Content = {"run": secrets.token_hex(8), "owner": this_process(), "signs": 0}
+        self._mine |= _life(os.getpid())
         self._lost_to = ""
         self._ended = Event()
 

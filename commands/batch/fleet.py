@@ -132,7 +132,7 @@ class Fleet:
         left = len(self._again) + len(self._photos) - self._next
         size = min(TASK_SIZE, -(-left // (TASKS * self._number)))
         paths = [self._again.popleft() for _ in range(min(size, len(self._again)))]
-        new = self._photos.slice(self._next, size - len(paths)).to_pylist()
+        new: list[str] = self._photos.slice(self._next, size - len(paths)).to_pylist()
         self._next += len(new)
         return paths + new
 

@@ -9,14 +9,16 @@ synced or not: the worst case, in which they tell of results that are gone.
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def record(file: Path) -> None:
     """Add a line to `file` for each file and folder that this process syncs from now on."""
-    fsync = os.fsync
+    fsync: Callable[[Any], None] = os.fsync
 
-    def recorded(descriptor: int) -> None:
+    def recorded(descriptor: Any) -> None:
         path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
         # The names that are there before: one that comes meanwhile need not be on the disk.
         names = [[entry.name, entry.inode()] for entry in os.scandir(path)] if path.is_dir() else None

@@ -130,7 +130,7 @@ def test_second_batch_to_one_bucket_is_refused_while_the_first_runs(
         (tmp_path / "in" / f"{number}.jpg").symlink_to(CHELSEA)
     bucket = f"dir::file://{tmp_path}/out"  # a file system of fsspec that is not this machine's
     with started("in", bucket, cwd=tmp_path, environment=environment) as first:
-        wait_for(lambda: list(tmp_path.rglob(FILE)))
+        wait_for(lambda: bool(list(tmp_path.rglob(FILE))))
         command = [*BATCH, "in", bucket]
         second = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert second.returncode == 1

@@ -30,7 +30,7 @@ def test_child_gets_no_variable_but_those_that_find_python_and_its_libraries(mon
     monkeypatch.setenv("API_KEY", "secret")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/lib")
     child = Child(["-c", "import time; time.sleep(60)"], 1, [])
-    wait_for(lambda: environment_of(child))
+    wait_for(lambda: bool(environment_of(child)))
     assert environment_of(child).keys() == {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "LD_LIBRARY_PATH"}
     assert environment_of(child)["LD_LIBRARY_PATH"] == "/opt/lib"
     child.end()
