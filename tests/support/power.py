@@ -18,16 +18,16 @@ def record(file: Path) -> None:
     """Add a line to `file` for each file and folder that this process syncs from now on."""
     fsync: Callable[[Any], None] = os.fsync
 
-    def recorded(descriptor: Any) -> None:
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    def recorded(fd: Any) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{fd}"))
         # The names that are there before: one that comes meanwhile need not be on the disk.
         names = [[entry.name, entry.inode()] for entry in os.scandir(path)] if path.is_dir() else None
-        inode = os.fstat(descriptor).st_ino
-        fsync(descriptor)
+        inode = os.fstat(fd).st_ino
+        fsync(fd)
         with file.open("a") as lines:
             lines.write(json.dumps([str(path), inode, names]) + "\n")
 
-    os.fsync = recorded
+    vars(os)["fsync"] = recorded
 
 
 def lose_unsynced(out: Path, file: Path) -> list[str]:
