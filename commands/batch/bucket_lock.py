@@ -33,7 +33,7 @@ class BucketLock:
     def __init__(self, target: Storage) -> None:
         self._target = target
         self._mine: Content = {"run": secrets.token_hex(8), "owner": this_process(), "signs": 0}
-        self._mine |= _life(os.getpid())
+        self._mine |= life(os.getpid())
         self._lost_to = ""
         self._ended = Event()
 
@@ -92,7 +92,7 @@ class BucketLock:
         """Return whether the run `other` has ended, or has given the bucket free. Raises SegmenterError if it lives."""
         same_machine = bool(self._mine["machine"]) and self._mine["machine"] == other.get("machine")
         if same_machine:
-            if _life(int(other["pid"])) == {name: other.get(name) for name in ("machine", "pid", "began")}:
+            if life(int(other["pid"])) == {name: other.get(name) for name in ("machine", "pid", "began")}:
                 raise in_use(self._target.url, str(other["owner"]))
             return True
         say(f"{self._target.url} has the lock of {other['owner'] or 'another run'}; looking if that lives")
@@ -128,7 +128,7 @@ def only_run_in_bucket(target: Storage) -> Iterator[Callable[[], None]]:
         thread.join()
 
 
-def _life(pid: int) -> Content:
+def life(pid: int) -> Content:
     """Return what tells the process `pid` of this machine from all others; without a machine if /proc does not tell.
 
     See proc(5): the time of a process's start is the 20th field after the name of its program.

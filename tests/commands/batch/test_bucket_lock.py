@@ -61,7 +61,7 @@ def test_lock_of_a_process_of_this_machine_that_has_ended_is_taken_at_once(
     monkeypatch.setattr(bucket_lock, "SILENCE", 1e9)
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         lock = BucketLock(bucket)
-        lock._mine |= bucket_lock._life(ended.pid)
+        lock._mine |= bucket_lock.life(ended.pid)
         lock.take()
     with only_run_in_bucket(bucket) as check:
         check()
