@@ -67,7 +67,7 @@ class BatchRun:
     def worker(self) -> int:
         """Return the process id of Ray's worker."""
         # Ray's state API would tell it too, but needs Ray's dashboard, which `batch` does not start.
-        return next(pid for pid in descendants(self.process.pid) if command_line(pid).startswith("ray::MapWorker"))
+        return next(pid for pid in descendants(self.process.pid) if command_line(pid).startswith("ray::RemoteWorker"))
 
     def output(self) -> str:
         """Return the standard output, when the run has ended."""

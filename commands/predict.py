@@ -9,7 +9,7 @@ import click
 
 from commands.shared.errors import Failed, Refused, failures_of, reason
 from commands.shared.files import check_name, write
-from commands.shared.help import INTERRUPTED, MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, UNUSABLE, epilog
+from commands.shared.help import COMPLETE, INTERRUPTED, MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, UNUSABLE, epilog
 from commands.shared.lock import check_unused
 from commands.shared.options import Wanted, result_options
 from commands.shared.progress import Progress, looking
@@ -31,6 +31,7 @@ from segmenter import create_model, find_weights, resolved, unlimited
         done="every photo has its result",
         failed=f"{NO_RESULT}, or {UNUSABLE}",
         more=INTERRUPTED,
+        ends=COMPLETE,
     ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")

@@ -7,7 +7,7 @@ import click
 from commands.batch.job import Job
 from commands.shared.again import again_options, again_with
 from commands.shared.errors import Failed, Refused, failures_of
-from commands.shared.help import INTERRUPTED, MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, epilog
+from commands.shared.help import INTERRUPTED, KEPT, MODEL_SETTINGS, NO_RESULT, PHOTOS_AND_RESULTS, epilog
 from commands.shared.options import Wanted, result_options
 from commands.shared.say import say
 from config import Settings
@@ -25,6 +25,7 @@ REQUIREMENTS = "commands/batch/requirements.txt"
         done="every photo has its result",
         failed=f"{NO_RESULT}, or a setting, the model or Ray can't be used",
         more=INTERRUPTED,
+        ends=KEPT,
     ),
 )
 @click.argument("source", metavar="INPUT")

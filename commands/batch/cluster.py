@@ -58,7 +58,12 @@ def cluster(address: str | None, cpus: int) -> Iterator[None]:
 
 
 def _connect(address: str) -> None:
-    """Raise OSError if the host and port of `address` accept no connection; Ray would retry for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    """Raise OSError if the host and port of `address` accept no connection; Ray would retry for minutes.
+
+    Raises SegmenterError for an address of Ray Client, which can't send rows one after another.
+    """
+    if address.startswith("ray://"):
+        raise SegmenterError(f"--ray={address!r} can't be used: run batch on a machine of the cluster, with --ray auto")
+    host, _, port = address.rpartition(":")
     if port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()

@@ -23,7 +23,8 @@ def run(job: Job, photos: pa.Table, manifest: Manifest, stop: Stop) -> Iterator[
     try:
         for at in range(0, len(photos), PIECE):
             for rows in worker.finished(photos["path"].slice(at, PIECE).to_pylist(), stop):
-                yield record(pa.Table.from_pylist(rows, RESULT), manifest)
+                if rows:
+                    yield record(pa.Table.from_pylist(rows, RESULT), manifest)
             if stop.is_set():
                 return
     finally:

@@ -1,7 +1,7 @@
 """The manifest: the result or error of each photo, in Parquet files that one process writes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -23,12 +23,14 @@ DONE = ["path", "error", "error_with", "photo_bytes", "photo_time", "mask", "mas
 class Manifest:
     """The manifest in the folder `target`, of runs with one `identity` (see Job.identity()).
 
-    Raises SegmenterError if the folder holds a manifest with another identity, or a damaged one.
+    `check` is called before a part is written, and raises if this run must not write any more. Raises SegmenterError if
+    the folder holds a manifest with another identity, or a damaged one.
     """
 
-    def __init__(self, target: Storage, identity: dict[str, str]) -> None:
+    def __init__(self, target: Storage, identity: dict[str, str], check: Callable[[], None] = lambda: None) -> None:
         self._target = target
         self._identity = identity
+        self._check = check
         unwritten.recover(target)
         self._parts = parts.part_names(target)
         self._done = [SCHEMA.empty_table().select(DONE)]
@@ -95,6 +97,7 @@ class Manifest:
 
     def _write(self) -> None:
         if self._rows:
+            self._check()
             parts.write(self._target, self._part, pa.concat_tables(self._rows), self._identity)
             self._parts.append(self._part)
             self._unwritten.end()

@@ -1,12 +1,13 @@
 """A batch run: Ray, or a worker in this process, segments the photos that are left; the manifest gets their rows."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from commands.batch import coco, local
+from commands.batch.bucket_lock import only_run_in_bucket
 from commands.batch.job import Job
 from commands.batch.manifest import Manifest
 from commands.batch.parts import FOLDER
@@ -73,8 +74,8 @@ def _run(job: Job, weights: Weights, placement: Placement, again: Again, made: l
     if problems:
         raise Refused(*problems)
     job = replace(job, source=source.url, target=target.url)
-    with only_run(target.folder) if target.folder else nullcontext():
-        with Manifest(target, job.identity(weights)) as manifest:
+    with _only_run(target) as check:
+        with Manifest(target, job.identity(weights), check) as manifest:
             with looking(source.url):
                 todo = plan(source, target, manifest, again)
             todo = _without_equal_results(todo, manifest, target)
@@ -85,6 +86,17 @@ def _run(job: Job, weights: Weights, placement: Placement, again: Again, made: l
         if job.output == "coco" and not summary.interrupted:
             coco.write(manifest, target, weights.labels)
     return summary
+
+
+@contextmanager
+def _only_run(target: Storage) -> Iterator[Callable[[], None]]:
+    """Let no other run write to `target` during the block; yield a function that raises SegmenterError if one does."""
+    if target.folder:
+        with only_run(target.folder):
+            yield lambda: None
+    else:
+        with only_run_in_bucket(target) as check:
+            yield check
 
 
 def _without_equal_results(todo: Plan, manifest: Manifest, target: Storage) -> Plan:
@@ -125,10 +137,13 @@ def _segment(job: Job, todo: Plan, manifest: Manifest, placement: Placement, sum
     # Importing Ray takes seconds, and it may be missing: small jobs do not need it.
     from commands.batch import driver  # noqa: PLC0415
 
-    address = None if placement.ray == "local" else placement.ray or None
+    machines = driver.Machines(None if placement.ray == "local" else placement.ray or None, placement.workers)
+    stop = Stop()
+    # Until the workers work, and while Ray ends, nothing is lost by a signal.
     exit_at_signals()
     try:
-        _follow(driver.run(job, todo.photos, manifest, address, placement.workers), summary, len(todo.photos))
+        _follow(driver.run(job, todo.photos, manifest, machines, stop), summary, len(todo.photos))
+        summary.interrupted = stop.status if stop.is_set() else 0
     except SystemExit as end:
         summary.interrupted = end.code if isinstance(end.code, int) else 1
 

@@ -1,7 +1,7 @@
 """A folder on any file system of fsspec: on this machine, in a bucket, in an archive."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from commands.batch.location import file_system
 from commands.shared.again import Version
+from commands.shared.errors import reason
 from commands.shared.files import check_inside, check_name, complete, make_folder, why_not_writable
 from commands.shared.names import check_path, ignores_case
 from commands.shared.photos import LeftOut, reason_of, why_left_out
@@ -20,12 +21,11 @@ from core.errors import SegmenterError
 class Storage:
     """The folder at `url`, a path or a URL of fsspec: s3://bucket/photos, zip::file:///photos.zip.
 
-    Paths in it are relative, with slashes. Raises SegmenterError for an unknown kind of URL, or if its package is not
-    installed. All methods raise the exceptions of the file system, and SegmenterError for a path that leads elsewhere.
+    Paths in it are relative. Raises SegmenterError for an unknown kind of URL, or if its package is not installed. All
+    methods raise the exceptions of the file system, and SegmenterError for a path that leads elsewhere.
     """
 
     def __init__(self, url: str) -> None:
-        self.url: str
         self._fs, root, self.url = file_system(url)
         self._local = isinstance(self._fs, LocalFileSystem)
         self._root: str = root.rstrip("/") or root
@@ -38,18 +38,18 @@ class Storage:
         return Path(self._root) if self._local else None
 
     def is_folder(self) -> bool:
-        """Return whether the folder exists."""
-        return bool(self._fs.isdir(self._root))
+        """Return whether the folder exists. Raises SegmenterError if its file system does not tell."""
+        try:
+            return bool(self._fs.isdir(self._root))
+        except Exception as error:  # each client of a bucket has exceptions of its own, as for missing credentials
+            raise SegmenterError(f"{self.url} can't be read: {reason(error)}") from error
 
     def ignores_case(self) -> bool:
         """Return whether the file system is known to ignore the case of names."""
         return self._local and ignores_case(Path(self._root))
 
     def why_not_writable(self, made: list[Path], subfolder: str) -> str:
-        """Create the folder, if it is on this machine; return why it or its `subfolder` can't be written.
-
-        Add new folders to `made`.
-        """
+        """Add the folder to `made` if it is new here; return why it or its `subfolder` can't be written."""
         if not self._local:
             return ""
         root = Path(self._root)
@@ -62,8 +62,8 @@ class Storage:
     def photos(self, without: "Storage", left_out: LeftOut) -> Iterator[pa.Array]:
         """Yield the paths of the photos in each subfolder except `without`.
 
-        Add the other files, and subfolders that can't be read, to `left_out`. The first bytes of a file count only on
-        this machine: elsewhere, reading them costs a request for each file.
+        Add the others, and subfolders that can't be read, to `left_out`. First bytes count only on this machine:
+        elsewhere, reading them costs a request for each file.
         """
         for files in self._folders(without, left_out):
             found = sorted(filter(None, (self._photo(path, left_out) for path in files)))
@@ -74,8 +74,7 @@ class Storage:
         """Yield the full paths of the files in each subfolder except `without`; those in an archive are one list."""
         if isinstance(self._fs, AbstractArchiveFileSystem):
             self._fs.info(self._root)
-            # ls() leaves out absolute names and names with empty parts; only this list has them. fsspec does not
-            # document the attribute, but its name has no leading underscore.
+            # ls() leaves out absolute names and names with empty parts. fsspec does not document this attribute.
             entries = [info["name"] for info in self._fs.dir_cache.values() if info["type"] != "directory"]
             yield [name for name in entries if name.startswith(self._below_root)]
             return
@@ -107,11 +106,10 @@ class Storage:
     def files(self, folder: str, suffix: str) -> list[str]:
         """Return the paths of the files in `folder` whose names end with `suffix`, without hidden ones."""
         try:
-            names = self._fs.ls(self._path(folder), detail=False)
+            names = [self._below(name) for name in self._fs.ls(self._path(folder), detail=False)]
         except FileNotFoundError:
             return []
-        found = (self._below(name) for name in names if name.endswith(suffix))
-        return sorted(path for path in found if not path.rpartition("/")[2].startswith("."))
+        return sorted(name for name in names if name.endswith(suffix) and "/." not in name)
 
     def version(self, path: str) -> Version | None:
         """Return the version of the file at `path`; None if there is none."""
@@ -119,9 +117,8 @@ class Storage:
             info = self._fs.info(self._path(path))
         except FileNotFoundError:
             return None
-        if self._local:
-            return Version(info["size"], round(Path(self._path(path)).stat().st_mtime_ns))
-        return Version(info["size"] or 0, None)
+        modified = Path(self._path(path)).stat().st_mtime_ns if self._local else None
+        return Version(info["size"] or 0, modified)
 
     def check_name(self, path: str) -> None:
         """Raise OSError if a file on this machine can't have the name `path`."""
@@ -144,6 +141,17 @@ class Storage:
         else:
             self._fs.pipe_file(self._place(path), content)
 
+    def write_new(self, path: str, content: bytes) -> bool:
+        """Write a file to a bucket, unless there is one; return whether there was none.
+
+        Of two clients that write at the same time, object stores refuse one; other file systems may not.
+        """
+        with suppress(FileExistsError):
+            if not self.version(path):
+                self._fs.pipe_file(self._place(path), content, mode="create")
+                return True
+        return False
+
     @contextmanager
     def create(self, path: str) -> Iterator[Any]:
         """Open a new file, which replaces one at `path` when the block ends, for writing bytes in pieces."""
@@ -160,14 +168,13 @@ class Storage:
         path, name = self._below(whole), whole.rpartition("/")[2]
         try:
             path.encode()
+            if why := reason_of(Path(whole)) if self._local else why_left_out(name, lambda: b""):
+                left_out.add(path, why)
+                return ""
+            check_path(path)
         except UnicodeEncodeError:
             left_out.errors.append(f"{path}: the name is not UTF-8, which the manifest can't hold; rename the file")
             return ""
-        if reason := reason_of(Path(whole)) if self._local else why_left_out(name, lambda: b""):
-            left_out.add(path, reason)
-            return ""
-        try:
-            check_path(path)
         except SegmenterError as error:
             left_out.errors.append(str(error))
             return ""

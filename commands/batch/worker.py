@@ -49,7 +49,8 @@ class Worker:
     def finished(self, paths: Sequence[str], stop: Stop) -> Iterator[list[dict[str, Any]]]:
         """Yield the columns of RESULT that have a value, of the photos `paths`, as soon as they are finished.
 
-        After a signal to `stop`, no photo is begun, and only those are waited for that are finished in time.
+        If none is finished for a moment, yield an empty list. After a signal to `stop`, no photo is begun, and only
+        those are waited for that are finished in time.
         """
         left, running = iter(paths), set[Future[dict[str, Any]]]()
         while True:
@@ -61,8 +62,7 @@ class Worker:
             done, running = wait(running, LOOK, FIRST_COMPLETED)
             rows = [future.result() for future in done]
             # A photo that a signal has ended, or whose decoder got it too, is left to the next run.
-            if rows := [row for row in rows if not (stop.is_set() and row.get(TRANSIENT_ERROR))]:
-                yield rows
+            yield [row for row in rows if not (stop.is_set() and row.get(TRANSIENT_ERROR))]
             if not stop.wants() or (not running and (stop.is_set() or not done)):
                 return
 

@@ -67,6 +67,8 @@ def reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
         return f"{error.strerror}; raise the limit (ulimit -n), or lower THREADS"
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return f"{error.strerror}; raise the limit of memory, or lower THREADS"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return f"{type(error).__name__}: {error}".partition("\n")[0]

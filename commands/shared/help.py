@@ -24,16 +24,20 @@ Errors: a photo that can't be segmented is printed with the reason, and the othe
 """
 # What a signal does to predict and batch, and their exit statuses.
 INTERRUPTED = """130  ended by Ctrl-C; 143 by SIGTERM, 129 by SIGHUP. Photos that finish within a second are kept, a
-       second signal waits for none; the same command goes on"""
+       second signal waits for none"""
+# What holds after every end of predict, and of batch and watch.
+COMPLETE = "After every end, a result is complete or not there. The same command does all photos again."
+KEPT = "After every end, also SIGKILL or a power cut, the same command goes on with the photos that have no result."
 # Meanings of the exit status 1.
 NO_RESULT = "a photo has no result"
 UNUSABLE = "a setting or the model can't be used"
 
 
-def epilog(*names: str, done: str, failed: str, more: str = "", rules: str = "") -> str:
+def epilog(*names: str, done: str, failed: str, more: str = "", rules: str = "", ends: str = "") -> str:
     """Return the end of a command's help: `rules`, the settings `names`, or all without names, and the exit status.
 
-    `done` tells what status 0 means, `failed` what 1 means, and `more` is a line about another one.
+    `done` tells what status 0 means, `failed` what 1 means, and `more` is a line about another one. `ends` tells what
+    holds after every end.
     """
     rows = [
         (field.name.upper(), f"{field.metadata['purpose']} ({field.metadata['kind'].allowed})")
@@ -50,5 +54,6 @@ def epilog(*names: str, done: str, failed: str, more: str = "", rules: str = "")
             "\n\b\nExit status:",
             *status,
             *([f"  {more}"] if more else []),
+            *([f"\n{ends}"] if ends else []),
         ]
     )

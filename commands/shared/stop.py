@@ -16,7 +16,7 @@ T = TypeVar("T")
 # Seconds after the first signal in which the photos that are being segmented can finish; after the second, none.
 GRACE = 1.0
 # Seconds between two looks at the signals. A handler must not use an Event: the thread that it interrupts may hold it.
-LOOK = 0.05
+LOOK = 0.2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

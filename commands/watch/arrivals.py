@@ -40,6 +40,10 @@ class Arrivals:
         else:
             self._look(path)
 
+    def see_again(self, path: Path, version: Version, seconds: float) -> None:
+        """Let complete() yield this version of a file once more, `seconds` from now, if it is not changed before."""
+        self._waiting[path] = version, time.monotonic() + seconds - self._settle
+
     def complete(self) -> Iterator[tuple[Path, Version]]:
         """Yield, once for each version, the files that are complete, in the order of their arrival."""
         for path, (before, since) in list(self._waiting.items()):
@@ -58,7 +62,7 @@ class Arrivals:
         if version is None:
             self._waiting.pop(path, None)
             self._taken.pop(path, None)
-        elif version != self._taken.get(path) and version != self._waiting.get(path, (None, 0))[0]:
+        elif version not in {self._taken.get(path), self._waiting.get(path, (None, 0))[0]}:
             self._waiting[path] = version, time.monotonic()
 
 

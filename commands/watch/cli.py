@@ -8,7 +8,7 @@ import click
 from commands.shared.again import again_options, again_with
 from commands.shared.errors import Refused, failures_of, refuse_empty
 from commands.shared.files import why_not_writable
-from commands.shared.help import MODEL_SETTINGS, PHOTOS_AND_RESULTS, UNUSABLE, epilog
+from commands.shared.help import KEPT, MODEL_SETTINGS, PHOTOS_AND_RESULTS, UNUSABLE, epilog
 from commands.shared.lock import only_run
 from commands.shared.options import Wanted, result_options
 from commands.shared.results import encoder
@@ -29,6 +29,7 @@ REQUIREMENTS = "commands/watch/requirements.txt"
         rules=PHOTOS_AND_RESULTS,
         done="ended by SIGTERM, SIGHUP or Ctrl-C, after the photo that was being segmented if that takes no second",
         failed=f"INPUT can't be watched, or {UNUSABLE}",
+        ends=KEPT,
     ),
 )
 @click.argument("source", metavar="INPUT")

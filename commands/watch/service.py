@@ -1,6 +1,5 @@
 """Segments the photos of a watched folder until `stop` is set."""
 
-import errno
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from commands.shared.say import say
 from commands.shared.stop import Stop, Stopped
 from commands.watch.arrivals import Arrivals, version_of
 from commands.watch.journal import Journal
+from commands.watch.retries import PERMANENT, Retries
 from config import Settings
 from core.errors import MemoryFull, SegmenterError
 from core.model import ModelWrapper
@@ -29,8 +29,6 @@ POLL = 250
 SCAN = 30.0
 # Seconds between two attempts to write a result to a full disk.
 RETRY = 5.0
-# Errors of writing a result that stay: their cause is the name of the photo or a file in its place, not a full disk.
-PERMANENT = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.EILSEQ}
 
 
 @dataclass
@@ -49,6 +47,7 @@ class Watch:
     settings: Settings
     again: Again
     _waits: bool = field(default=False, init=False)
+    _retries: Retries = field(default_factory=Retries, init=False)
 
     def run(self) -> None:
         """Segment photos until `stop` is set; the current photo is finished, if that takes no longer than its grace."""
@@ -120,19 +119,29 @@ class Watch:
             content = self._segmented(path, photo, file)
             self._patiently(lambda: self._write(file, content))
             self._patiently(lambda: self.journal.add(photo, version, version_of(file)))
+            self._retries.forget(path)
             say(f"{photo} -> {file} ({time.monotonic() - began_at:.1f} s)", err=False)
         except Stopped:
             raise
         except PHOTO_ERRORS as failure:
             error, cause = str(failure), error_with(failure, self.settings)
             self._patiently(lambda: self.journal.add_error(photo, version, error, cause))
+            self._retries.forget(path)
             say(f"{photo}: {error}")
         except Exception as failure:
             if self.stop.is_set():
                 raise Stopped from failure  # the decoder may have got the signal, too
-            # A deleted file needs no message. Another one need not be at fault, and is tried again after a restart.
+            # A deleted file needs no message. Another one need not be at fault.
             if path.exists():
-                say(f"{photo}: {reason(failure)}")
+                say(f"{photo}: {reason(failure)}; {self._next_try(path, version, failure)}")
+
+    def _next_try(self, path: Path, version: Version, failure: Exception) -> str:
+        """Let a photo be tried again whose error was not recorded; return when."""
+        delay = self._retries.delay(path, version, failure)
+        if delay is None:
+            return "it is tried again when it changes, and after a restart"
+        self.arrivals.see_again(path, version, delay)
+        return f"it is tried again in {delay:g} s"
 
     def _is_missing(self, photo: Path, file: Path) -> bool:
         """Return whether the result of `photo` in `file` is gone; name one that was changed."""

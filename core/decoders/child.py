@@ -24,6 +24,8 @@ MAX_END_SECONDS = 5.0
 # What the process prints, such as a C library's warnings, goes to a pipe that holds 64 KB. When it is full, the rest is
 # lost.
 MAX_PRINTED = 1 << 16
+# Variables by which an installation outside of the usual folders finds its interpreter and its shared libraries.
+PYTHON_AND_LIBRARIES = ("PYTHONHOME", "LD_LIBRARY_PATH")
 
 
 class Child:
@@ -47,7 +49,7 @@ class Child:
                 self._process = subprocess.Popen(  # noqa: S603 - a module of this package
                     [sys.executable, *program, *map(str, (*descriptors, *limits))],
                     cwd=ROOT,
-                    env={"PYTHONDONTWRITEBYTECODE": "1"},
+                    env=_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=printing,
                     stderr=printing,
@@ -132,6 +134,16 @@ def memory_file(size: int = 0) -> Iterator[int]:
         yield file
     finally:
         os.close(file)
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of the process: no secrets, but what finds Python, its packages and their libraries.
+
+    sys.path has what PYTHONPATH and the folders of the user add to an installation, relative to this folder.
+    """
+    given = {name: os.environ[name] for name in PYTHON_AND_LIBRARIES if name in os.environ}
+    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+    return {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": paths} | given
 
 
 @contextmanager

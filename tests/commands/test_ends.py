@@ -5,28 +5,33 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.commands.batch.runs import finish, manifest, started
 from tests.support.paths import CHELSEA, ROOT
-from tests.support.processes import command_line, process_group
+from tests.support.power import lose_unsynced
+from tests.support.processes import PROCESS_1, children, command_line, process_group
 from tests.support.service import TIMEOUT, wait_for
 
 ENVIRONMENT = os.environ | {"IMAGE_SIZE": "65"}
 CLI = (sys.executable, str(ROOT / "cli.py"))
 # More than the runs of a test finish before they are ended.
-NAMES = [f"{number:03}.jpg" for number in range(400)]
-# Each command gets some of these: all handle the signals alike, see tests/commands/shared/test_stop.py.
+NAMES = [f"{number:03}.jpg" for number in range(200)]
 ENDS = {
     "Ctrl-C": [signal.SIGINT],
     "Ctrl-C twice": [signal.SIGINT, signal.SIGINT],
     "SIGTERM": [signal.SIGTERM],
+    "SIGTERM to process 1": [signal.SIGTERM],
     "SIGHUP": [signal.SIGHUP],
-    "SIGKILL": [signal.SIGKILL],
+    # SIGKILL, and what was not synced is gone: what holds then holds after SIGKILL alone, too.
+    "power cut": [signal.SIGKILL],
 }
+# The ends whose tests are not slow: tests/commands/shared/test_stop.py has the signals without a run.
+USUAL = {"SIGTERM", "power cut"}
 # Photos of a run that may have a result and no row yet, or be in the queue.
 IN_TRANSIT = 16
 
@@ -41,93 +46,96 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def end(process: "subprocess.Popen[str]", signals: Sequence[int]) -> tuple[int, str]:
-    """Send `signals`; return the exit status and the standard output."""
-    for number in signals:
-        process.send_signal(number)
+@pytest.fixture(params=[pytest.param(name, marks=() if name in USUAL else pytest.mark.slow) for name in ENDS])
+def name(request: pytest.FixtureRequest) -> str:
+    """The name of an end. Skip the test if this machine does not allow it."""
+    name: str = request.param
+    if name == "SIGTERM to process 1" and not allows_process_1():
+        pytest.skip("unshare is missing, or not allowed here")
+    return name
+
+
+@contextmanager
+def run(name: str, command: str, *arguments: object, cwd: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Run a command that is to have the end `name`."""
+    before = {"SIGTERM to process 1": PROCESS_1, "power cut": [sys.executable, "-m", "tests.support.power", "record"]}
+    start = [*before.get(name, []), *([] if name == "power cut" else CLI), command, *map(str, arguments)]
+    pipe, environment = subprocess.PIPE, ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
+    with process_group(start, cwd=cwd, env=environment, stdout=pipe, stderr=pipe) as process:
+        yield process
+
+
+def end(process: "subprocess.Popen[str]", name: str, out: Path) -> int:
+    """Let `process` have the end `name`; return its exit status."""
+    for number in ENDS[name]:
+        os.kill(children(process.pid)[0] if name == "SIGTERM to process 1" else process.pid, number)
         time.sleep(0.05)
-    output, _ = process.communicate(timeout=TIMEOUT)
-    return process.returncode, output
+    process.communicate(timeout=TIMEOUT)
+    if name == "power cut":
+        lose_unsynced(out, out.parent / "record")
+    return process.returncode
 
 
-def results(out: Path) -> dict[str, int]:
-    """Return the names of the photos that have a result, each with the inode of its result."""
-    return {path.name.rpartition(".jpg")[0] + ".jpg": path.stat().st_ino for path in out.glob("[!.]*.png")}
+def status_after(name: str) -> int:
+    """Return the exit status of `predict` and `batch` after the end `name`."""
+    return -signal.SIGKILL if name == "power cut" else 128 + ENDS[name][0]
 
 
-def changed(before: dict[str, int], now: dict[str, int]) -> int:
-    """Return how many of the results `before` are gone or were written again."""
-    return len(before.items() - now.items())
+def allows_process_1() -> bool:
+    """Return whether this machine allows PROCESS_1."""
+    try:
+        return subprocess.run([*PROCESS_1, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
-def test_batch_after_each_end_has_a_row_for_each_finished_photo_and_goes_on(photos: Path, tmp_path: Path) -> None:
+def results(out: Path) -> set[str]:
+    """Return the names of the photos that have a result."""
+    return {path.name.rpartition(".jpg")[0] + ".jpg" for path in out.glob("[!.]*.png")}
+
+
+def test_batch_after_each_end_has_a_row_for_each_finished_photo_and_goes_on(
+    name: str, photos: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     arguments = [photos, out, "--size", "model"]
-    before: dict[str, int] = {}
-
-    def check_rows(output: str, now: dict[str, int]) -> None:
-        done, skipped, *_ = (int(word) for word in output.split() if word.isdecimal())
-        assert len(before) - IN_TRANSIT <= skipped <= len(before)
-        assert changed(before, now) <= len(before) - skipped
-        rows = manifest(out)
-        assert len(rows) == done + skipped
-        assert rows.keys() <= now.keys()
-
-    for name in ("Ctrl-C", "Ctrl-C twice", "SIGKILL"):
-        with started(*arguments, cwd=tmp_path, environment=ENVIRONMENT) as process:
-            wait_for(lambda: len(results(out)) > len(before) + IN_TRANSIT)  # noqa: B023 - called in this round
-            status, output = end(process, ENDS[name])
-        now = results(out)
-        assert len(now) < len(NAMES), name
-        if name == "SIGKILL":
-            assert status == -signal.SIGKILL
-            assert changed(before, now) <= IN_TRANSIT  # those of the run before that have no row
-        else:
-            assert status == 128 + signal.SIGINT
-            check_rows(output, now)
-        before = now
-    for name in sorted(set(NAMES) - before.keys())[20:]:
-        (photos / name).unlink()
+    with run(name, "batch", *arguments, cwd=tmp_path) as process:
+        wait_for(lambda: len(results(out)) > IN_TRANSIT + 2)
+        assert end(process, name, out) == status_after(name)
+    before = results(out)
+    assert IN_TRANSIT < len(before) < len(NAMES)
     with started(*arguments, cwd=tmp_path, environment=ENVIRONMENT) as process:
-        check_rows(finish(process), results(out))
-    assert set(manifest(out)) == results(out).keys() == {path.name for path in photos.iterdir()}
+        output = finish(process)
+    done, skipped, *_ = (int(word) for word in output.split() if word.isdecimal())
+    assert done + skipped == len(NAMES)
+    assert len(before) - IN_TRANSIT <= skipped <= len(before)
+    assert set(manifest(out)) == set(NAMES) == results(out)
     assert [path.name for path in out.rglob(".*")] == []
 
 
-@pytest.mark.parametrize("name", ["Ctrl-C twice", "SIGTERM", "SIGKILL"])
 def test_predict_after_each_end_has_complete_results_only(name: str, photos: Path, tmp_path: Path) -> None:
-    command = [*CLI, "predict", str(photos), "-o", "out/", "--output", "mask", "--size", "model"]
-    out, pipe = tmp_path / "out", subprocess.PIPE
-    with process_group(command, cwd=tmp_path, env=ENVIRONMENT, stdout=pipe, stderr=pipe) as process:
-        wait_for(lambda: len(results(out)) > 0)
-        status, _ = end(process, ENDS[name])
-    [first, *_] = ENDS[name]
-    assert status == (-first if name == "SIGKILL" else 128 + first)
+    out = tmp_path / "out"
+    with run(name, "predict", photos, "-o", "out/", "--output", "mask", "--size", "model", cwd=tmp_path) as process:
+        wait_for(lambda: len(results(out)) > 1)
+        assert end(process, name, out) == status_after(name)
     assert 0 < len(results(out)) < len(NAMES)
     assert len({path.read_bytes() for path in out.glob("[!.]*.png")}) == 1
 
 
-def test_watch_after_each_end_repeats_no_photo_and_goes_on(photos: Path, tmp_path: Path) -> None:
-    command = [*CLI, "watch", str(photos), "out", "--output", "mask", "--size", "model", "--settle", "0.1"]
-    out, pipe = tmp_path / "out", subprocess.PIPE
-    before: dict[str, int] = {}
-    repeated = 0
-    for name in ("SIGTERM", "SIGHUP", "SIGKILL"):
-        with process_group(command, cwd=tmp_path, env=ENVIRONMENT, stdout=pipe, stderr=pipe) as process:
-            wait_for(lambda: len(results(out)) > len(before) + 1)  # noqa: B023 - called in this round
-            status, _ = end(process, ENDS[name])
-        now = results(out)
-        assert len(now) < len(NAMES), name
-        assert status == (-signal.SIGKILL if name == "SIGKILL" else 0)
-        assert changed(before, now) <= repeated
-        # The last result before SIGKILL may have no entry in the journal.
-        before, repeated = now, int(name == "SIGKILL")
-    for name in sorted(set(NAMES) - before.keys())[20:]:
-        (photos / name).unlink()
-    with process_group(command, cwd=tmp_path, env=ENVIRONMENT, stdout=pipe, stderr=pipe) as process:
-        wait_for(lambda: results(out).keys() == {path.name for path in photos.iterdir()})
-        assert end(process, [signal.SIGTERM])[0] == 0
-    assert changed(before, results(out)) <= repeated
+def test_watch_after_each_end_repeats_no_photo_and_goes_on(name: str, photos: Path, tmp_path: Path) -> None:
+    arguments = [photos, "out", "--output", "mask", "--size", "model", "--settle", "0.1"]
+    out = tmp_path / "out"
+    with run(name, "watch", *arguments, cwd=tmp_path) as process:
+        wait_for(lambda: len(results(out)) > 2)
+        assert end(process, name, out) == (-signal.SIGKILL if name == "power cut" else 0)
+    before = {path: path.stat().st_ino for path in out.glob("[!.]*.png")}
+    assert 1 < len(before) < len(NAMES)
+    with run("SIGTERM", "watch", *arguments, cwd=tmp_path) as process:
+        wait_for(lambda: results(out) == set(NAMES))
+        assert end(process, "SIGTERM", out) == 0
+    # The last result before SIGKILL may have no entry in the journal.
+    again = [path for path, inode in before.items() if path.stat().st_ino != inode]
+    assert len(again) <= (1 if name == "power cut" else 0)
 
 
 @pytest.mark.parametrize("command", ["batch", "predict", "watch"])
@@ -148,11 +156,11 @@ def test_second_run_on_one_output_is_refused_with_process_and_host(photos: Path,
             ["watch", str(photos), "out"],
             ["predict", str(CHELSEA), "-o", "out"],
         ):
-            run = subprocess.run(
+            second = subprocess.run(
                 [*CLI, *command], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
             )
-            assert run.returncode == 1
-            assert f"out is in use by process {process.pid} on host {os.uname().nodename}; wait" in run.stderr
+            assert second.returncode == 1
+            assert f"out is in use by process {process.pid} on host {os.uname().nodename}; wait" in second.stderr
         os.kill(process.pid, signal.SIGCONT)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=TIMEOUT)

@@ -11,6 +11,8 @@ from typing import Any
 
 from tests.support.paths import ROOT
 
+# A command behind this is process 1 of its own namespace, as in a container.
+PROCESS_1 = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--mount-proc"]
 # A killed process can take seconds to release gigabytes of memory.
 SECONDS_TO_DIE = 30
 

@@ -1,7 +1,7 @@
 """`cli.py batch` with real Ray: each photo is processed once, also after interrupted and killed runs.
 
-The tests block a worker at a named pipe, which replaces a photo when the run has listed it, so that a run is in a known
-state when it is interrupted.
+The tests block a worker at named pipes, which replace photos when the run has listed them, so that a run can't finish
+before it is interrupted.
 """
 
 import os
@@ -24,11 +24,13 @@ pytestmark = pytest.mark.slow
 
 # The command with small tasks, whose rows it writes to the manifest at once.
 TASK_SIZE = 8
+# More than a worker has threads (Job.calls).
+THREADS = 16
 BATCH_IN_SMALL_TASKS = (
     sys.executable,
     "-c",
-    "from cli import main; from commands.batch import driver, manifest; "
-    f"driver.TASK_SIZE = {TASK_SIZE}; manifest.SECONDS = 0; main()",
+    "from cli import main; from commands.batch import fleet, manifest; "
+    f"fleet.TASK_SIZE = {TASK_SIZE}; manifest.SECONDS = 0; main()",
     "batch",
 )
 
@@ -55,35 +57,34 @@ class Archive:
 
     @contextmanager
     def blocked_run(self, environment: dict[str, str]) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-        """Start a run that can't finish, because its worker waits at a photo of the fifth task that is left.
+        """Start a run that can't finish, because its worker waits at photos of the third and fourth task that is left.
 
-        Yield the process of the command, and the process id of its worker, when the manifest has rows of this run. Ray
-        may start the tasks in another order, but at most four at a time: the first that ends is one before the fifth.
+        Yield the process of the command, and the process id of its worker, when the manifest has rows of this run.
         """
         before = self.rows()
         left = [name for name in self.names if name not in before]
-        blocking, *others = left[4 * TASK_SIZE : 5 * TASK_SIZE]
-        # An interrupted run may have left masks of photos that have no row.
-        for name in others:
-            (self.out / f"{name}.mask.png").unlink(missing_ok=True)
+        # One thread of the worker can wait at each of them, and no photo after them is begun.
+        blocking = left[2 * TASK_SIZE : 2 * TASK_SIZE + THREADS]
         arguments = [self.photos, self.out, "--size", "model", "--workers", 1]
         with started(*arguments, cwd=ROOT, environment=environment, command=BATCH_IN_SMALL_TASKS) as process:
             assert process.stderr
             assert next(line for line in process.stderr if line.startswith("starting Ray"))
             # A process that opens a named pipe for reading waits for a writer.
-            (self.photos / blocking).unlink()
-            os.mkfifo(self.photos / blocking)
+            for name in blocking:
+                (self.photos / name).unlink()
+                os.mkfifo(self.photos / name)
 
-            def is_blocked() -> bool:
+            def has_new_rows() -> bool:
                 assert process.poll() is None, process.communicate()
-                return len(self.rows()) > len(before) and self.masks().issuperset(others)
+                return len(self.rows()) > len(before)
 
-            wait_for(is_blocked)
+            wait_for(has_new_rows)
             # Ray's API of its state needs Ray's dashboard, which `batch` does not start.
-            [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::MapWorker"))
+            [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::RemoteWorker"))
             # A worker that waits already goes on waiting; the next one reads the photo.
-            (self.photos / blocking).unlink()
-            (self.photos / blocking).symlink_to(CHELSEA)
+            for name in blocking:
+                (self.photos / name).unlink()
+                (self.photos / name).symlink_to(CHELSEA)
             yield process, worker
 
 

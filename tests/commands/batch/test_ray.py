@@ -49,7 +49,7 @@ def test_batch_processes_each_photo_once_and_later_runs_only_new_ones(
     with Image.open(out / cat["mask"]) as mask:
         assert cat["areas"][cat["objects"].index("cat")] == np.count_nonzero(np.asarray(mask) == 8)
     written = files(out)
-    assert len(written) == 3
+    assert sum(path.suffix == ".png" for path in written) == 2
 
     # The folder of the masks is in that of the photos; the masks are not taken for photos.
     assert batch(photos, out).startswith("0 done, 4 skipped, 0 broken, 0 left in ")

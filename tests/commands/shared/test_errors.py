@@ -28,6 +28,7 @@ def ended_by(error: Exception) -> tuple[int, str]:
         (ModelError("a model"), 1, "a model"),
         (FileNotFoundError(2, "No such file", "x"), 1, "No such file: x"),
         (OSError(24, "Too many"), 1, "Too many; raise the limit (ulimit -n), or lower THREADS"),
+        (OSError(12, "No memory"), 1, "No memory; raise the limit of memory, or lower THREADS"),
         (MemoryError(), 1, "this machine has no memory left"),
         (
             ModuleNotFoundError("No module named 'ray'", name="ray.data"),

@@ -243,10 +243,10 @@ def test_read_when_no_process_can_be_started_raises_memory_full(
 
 
 def test_read_when_no_decoder_starts_raises_decoder_lost_without_its_output(
-    pool: DecoderPool, losses: list[DecoderLoss], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pool: DecoderPool, losses: list[DecoderLoss], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(child, "ROOT", tmp_path)
+        patched.setattr(decoder_process, "PROGRAM", ("-m", "core.image.missing"))
         end_idle(pool, losses)
         for _ in range(2):
             with pytest.raises(DecoderLost, match=r"^the image decoder does not start; try again later"):
@@ -254,9 +254,7 @@ def test_read_when_no_decoder_starts_raises_decoder_lost_without_its_output(
     wait_for(lambda: size_or_none(pool) == (451, 300))
 
 
-def test_wait_until_ready_when_decoder_does_not_start_raises_model_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(child, "ROOT", tmp_path)
+def test_wait_until_ready_when_decoder_does_not_start_raises_model_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder_process, "PROGRAM", ("-m", "core.image.missing"))
     with pytest.raises(ModelError, match=r"does not start: .*No module named"):
         DecoderPool(65, 10**6, NEVER).wait_until_ready()
