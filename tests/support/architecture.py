@@ -64,12 +64,12 @@ IMPORTERS = {
 # The modules that may use the environment. config and the settings of the backend for Label Studio read it. NumPy,
 # TensorFlow and Ray have options that exist only as environment variables, which must be set before NumPy and
 # TensorFlow are imported and before Ray starts. oneDNN reads a variable that limits the CPU features it uses;
-# core.runtime.cpu must know the same ones. core.image.child passes on those that find Python and its libraries.
+# core.runtime.cpu must know the same ones. core.decoders.child passes on those that find Python and its libraries.
 ENVIRONMENT = {
     "config",
     "core",
     "core.tensorflow",
-    "core.image.child",
+    "core.decoders.child",
     "core.runtime.cpu",
     "commands.batch.cluster",
     "integrations.label_studio.settings",

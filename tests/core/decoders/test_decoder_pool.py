@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from core.checkpoint import checked
-from core.decoders import child, decoder_process, exchange
+from core.decoders import decoder_process, exchange
 from core.decoders.decoder_pool import MAX_SECONDS, DecoderPool
 from core.decoders.decoder_program import IDLE
 from core.errors import DecoderLost, ImageTooLarge, InvalidImage, MemoryFull, ModelError

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core.image.child import Child
+from core.decoders.child import Child
 from tests.support.paths import CHELSEA, ROOT
 from tests.support.service import wait_for
 
 DECODE = f"""
-from core.image.decoder_pool import DecoderPool
+from core.decoders.decoder_pool import DecoderPool
 pool = DecoderPool(65, 10**6, 60)
 pool.wait_until_ready()
 with pool.read(open({str(CHELSEA)!r}, "rb").read()) as picture:
