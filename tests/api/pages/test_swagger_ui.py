@@ -73,7 +73,7 @@ def test_swagger_ui_shows_overlay_of_uploaded_photo(page: Page, service: Service
     page.get_by_text("/model/predict").first.click()
     page.get_by_role("button", name="Try it out").click()
     page.locator("select").first.select_option("overlay")
-    page.locator("input[type=file]").set_input_files(CHELSEA)
+    page.locator("tr[data-param-name=image] input[type=file]").set_input_files(CHELSEA)
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table img")).to_be_visible()
     page.screenshot(path=pictures / "swagger.png", full_page=True)
