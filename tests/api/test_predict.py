@@ -341,7 +341,10 @@ def test_predict_svg_is_an_image_with_the_name_of_the_class(client: Client) -> N
         ("min_score=2", "min_score: '2' is not allowed; allowed: a number from 0 to 1"),
         ("min_score=nan", "min_score: 'nan' is not allowed; allowed: a number from 0 to 1"),
         ("alpha=0.5", "alpha: '0.5' is not allowed; allowed: soft, hard"),
-        ("background=red", "background: 'red' is not allowed; allowed: transparent, blur, white, or #rrggbb"),
+        (
+            "background=red",
+            "background: 'red' is not allowed; allowed: transparent, blur, white, #rrggbb, or a picture as a file",
+        ),
         ("min_area=1.5", "min_area: '1.5' is not allowed; allowed: a number from 0 to 1"),
         ("pieces=maybe", "pieces: 'maybe' is not allowed; allowed: true, false"),
         ("blur=0.5", "blur: '0.5' is not allowed; allowed: a number from 0 to 0.1"),
