@@ -16,6 +16,7 @@ import pyvips
 
 from core.errors import UnsupportedImage
 from core.image.decode import read_image
+from core.image.formats import FORMATS
 from core.types import UInt8Array
 from tests.support.browser import chromium, chromium_path
 from tests.support.chromium import by_chromium
@@ -64,6 +65,10 @@ def test_picture_is_right_or_refused_by_its_name(name: str) -> None:
 
 def test_every_kind_has_a_cell() -> None:
     assert {kind_of(name) for name in CELLS} == {*KINDS, *UNSERVED_KINDS}
+
+
+def test_every_format_has_a_cell() -> None:
+    assert {*FORMATS} - {name.partition(" ")[0] for name in CELLS} == set(), "see tests/support/pictures/cells.py"
 
 
 def test_libvips_shows_the_same() -> None:
