@@ -15,8 +15,7 @@ from segmenter import __version__
 RESOURCES = (predict, metadata, hugging_face, open_inference, health)
 PARTS = (bodies, errors, metrics, security, swagger_ui, openapi, demo)
 DESCRIPTION = (
-    "The class of every pixel of a photo, by DeepLabV3 trained on PASCAL VOC 2012. [Try it](demo). "
-    "This description in [OpenAPI 3.0](openapi.json)"
+    "The class of every pixel of a photo, by DeepLabV3. [Try it](demo). This description in [OpenAPI 3.0](openapi.json)"
 )
 
 

@@ -1,9 +1,10 @@
 """Settings: their values in the environment, and the messages for bad values."""
 
+import ast
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from config import ConfigError, Settings
 from core.errors import ModelError
 from core.weights.registry import MOBILE
 from segmenter import find_weights
+from tests.support.architecture import PRODUCT
 from tests.support.paths import ROOT
 from tests.support.service import TIMEOUT
 
@@ -66,6 +68,13 @@ def test_settings_with_bad_value_raise_error_with_variable_value_and_allowed_val
     message = str(caught.value)
     assert f"{name}={value!r}" in message
     assert allowed in message
+
+
+def test_each_setting_is_read() -> None:
+    nodes = (node for module in PRODUCT.syntax.values() for node in ast.walk(module))
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    # config.py reads API_KEY_FILE by its name, for API_KEY.
+    assert {field.name for field in fields(Settings)} - read == {"api_key_file"}, "no code reads the other settings"
 
 
 def test_debug_on_public_address_raises_config_error() -> None:

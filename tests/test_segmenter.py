@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -125,6 +125,13 @@ def test_model_of_small_image_size_segments_photo_and_observes_each_stage() -> N
     assert encoded.seg_map.shape == (21, 33)
     assert {stage for stage, _ in recorder.stages} == {"queue", "decode", "inference", "encode"}
     assert all(seconds >= 0 for _, seconds in recorder.stages)
+
+
+def test_each_duration_of_requests_is_unlimited_in_commands() -> None:
+    of_connections = {"idle_timeout"}
+    durations = {field.name for field in fields(Settings) if field.type is float} - of_connections
+    for name in durations:
+        assert getattr(unlimited(Settings()), name) == math.inf, f"add {name} to unlimited() in segmenter.py"
 
 
 def test_model_of_unlimited_settings_segments_and_has_no_deadline() -> None:

@@ -49,7 +49,7 @@ def described(swagger: Document, labels: tuple[str, ...], url: str) -> Document:
             parameters.append(BACKGROUND_FILE)
         for parameter in parameters:
             if parameter["name"] == "classes":
-                parameter["description"] = f"{PARAMETERS['classes']['description']} The classes: {', '.join(labels)}"
+                parameter["description"] = f"{PARAMETERS['classes']['description']}. The classes: {', '.join(labels)}"
     definitions = _with_served_class(swagger["definitions"], labels)
     server = urlsplit(url)
     address = {"schemes": [server.scheme], "host": server.netloc, "basePath": server.path or "/"}

@@ -10,7 +10,8 @@ from core.image.signature import BMP, SERVED, TEXT, UNSERVED
 
 # The formats that are decoded, by Pillow's names.
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM"]
-FORMAT_LIST = f"{', '.join(FORMATS[:-1])} or 8-bit {FORMATS[-1]}"
+_NAMES = ["8-bit PPM" if name == "PPM" else name for name in FORMATS]
+FORMAT_LIST = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
 Image.init()  # without it, Image.open() does not know all of them
 
 

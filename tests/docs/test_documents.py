@@ -232,6 +232,11 @@ def test_format_list_has_every_decoder() -> None:
     assert re.findall(r"[A-Z]{3,}", section) == FORMATS
 
 
+def test_decoding_times_have_every_format() -> None:
+    kinds = [row[0] for row in table(ROOT / "docs" / "benchmarks.md", "kind")]
+    assert {kind.split()[0].rstrip(",") for kind in kinds} == {*FORMATS}, "see benchmarks/decoding.py"
+
+
 def test_limits_table_matches_the_code() -> None:
     values = [row[1] for row in table(ROOT / "docs" / "limits.md", "limit")]
     assert values == [

@@ -59,7 +59,8 @@ def test_custom_graph_is_described_with_its_classes(custom_service: ServiceProce
     assert (serving["model_type"], serving["num_classes"]) == ("own", 5)
     swagger = get(custom_service, "/swagger.json").json()
     [classes] = (p for p in swagger["paths"]["/model/predict"]["post"]["parameters"] if p["name"] == "classes")
-    assert classes["description"].endswith("nothing, Cat, dog, human being, train")
+    assert classes["description"].endswith(". The classes: nothing, Cat, dog, human being, train")
+    assert "VOC" not in str(swagger)
     assert set(swagger["paths"]) >= {"/model/predict", "/model/metadata", "/model/labels"}
 
 

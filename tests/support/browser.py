@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,8 @@ def chromium_path() -> str | None:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run Chromium, which chromium_path() found, without a window."""
+    # tests/support/quick.py skips the test here: Playwright, if it fails to start, raises another exception of its own.
+    sys.audit("subprocess.Popen", chromium_path(), [], None, None)
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS, timeout=BROWSER_TIMEOUT)
 

@@ -16,12 +16,13 @@ import pyvips
 
 from core.errors import UnsupportedImage
 from core.image.decode import read_image
+from core.image.formats import FORMATS
 from core.types import UInt8Array
 from tests.support.browser import chromium, chromium_path
 from tests.support.chromium import by_chromium
 from tests.support.paths import ROOT
 from tests.support.pictures.cells import cells
-from tests.support.pictures.kinds import KINDS, UNSERVED_KINDS, kinds_of
+from tests.support.pictures.kinds import KINDS, UNSERVED_KINDS, kind_of
 from tests.support.vips import by_libvips, difference
 
 # Pillow warns of damaged metadata.
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF|Truncated File|Tag 
 LIMIT = 10_000_000
 MAX_DIFFERENCE = 3  # mean absolute difference, of 255
 CELLS = cells()
-SERVED = [name for name in CELLS if not kinds_of(name)[0].refused]
+SERVED = [name for name in CELLS if not kind_of(name).refused]
 # The cells that another decoder shows otherwise, and why.
 LIBVIPS_DIFFERS = {
     r"TIFF .* alpha 0 .*": "takes an extra channel for alpha that is not said to be one",
@@ -54,7 +55,7 @@ CHROMIUM_DIFFERS = {
 @pytest.mark.parametrize("name", CELLS)
 def test_picture_is_right_or_refused_by_its_name(name: str) -> None:
     data, truth = CELLS[name]
-    [kind] = kinds_of(name)
+    kind = kind_of(name)
     if kind.refused:
         with pytest.raises(UnsupportedImage, match=f"{re.escape(kind.refused)}.*; (send|save)"):
             read_image(data, LIMIT)
@@ -63,7 +64,11 @@ def test_picture_is_right_or_refused_by_its_name(name: str) -> None:
 
 
 def test_every_kind_has_a_cell() -> None:
-    assert {kind for name in CELLS for kind in kinds_of(name)} == {*KINDS, *UNSERVED_KINDS}
+    assert {kind_of(name) for name in CELLS} == {*KINDS, *UNSERVED_KINDS}
+
+
+def test_every_format_has_a_cell() -> None:
+    assert {*FORMATS} - {name.partition(" ")[0] for name in CELLS} == set(), "see tests/support/pictures/cells.py"
 
 
 def test_libvips_shows_the_same() -> None:
@@ -92,7 +97,7 @@ def check(shown: dict[str, UInt8Array], reasons: dict[str, str]) -> None:
 
 
 def test_every_refusal_of_the_decoder_has_a_cell() -> None:
-    messages = "\n".join(refusal(name) for name in CELLS if kinds_of(name)[0].refused)
+    messages = "\n".join(refusal(name) for name in CELLS if kind_of(name).refused)
     written = [pattern for path in (ROOT / "core" / "image").glob("*.py") for pattern in refusals(path)]
     assert len(written) > 5
     assert [pattern for pattern in written if not re.search(pattern, messages)] == []

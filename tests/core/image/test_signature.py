@@ -5,16 +5,18 @@ import io
 import pytest
 from PIL import Image
 
+from core.image.formats import FORMATS
 from core.image.signature import HEAD, is_photo
 from tests.support.paths import CHELSEA
 
 
-@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "JPEG2000"])
+# A text can begin as a BMP or a PPM does.
+@pytest.mark.parametrize("format_", [*sorted({*FORMATS} - {"BMP", "PPM"}), "JPEG2000"])
 def test_file_of_each_format_of_photos_is_a_photo(format_: str) -> None:
     file = io.BytesIO()
     with Image.open(CHELSEA) as photo:
         photo.save(file, format_)
-    assert is_photo(file.getvalue()[:HEAD])
+    assert is_photo(file.getvalue()[:HEAD]), "add it to SERVED in core/image/signature.py"
 
 
 @pytest.mark.parametrize(

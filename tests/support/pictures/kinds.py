@@ -193,6 +193,10 @@ UNSERVED_KINDS = tuple(
 )
 
 
-def kinds_of(cell: str) -> list[Kind]:
-    """Return the kinds of the cell of this name: exactly one."""
-    return [kind for kind in (*KINDS, *UNSERVED_KINDS) if kind.has(cell)]
+def kind_of(cell: str) -> Kind:
+    """Return the kind of the cell of this name. Raises ValueError if it has none or several."""
+    kinds = [kind for kind in (*KINDS, *UNSERVED_KINDS) if kind.has(cell)]
+    if len(kinds) != 1:
+        names = [kind.name for kind in kinds]
+        raise ValueError(f"{cell!r} is of {len(kinds)} kinds, {names}; see KINDS in tests/support/pictures/kinds.py")
+    return kinds[0]
