@@ -7,6 +7,7 @@ CHECK := .venv-check
 BENCH := .venv-bench
 FUZZ := .venv-fuzz
 INTEGRATIONS := .venv-integrations
+LABEL_STUDIO := .venv-label-studio
 # Duration of each fuzzer.
 SECONDS ?= 60
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
@@ -79,7 +80,7 @@ fuzz: $(FUZZ)/installed  ## fuzz the decoder and the HTTP service; SECONDS=60 ea
 	$(FUZZ)/bin/python -m fuzz.decoder -max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=1
 	$(FUZZ)/bin/python -m fuzz.service $(SECONDS)
 
-integrations: $(INTEGRATIONS)/installed $(VENV)/run  ## test integrations/ with the libraries of CVAT and Label Studio
+integrations: $(INTEGRATIONS)/installed $(LABEL_STUDIO)/installed $(VENV)/run  ## test integrations/ with CVAT's library and Label Studio
 	$(INTEGRATIONS)/bin/python -m pytest --confcutdir=tests/integrations tests/integrations $(ARGS)
 
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
@@ -89,7 +90,7 @@ graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm 
 	rm -r $(DOWNLOAD)
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(CHECK) $(BENCH) $(FUZZ) $(INTEGRATIONS) fuzz/corpus .*_cache
+	rm -rf $(VENV) $(CHECK) $(BENCH) $(FUZZ) $(INTEGRATIONS) $(LABEL_STUDIO) fuzz/corpus .*_cache
 
 $(VENV)/run: requirements.txt
 	$(call create,$(VENV))
@@ -122,4 +123,10 @@ $(INTEGRATIONS)/installed: tests/integrations/requirements.txt integrations/cvat
 		integrations/label_studio/requirements.txt
 	$(call create,$(INTEGRATIONS))
 	$(INTEGRATIONS)/bin/pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
+	touch $@
+
+# Without --no-compile, pip would compile some 10,000 modules that the tests do not import.
+$(LABEL_STUDIO)/installed: tests/integrations/label_studio/requirements.txt
+	$(call create,$(LABEL_STUDIO))
+	$(LABEL_STUDIO)/bin/pip install --quiet --disable-pip-version-check --no-compile -r $<
 	touch $@
