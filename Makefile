@@ -8,6 +8,7 @@ BENCH := .venv-bench
 FUZZ := .venv-fuzz
 INTEGRATIONS := .venv-integrations
 CLIENTS := .venv-clients
+LABEL_STUDIO := .venv-label-studio
 # Duration of each fuzzer.
 SECONDS ?= 60
 GRAPH := assets/deeplabv3_mnv2_pascal_trainval.pb
@@ -80,7 +81,7 @@ fuzz: $(FUZZ)/installed  ## fuzz the decoder and the HTTP service; SECONDS=60 ea
 	$(FUZZ)/bin/python -m fuzz.decoder -max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=1
 	$(FUZZ)/bin/python -m fuzz.service $(SECONDS)
 
-integrations: $(INTEGRATIONS)/installed $(CLIENTS)/installed $(VENV)/run  ## test integrations/, and generated clients
+integrations: $(INTEGRATIONS)/installed $(CLIENTS)/installed $(LABEL_STUDIO)/installed $(VENV)/run  ## test integrations/ and generated clients
 	$(INTEGRATIONS)/bin/python -m pytest --confcutdir=tests/integrations tests/integrations $(ARGS)
 
 graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm and a network
@@ -90,7 +91,7 @@ graph: $(VENV)/run  ## rebuild the mobile graph from its npm package; needs npm 
 	rm -r $(DOWNLOAD)
 
 clean:  ## remove the virtual environments and caches
-	rm -rf $(VENV) $(CHECK) $(BENCH) $(FUZZ) $(INTEGRATIONS) $(CLIENTS) fuzz/corpus .*_cache
+	rm -rf $(VENV) $(CHECK) $(BENCH) $(FUZZ) $(INTEGRATIONS) $(CLIENTS) $(LABEL_STUDIO) fuzz/corpus .*_cache
 
 $(VENV)/run: requirements.txt
 	$(call create,$(VENV))
@@ -131,4 +132,10 @@ $(CLIENTS)/installed: $(addprefix tests/integrations/clients/,requirements.txt p
 	$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	cp $(filter %.json,$^) $(CLIENTS)
 	! command -v npm > /dev/null || npm ci --prefix $(CLIENTS) --silent --ignore-scripts --no-audit --no-fund
+	touch $@
+
+# Without --no-compile, pip would compile some 10,000 modules that the tests do not import.
+$(LABEL_STUDIO)/installed: tests/integrations/label_studio/requirements.txt
+	$(call create,$(LABEL_STUDIO))
+	$(LABEL_STUDIO)/bin/pip install --quiet --disable-pip-version-check --no-compile -r $<
 	touch $@

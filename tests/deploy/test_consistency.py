@@ -1,12 +1,15 @@
 """The files of deploy/ agree with each other."""
 
+import dataclasses
 import json
+import re
 
 import pytest
 import yaml
 from flask import Flask
 
 from config import Settings
+from integrations.label_studio.settings import Settings as BackendSettings
 from segmenter import __version__
 from tests.support.application import route
 from tests.support.manifests import (
@@ -21,6 +24,10 @@ from tests.support.manifests import (
     queue_trigger,
     rendered,
 )
+from tests.support.paths import ROOT
+
+# The version of Label Studio that the tests of integrations/ run.
+PINS = ROOT / "tests" / "integrations" / "label_studio" / "requirements.txt"
 
 
 @pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != KSERVE])
@@ -142,3 +149,17 @@ def test_grafana_of_compose_reads_prometheus_and_loads_the_dashboard() -> None:
 def test_grafana_config_map_holds_the_dashboard() -> None:
     data = find("ConfigMap", "../grafana")["data"]
     assert json.loads(data["dashboard.json"])["title"] == "Segmenter"
+
+
+def test_compose_file_of_label_studio_connects_its_services() -> None:
+    services = compose("compose.label-studio.yaml")["services"]
+    environment, label_studio = services["backend"]["environment"], services["label-studio"]["environment"]
+    assert environment["SEGMENTER_URL"] == f"http://segmenter:{Settings().port}"
+    [port] = services["label-studio"]["ports"]
+    assert environment["LABEL_STUDIO_URL"] == f"http://label-studio:{str(port).rpartition(':')[2]}"
+    assert environment["LABEL_STUDIO_API_KEY"] == label_studio["LABEL_STUDIO_USER_TOKEN"]
+    assert services["segmenter"]["image"] == compose()["services"]["segmenter"]["image"]
+    fields = {field.name.upper() for field in dataclasses.fields(BackendSettings)}
+    assert set(environment) <= fields
+    [pin] = re.findall(r"^label-studio==(.*)", PINS.read_text(), re.MULTILINE)
+    assert services["label-studio"]["image"] == f"heartexlabs/label-studio:{pin}"

@@ -71,12 +71,17 @@ def test_validation_of_misspelt_field_of_custom_resource_fails(kind: str, folder
         validate(misspelt, VERSIONS[-1])
 
 
-def test_compose_file_is_valid() -> None:
-    assert set(compose()["services"]) == {"segmenter", "prometheus", "grafana"}
+def test_compose_files_are_valid() -> None:
+    found = {path.name: set(compose(path.name)["services"]) for path in DEPLOY.glob("compose*.yaml")}
+    assert found == {
+        "compose.yaml": {"segmenter", "prometheus", "grafana"},
+        "compose.label-studio.yaml": {"segmenter", "backend", "label-studio"},
+    }
 
 
-def test_validation_of_misspelt_compose_field_fails() -> None:
-    misspelt = (DEPLOY / "compose.yaml").read_text().replace("read_only:", "readonly:")
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.label-studio.yaml"])
+def test_validation_of_misspelt_compose_field_fails(name: str) -> None:
+    misspelt = (DEPLOY / name).read_text().replace("read_only:", "readonly:")
     with pytest.raises(ValueError, match="readonly"):
         compose_spec.PyOptions(apply_merge=True).from_yaml(misspelt)
 

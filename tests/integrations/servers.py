@@ -1,4 +1,4 @@
-"""Small servers in threads, in place of CVAT and Label Studio: both need databases and more than a container."""
+"""Small servers in threads, in place of CVAT, which needs databases and more than a container, and of file servers."""
 
 import io
 import threading

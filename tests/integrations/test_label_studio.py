@@ -4,7 +4,6 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import flask
@@ -44,7 +43,9 @@ def label_studio() -> Iterator[str]:
             flask.abort(401)
         if name == "two.png":
             return flask.send_file(io.BytesIO(two_people()), "image/png")
-        return flask.send_file({"chelsea.jpg": CHELSEA, "astronaut.jpg": ASTRONAUT, "code.py": Path(__file__)}[name])
+        if name == "noise.bin":
+            return flask.send_file(io.BytesIO(bytes([129]) * 1000), "application/octet-stream")
+        return flask.send_file({"chelsea.jpg": CHELSEA, "astronaut.jpg": ASTRONAUT}[name])
 
     with serving(app) as url:
         yield url
@@ -202,7 +203,7 @@ def test_predict_with_wrong_request_answers_400_and_names_the_fault(
 
 
 def test_predict_of_file_that_is_no_image_answers_400_with_the_message_of_the_service(backend: ServiceProcess) -> None:
-    response = predict(backend, "/data/upload/1/code.py")
+    response = predict(backend, "/data/upload/1/noise.bin")
     assert (response.status_code, "the file is not an image" in response.json()["error"]) == (400, True)
 
 

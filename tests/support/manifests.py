@@ -83,9 +83,9 @@ def queue_trigger() -> dict[str, str]:
     return dict(trigger["metadata"])
 
 
-def compose() -> Manifest:
-    """Return the content of compose.yaml. Raises ValueError if it does not follow the Compose specification."""
-    read = compose_spec.PyOptions(apply_merge=True).from_yaml((DEPLOY / "compose.yaml").read_text())
+def compose(name: str = "compose.yaml") -> Manifest:
+    """Return the content of a Compose file. Raises ValueError if it does not follow the Compose specification."""
+    read = compose_spec.PyOptions(apply_merge=True).from_yaml((DEPLOY / name).read_text())
     read.validate()
     return read.to_dict()
 
