@@ -11,6 +11,7 @@ import pytest
 from core.checkpoint import checked
 from core.image.resize import fitted
 from core.labels import LABELS
+from core.output import encode
 from core.output.class_masks import encode_class_masks
 from core.output.encode import JPEG, Encoder
 from core.output.segmentation import Segmentation, enlarged
@@ -102,6 +103,15 @@ STOPPED = [name for name in NAMES if name != "map"]
 def test_output_has_a_checkpoint_every_so_many_pixels(name: str, size: str) -> None:
     width, height = SIZES[size]
     assert calls_of(works(name, SIZES[size])) >= width * height / MOST_PIXELS
+
+
+@pytest.mark.parametrize("output", [output for output in OUTPUTS if output not in ("map", "mask")])
+def test_computation_of_output_has_checkpoints_beside_those_of_its_file(
+    output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encode, "checkpoint", lambda: None)
+    width, height = SIZES["photo"]
+    assert calls_of(works(output, SIZES["photo"])) >= width * height / MOST_PIXELS, "use core.output.tiles"
 
 
 @pytest.mark.parametrize("name", NAMES)
