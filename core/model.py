@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from core.checkpoint import checkpoint
 from core.decoders.background import read_pictures
 from core.decoders.decoder_pool import DecoderPool, Picture
-from core.errors import InferenceFailed, ModelError, ModelNotReady
+from core.errors import InferenceFailed, InvalidRequest, ModelError, ModelNotReady
 from core.heap import release_memory
-from core.output.confidence import hidden_logits
+from core.output.confidence import scores
 from core.output.encode import Encoded, Encoder, check_size
 from core.output.look import look_again
 from core.output.pieces import without_small
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
 from core.runtime.warm_up import blank, warm_up
-from core.types import EngineOptions, Options, Prediction, Stage, UInt8Array
+from core.types import HIDDEN_LOGITS, EngineOptions, Options, Prediction, Stage, UInt8Array
 from core.weights.registry import Weights
 
 if TYPE_CHECKING:
@@ -108,15 +108,14 @@ class ModelWrapper:
         checkpoint() when `is_connected` returns False or the deadline has passed.
 
         Raises InvalidRequest if `options` or `encode` need logits, and the graph hides them, or if a file of the wanted
-        type can't hold the result; InvalidImage,
-        UnsupportedImage or ImageTooLarge if the image is at fault (see core.image.decode); ModelNotReady, QueueFull,
-        MemoryFull, DecoderLost, DeadlineExceeded or InferenceFailed if the service is, and ClientGone.
+        type can't hold the result; InvalidImage, UnsupportedImage or ImageTooLarge if the image is at fault (see
+        core.image.decode); ModelNotReady, QueueFull, MemoryFull, DecoderLost, DeadlineExceeded or InferenceFailed if
+        the service is, and ClientGone.
         """
         self.check()
-        if not self.loading.result().has_logits:
-            if options.edges == "photo" or options.min_score or options.look == "twice":
-                raise hidden_logits("edges=photo, min_score and look=twice")
-            options = replace(options, edges="model")
+        needs_logits = options.edges == "photo" or options.min_score or options.look == "twice"
+        if needs_logits and not self.loading.result().has_logits:
+            raise InvalidRequest(HIDDEN_LOGITS)
         return self.queue.run(self._segment, upload, encode, options, is_connected=is_connected)
 
     def _segment(self, upload: bytes, encode: Encoder | None, options: Options) -> Encoded:
@@ -147,7 +146,7 @@ class ModelWrapper:
         segmentation = Segmentation(seg_map, picture.photo, self.labels, prediction, options.pieces, picture.background)
         kept = set(options.classes or range(len(self.labels)))
         if options.min_score:
-            kept &= {class_ for class_, score in segmentation.scores.items() if score >= options.min_score}
+            kept &= {class_ for class_, score in scores(prediction.needed_logits).items() if score >= options.min_score}
         if len(kept) < len(self.labels):
             segmentation = segmentation.keep_classes(kept)
         if options.min_area:

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import InvalidRequest
+
 Array: TypeAlias = npt.NDArray[Any]
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 Canvas = Literal["fit", "fixed"]
@@ -74,6 +76,13 @@ class Options:
     background: bytes | None = field(default=None, repr=False)
 
 
+# The message to a request that needs the logits of a graph without them.
+HIDDEN_LOGITS = (
+    "this model's graph hides its logits, which edges=photo, look=twice, min_score, output=confidence and "
+    "mask_threshold need; leave these out"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The output of an engine for one image.
@@ -88,7 +97,7 @@ class Prediction:
 
     @property
     def needed_logits(self) -> Array:
-        """The logits, for code that runs only if there are some. Raises ValueError if there are none."""
+        """The logits, for results that need them. Raises InvalidRequest if the graph hides them."""
         if self.logits is None:
-            raise ValueError("the prediction has no logits")
+            raise InvalidRequest(HIDDEN_LOGITS)
         return self.logits

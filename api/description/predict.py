@@ -3,6 +3,7 @@
 from typing import Any
 
 import core.parameters
+from api.description.schemas import RESULTS
 from core.image.formats import FORMAT_LIST
 from core.outputs import OUTPUTS
 from core.parameters import BACKGROUND, Parameter, own_parameters
@@ -45,10 +46,9 @@ BODIES = (
     "application/json, application/*+json or text/plain. Parameters are in the query, or beside the photo in the form "
     "or in JSON; a parameter that is in both needs the same value."
 )
-RESULT = (
-    "`map`: status, image_size and seg_map. `objects`: status, image_size and objects. `coco`: images, annotations and "
-    "categories. "
-    "`mask`, `overlay`, `cutout`, `confidence`, `svg`: a picture of that size"
+RESULT = ". ".join(
+    [f"`{output}`: an object with {', '.join(model)}" for output, model in RESULTS.items()]
+    + [f"{', '.join(f'`{output}`' for output in OUTPUTS if output not in RESULTS)}: a picture of that size"]
 )
 
 

@@ -22,7 +22,8 @@ from PIL import Image
 from benchmarks.http.encoders import encoder_seconds
 from benchmarks.http.patterns import WORST, pictures, png
 from benchmarks.options import argument_parser
-from core.output.encode import JPEG, JSON, PNG, SVG, WEBP
+from core import outputs
+from core.output.encode import JPEG, JSON, PNG, WEBP
 from core.types import UInt8Array
 from tests.support.paths import CHELSEA
 from tests.support.processes import memory_megabytes
@@ -30,26 +31,19 @@ from tests.support.service import TIMEOUT, ServiceProcess, running_service
 
 MAX_RATIO = 4.0
 BASELINE = "mask"
-# The path, the parameters and the accepted type of each output.
+# The path, the parameters and the accepted type of each output and of its variants; their edges follow the photo.
 OUTPUTS: dict[str, tuple[str, dict[str, str], str]] = {
     name: ("/model/predict", {"size": "original"} | dict(pair.split("=") for pair in query.split("&")), accept)
     for name, query, accept in (
-        (BASELINE, "output=mask&edges=photo", PNG),
+        *((name, f"output={name}", next(iter(row.encoders))) for name, row in outputs.OUTPUTS.items()),
         ("mask, edges=model", "output=mask&edges=model", PNG),
-        ("map", "output=map", JSON),
-        ("objects", "output=objects", JSON),
         ("polygons", "output=objects&shapes=polygons", JSON),
         ("polygons, tolerance=20", "output=objects&shapes=polygons&tolerance=20", JSON),
-        ("coco", "output=coco", JSON),
         ("objects, pieces", "output=objects&pieces=true", JSON),
-        ("svg", "output=svg", SVG),
-        ("overlay", "output=overlay", PNG),
         ("overlay, JPEG", "output=overlay", JPEG),
-        ("cutout", "output=cutout", PNG),
         ("cutout, hard", "output=cutout&alpha=hard", PNG),
         ("cutout, blur", "output=cutout&background=blur", PNG),
         ("cutout, WebP", "output=cutout", WEBP),
-        ("confidence", "output=confidence", PNG),
     )
 } | {"Hugging Face": ("/hf/image-segmentation", {}, JSON)}
 

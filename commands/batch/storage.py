@@ -50,9 +50,8 @@ class Storage:
 
     def why_not_writable(self, made: list[Path], subfolder: str) -> str:
         """Add the folder to `made` if it is new here; return why it or its `subfolder` can't be written."""
-        if not self._local:
+        if not (root := self.folder):
             return ""
-        root = Path(self._root)
         try:
             check_inside(root / subfolder, root)
         except OSError as error:

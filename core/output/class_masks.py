@@ -8,7 +8,8 @@ from PIL import Image
 
 from core.output.confidence import confidence
 from core.output.encode import JSON, Encoded, Sink, picture_file
-from core.output.pieces import MAX_MASKS, Pieces
+from core.output.objects import numbered
+from core.output.pieces import MAX_MASKS
 from core.output.segmentation import Segmentation, width_height
 
 
@@ -20,12 +21,10 @@ def encode_class_masks(segmentation: Segmentation, *, threshold: float = 0.0) ->
     ImageSegmentationOutputElement in huggingface_hub. Raises InvalidRequest if there is a `threshold`, and the graph
     hides its logits, or if there are more than MAX_MASKS pieces.
     """
+    numbers, classes, scores = numbered(segmentation, MAX_MASKS)
     if segmentation.pieces:
-        pieces = Pieces(segmentation.seg_map, MAX_MASKS)
-        numbers, classes, scores = pieces.numbers, pieces.classes.tolist(), pieces.scores(segmentation.prediction)
         present = list(range(1, len(classes)))
     else:
-        numbers, classes, scores = segmentation.seg_map, list(range(256)), segmentation.scores
         present = np.flatnonzero(Image.fromarray(numbers).histogram()).tolist()
     seg_map = segmentation.seg_map
     unsure = confidence(segmentation.prediction, width_height(seg_map)) < 255 * threshold if threshold else None

@@ -3,7 +3,6 @@
 import numpy as np
 from PIL import Image
 
-from core.errors import InvalidRequest
 from core.output.resample import enlarged
 from core.output.upsample import interpolated
 from core.types import Array, Prediction, UInt8Array
@@ -31,22 +30,14 @@ def scores(logits: Array) -> dict[int, float]:
     }
 
 
-def hidden_logits(unavailable: str) -> InvalidRequest:
-    """Return the error of a request that needs the logits of a graph without them: what is `unavailable`."""
-    return InvalidRequest(f"this model's graph hides its logits, so that {unavailable} can't be had; leave it out")
-
-
 def confidence(prediction: Prediction, size: tuple[int, int]) -> UInt8Array:
     """Return 255 times the largest probability at each pixel, uint8 [height, width], at `size`, width and height.
 
     The probabilities are interpolated between the logits. Raises InvalidRequest if `prediction` has none.
     """
-    if prediction.logits is None:
-        raise hidden_logits("output=confidence or mask_threshold")
-    height, width = (2 * count for count in prediction.logits.shape[:2])
-    likely = interpolated(
-        probabilities(prediction.logits), prediction.stride, prediction.seg_map.shape, (height, width)
-    )
+    logits = prediction.needed_logits
+    height, width = (2 * count for count in logits.shape[:2])
+    likely = interpolated(probabilities(logits), prediction.stride, prediction.seg_map.shape, (height, width))
     largest = Image.fromarray(likely.max(axis=-1))
     grey = np.empty((size[1], size[0]), np.uint8)
     for tile, part in enlarged(largest, size):

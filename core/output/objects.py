@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from core.output.pieces import Pieces
+from core.output.confidence import scores
+from core.output.pieces import MAX_PIECES, Pieces
 from core.output.polygons import Rings, polygons
 from core.output.run_length import Area, areas
 from core.output.segmentation import Segmentation, width_height
+from core.types import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,23 +22,30 @@ class Found:
     polygons: list[Rings] | None = None
 
 
+def numbered(segmentation: Segmentation, most: int = MAX_PIECES) -> tuple[Array, list[int], dict[int, float]]:
+    """Return the number of the class or piece of each pixel, [height, width], and by number its class id and its score.
+
+    There are no scores if the graph hides its logits. Raises InvalidRequest if there are more than `most` pieces.
+    """
+    prediction, hidden = segmentation.prediction, segmentation.prediction.logits is None
+    if segmentation.pieces:
+        pieces = Pieces(segmentation.seg_map, most)
+        return pieces.numbers, pieces.classes.tolist(), {} if hidden else pieces.scores(prediction)
+    classes = list(range(len(segmentation.labels)))
+    return segmentation.seg_map, classes, {} if hidden else scores(prediction.needed_logits)
+
+
 def found_in(segmentation: Segmentation, tolerance: float | None = None) -> Iterator[Found]:
     """Yield each class present, or each piece, largest area first.
 
     With `tolerance`, in pixels, each has polygons. Raises InvalidRequest, as core.output.polygons and
     core.output.pieces.
     """
-    if segmentation.pieces:
-        pieces = Pieces(segmentation.seg_map)
-        numbers, scores = pieces.numbers, pieces.scores(segmentation.prediction)
-        classes = pieces.classes.tolist()
-    else:
-        numbers, scores = segmentation.seg_map, segmentation.scores
-        classes = list(range(len(segmentation.labels)))
+    numbers, classes, scored = numbered(segmentation)
     shapes = {} if tolerance is None else polygons(numbers, tolerance)
     for area in areas(numbers):
         number = area.class_id
-        yield Found(classes[number], scores.get(number), area, shapes.get(number))
+        yield Found(classes[number], scored.get(number), area, shapes.get(number))
 
 
 def objects(segmentation: Segmentation, tolerance: float | None = None) -> list[dict[str, Any]]:

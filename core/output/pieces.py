@@ -42,14 +42,12 @@ class Pieces:
         return numbers
 
     def scores(self, prediction: Prediction) -> dict[int, float]:
-        """Return the score of each piece, by number, if the model has logits; see core.output.confidence.scores().
+        """Return the score of each piece, by number; see core.output.confidence.scores().
 
         A piece without a logit at which its class is the best one has the probability of its class at the logit next to
         its first pixel.
         """
-        logits = prediction.logits
-        if logits is None:
-            return {}
+        logits = prediction.needed_logits
         size = prediction.seg_map.shape
         likely = probabilities(logits).reshape(-1, logits.shape[2])
         counts, places, inside = seen(self._regions, prediction, (size[0], size[1]))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from core.output.confidence import scores
 from core.output.refine import refined_labels
 from core.output.upsample import upsampled_labels
 from core.types import Edges, Prediction, UInt8Array
@@ -28,11 +27,6 @@ class Segmentation:
     prediction: Prediction
     pieces: bool = False
     background: UInt8Array | None = None
-
-    @property
-    def scores(self) -> dict[int, float]:
-        """The score of each class in the photo, 0 to 1, if the model has logits; see core.output.confidence."""
-        return {} if self.prediction.logits is None else scores(self.prediction.logits)
 
     def keep_classes(self, classes: Collection[int]) -> "Segmentation":
         """Return the segmentation with every class id that is not in `classes` replaced by background (0)."""

@@ -105,7 +105,7 @@ def test_segment_decodes_the_file_once(output: str, size: Any, engine: FakeEngin
     assert len(decodings) == 1
 
 
-@pytest.mark.parametrize("options", [Options(edges="photo"), Options(min_score=0.5)])
+@pytest.mark.parametrize("options", [Options(edges="photo"), Options(min_score=0.5), Options(look="twice")])
 def test_segment_that_needs_logits_of_graph_without_them_raises_invalid_request(
     engine: FakeEngine, options: Options
 ) -> None:

@@ -10,16 +10,21 @@ from flask import Flask
 from PIL import Image
 
 from api.negotiation import accepted
+from api.parameters import Parameters
 from cli import cli
 from commands.shared.names import RESULTS
+from commands.shared.options import COMMON, Wanted
 from commands.shared.photos import photo_endings
 from commands.shared.results import encoder as encoder_of_file
 from commands.shared.results import endings
+from config import Settings
+from core.kinds import Choice, Flag, Number
+from core.labels import LABELS
 from core.output.encode import SVG, Encoded
 from core.output.segmentation import Segmentation
 from core.outputs import OUTPUTS, SUFFIXES, file_suffix
 from core.parameters import PARAMETERS, encoder, own_parameters
-from core.types import Prediction
+from core.types import Options, Prediction
 
 FORMATS = [(output, mimetype) for output, row in OUTPUTS.items() for mimetype in row.encoders]
 COMMANDS = ("predict", "batch", "watch")
@@ -103,6 +108,28 @@ def test_encoders_take_the_own_parameters_of_their_output(output: str) -> None:
 def test_every_own_parameter_belongs_to_one_output() -> None:
     own = [name for output in OUTPUTS for name in own_parameters(output)]
     assert sorted(own) == sorted(name for name, row in PARAMETERS.items() if row.of[0])
+
+
+def another_value(name: str) -> str:
+    """Return a value of parameter `name` that is not its default."""
+    match PARAMETERS[name].kind:
+        case Flag():
+            return "true"
+        case Number(maximum):
+            return f"{maximum / 2:g}"
+        case Choice(values):
+            return next(value for value in values if value != PARAMETERS[name].default)
+    return "1"
+
+
+@pytest.mark.parametrize("name", [name for name in COMMON if name != "output"])
+def test_parameter_of_all_outputs_changes_the_options_of_requests_and_of_commands(name: str) -> None:
+    text, usual = another_value(name), getattr(Options(), name)
+    requested = Parameters({name: [text]}).options(LABELS)
+    assert getattr(requested, name) != usual, "see Parameters.options() in api/parameters.py"
+    values = {common: PARAMETERS[common].default for common in COMMON} | {name: PARAMETERS[name].kind.parse(text)}
+    wanted = Wanted(details={}, background=None, **values).options(LABELS, Settings())
+    assert getattr(wanted, name) != usual, "see Wanted.options() in commands/shared/options.py"
 
 
 def test_messages_name_what_is_allowed() -> None:

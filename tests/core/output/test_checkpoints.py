@@ -11,9 +11,11 @@ import pytest
 from core.checkpoint import checked
 from core.image.resize import fitted
 from core.labels import LABELS
+from core.output import encode
 from core.output.class_masks import encode_class_masks
 from core.output.encode import JPEG, Encoder
 from core.output.segmentation import Segmentation, enlarged
+from core.outputs import OUTPUTS
 from core.parameters import encoder
 from core.types import Edges, Prediction, UInt8Array
 
@@ -22,22 +24,15 @@ SIZES = {"photo": (1536, 1152), "row": (884_736, 2), "column": (2, 884_736)}
 # The most pixels between two checkpoints, each of which takes some nanoseconds.
 MOST_PIXELS = 1 << 19
 
-ENCODERS: dict[str, Encoder] = {
-    "objects": encoder("objects"),
+ENCODERS: dict[str, Encoder] = {output: encoder(output) for output in OUTPUTS} | {
     "polygons": encoder("objects", {"shapes": "polygons"}),
-    "coco": encoder("coco"),
-    "svg": encoder("svg"),
     "pieces": lambda segmentation: encoder("objects")(replace(segmentation, pieces=True)),
-    "mask": encoder("mask"),
-    "overlay": encoder("overlay"),
     "overlay, JPEG": encoder("overlay", {}, JPEG),
-    "cutout": encoder("cutout"),
     "cutout, hard": encoder("cutout", {"alpha": "hard"}),
     "cutout, blur, cropped": encoder("cutout", {"background": "blur", "crop": True}),
     "cutout on a picture": lambda segmentation: encoder("cutout")(
         replace(segmentation, background=np.zeros((1200, 800, 3), np.uint8))
     ),
-    "confidence": encoder("confidence"),
     "masks": partial(encode_class_masks, threshold=0.5),
 }
 
@@ -88,8 +83,6 @@ def calls_of(work: Callable[[], object], last: float = math.inf) -> int:
 
 def works(name: str, size: tuple[int, int]) -> Callable[[], object]:
     """Return the function `name`: an encoder, or the labels with edges."""
-    if name == "map":
-        return partial(encoder("map"), segmentation(size))
     if name in ENCODERS:
         return partial(ENCODERS[name], segmentation(size))
     edges: Edges = "photo" if name == "edges=photo" else "model"
@@ -100,17 +93,28 @@ NAMES = ["edges=model", "edges=photo", *ENCODERS]
 # Outputs that long pictures do not have: a JPEG has shorter sides, all of their pixels are points of an outline, and
 # they have too many pieces.
 OF_PHOTOS = ("overlay, JPEG", "polygons", "svg", "pieces")
+# The encoder of a map is one call that can't be stopped, as core.output.encode says.
+STOPPED = [name for name in NAMES if name != "map"]
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [(name, size) for name in NAMES for size in SIZES if size == "photo" or name not in OF_PHOTOS]
+    ("name", "size"), [(name, size) for name in STOPPED for size in SIZES if size == "photo" or name not in OF_PHOTOS]
 )
 def test_output_has_a_checkpoint_every_so_many_pixels(name: str, size: str) -> None:
     width, height = SIZES[size]
     assert calls_of(works(name, SIZES[size])) >= width * height / MOST_PIXELS
 
 
-@pytest.mark.parametrize("name", [*NAMES, "map"])
+@pytest.mark.parametrize("output", [output for output in OUTPUTS if output not in ("map", "mask")])
+def test_computation_of_output_has_checkpoints_beside_those_of_its_file(
+    output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encode, "checkpoint", lambda: None)
+    width, height = SIZES["photo"]
+    assert calls_of(works(output, SIZES["photo"])) >= width * height / MOST_PIXELS, "use core.output.tiles"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_output_stops_at_any_checkpoint(name: str) -> None:
     work = works(name, (300, 200))
     calls = calls_of(work)

@@ -51,5 +51,7 @@ def test_class_masks_with_threshold_leave_out_unsure_pixels() -> None:
 def test_class_masks_of_hidden_logits_have_no_scores_and_no_threshold() -> None:
     found, _ = masks_of(HIDDEN)
     assert [one["score"] for one in found] == [None, None]
-    with pytest.raises(InvalidRequest, match="mask_threshold can"):
+    found, _ = masks_of(replace(HIDDEN, pieces=True))
+    assert {one["score"] for one in found} == {None}
+    with pytest.raises(InvalidRequest, match=r"hides its logits, .+ and mask_threshold need"):
         encode_class_masks(HIDDEN, threshold=0.5)

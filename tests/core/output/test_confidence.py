@@ -27,6 +27,6 @@ def test_confidence_is_the_largest_probability_at_each_pixel() -> None:
     )
 
 
-def test_confidence_without_logits_raises_value_error() -> None:
+def test_confidence_without_logits_raises_invalid_request() -> None:
     with pytest.raises(InvalidRequest, match="hides its logits"):
         confidence(Prediction(np.zeros((2, 2), np.uint8), None, 1), (2, 2))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from core.errors import InvalidRequest
 from core.output import guided_filter, tiles
 from core.output.refine import refined_labels
 from core.output.upsample import upsampled_labels
@@ -94,9 +95,9 @@ def test_refined_labels_of_tiny_photo_have_its_size(shape: tuple[int, int]) -> N
     assert refined_labels(prediction, photo, photo).shape == shape
 
 
-def test_refined_labels_without_logits_raise_value_error() -> None:
+def test_refined_labels_without_logits_raise_invalid_request() -> None:
     photo = np.zeros((8, 8, 3), np.uint8)
-    with pytest.raises(ValueError, match="no logits"):
+    with pytest.raises(InvalidRequest, match="hides its logits"):
         refined_labels(Prediction(np.zeros((8, 8), np.uint8), None, 1), photo, photo)
 
 
