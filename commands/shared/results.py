@@ -63,7 +63,7 @@ class Destinations:
         if not destination or destination.endswith("/") or os.path.isdir(destination):
             return False
         ending = os.path.splitext(destination)[1].lower()
-        known = ending == ".json" or ending in Image.registered_extensions()
+        known = any(ending in endings(output) for output in OUTPUTS) or ending in Image.registered_extensions()
         return known or os.path.exists(destination) or (len(sources) == 1 and bool(FILE_ENDING.fullmatch(ending)))
 
     def _check_ending(self, destination: str) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from commands.shared import results
-from commands.shared.results import Destinations
+from commands.shared.results import Destinations, endings
 from commands.shared.sources import Sources
+from core.outputs import OUTPUTS
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +104,14 @@ def test_results_on_file_system_that_ignores_case_are_refused(monkeypatch: pytes
 def test_destination_that_can_not_be_used_is_reported(photos: list[str], output: str, to: str, problem: str) -> None:
     touch("a.jpg", "b.jpg", "a.jpg.mask.png")
     assert problems(*photos, output=output, to=to) == [problem]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_destination_with_the_ending_of_a_result_is_no_folder_for_two_photos(output: str) -> None:
+    touch("a.jpg", "b.jpg")
+    for ending in endings(output):
+        [problem] = problems("a.jpg", "b.jpg", output=output, to=f"x{ending}")
+        assert problem.startswith(f"-o x{ending} is one file, but there are 2 photos")
 
 
 @pytest.mark.parametrize(
