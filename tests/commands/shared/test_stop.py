@@ -3,11 +3,21 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
 from threading import Event
 
 import pytest
 
-from commands.shared.stop import Stop, Stopped
+from commands.shared.stop import SIGNALS, Stop, Stopped
+
+
+@pytest.fixture(autouse=True)
+def usual_handlers() -> Iterator[None]:
+    """Let each signal do what it usually does: nohup makes processes ignore SIGHUP, which Stop leaves so."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
