@@ -24,6 +24,9 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 # $(call create,FOLDER) creates an environment, or ends make with the line of core.supported. $(error) prints nothing else;
 # a command that fails would add a line of make.
 refusal = $(subst error: ,,$(shell message=$$($(PYTHON) -m core.supported 2>&1) || echo "$$message"))
+# Python compiles what it imports. Without --no-compile, pip would first compile tens of thousands of modules that nothing
+# imports, TensorFlow's most of all, for most of a minute.
+install := install --quiet --disable-pip-version-check --no-compile
 hint := To use another Python: make PYTHON=python3.12
 create = $(if $(refusal),$(error $(refusal). $(hint)))$(PYTHON) -m venv $(1)
 
@@ -95,11 +98,11 @@ clean:  ## remove the virtual environments and caches
 
 $(VENV)/run: requirements.txt
 	$(call create,$(VENV))
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip $(install) -r requirements.txt
 	touch $@
 
 $(VENV)/test: $(addsuffix /requirements.txt,tests commands/batch commands/watch commands/export api/tracing) $(VENV)/run
-	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(BIN)/pip $(install) -r tests/requirements.txt
 	touch $@
 
 # Pins only: pip would install the packages of a line `-r FILE` in a file of constraints, and rejects extras in it.
@@ -107,35 +110,34 @@ $(CHECK)/installed: tests/requirements-check.txt requirements.txt tests/requirem
 		api/tracing/requirements.txt
 	$(call create,$(CHECK))
 	sed -e '/^-/d' -e 's/\[.*\]//' $(filter-out $<,$^) > $(CHECK)/constraints.txt
-	$(CHECK)/bin/pip install --quiet --disable-pip-version-check -c $(CHECK)/constraints.txt -r $<
+	$(CHECK)/bin/pip $(install) -c $(CHECK)/constraints.txt -r $<
 	touch $@
 
 $(BENCH)/installed: requirements.txt tests/requirements.txt benchmarks/requirements.txt
 	$(call create,$(BENCH))
-	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	$(BENCH)/bin/pip $(install) -r benchmarks/requirements.txt
 	touch $@
 
 $(FUZZ)/installed: requirements.txt fuzz/requirements.txt
 	$(call create,$(FUZZ))
-	$(FUZZ)/bin/pip install --quiet --disable-pip-version-check -r fuzz/requirements.txt
+	$(FUZZ)/bin/pip $(install) -r fuzz/requirements.txt
 	touch $@
 
 $(INTEGRATIONS)/installed: tests/integrations/requirements.txt integrations/cvat/requirements.txt \
 		integrations/label_studio/requirements.txt
 	$(call create,$(INTEGRATIONS))
-	$(INTEGRATIONS)/bin/pip install --quiet --disable-pip-version-check -r tests/integrations/requirements.txt
+	$(INTEGRATIONS)/bin/pip $(install) -r tests/integrations/requirements.txt
 	touch $@
 
 # Without npm, the tests of TypeScript are skipped.
 $(CLIENTS)/installed: $(addprefix tests/integrations/clients/,requirements.txt package.json package-lock.json)
 	$(call create,$(CLIENTS))
-	$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	$(CLIENTS)/bin/pip $(install) -r $<
 	cp $(filter %.json,$^) $(CLIENTS)
 	! command -v npm > /dev/null || npm ci --prefix $(CLIENTS) --silent --ignore-scripts --no-audit --no-fund
 	touch $@
 
-# Without --no-compile, pip would compile some 10,000 modules that the tests do not import.
 $(LABEL_STUDIO)/installed: tests/integrations/label_studio/requirements.txt
 	$(call create,$(LABEL_STUDIO))
-	$(LABEL_STUDIO)/bin/pip install --quiet --disable-pip-version-check --no-compile -r $<
+	$(LABEL_STUDIO)/bin/pip $(install) -r $<
 	touch $@
