@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import signal
 import time
 import uuid
@@ -62,8 +63,9 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of workers of `--numprocesses=auto`: one per usable core, as far as the memory allows."""
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(usable_cores(), int(available / 1e9 / GIGABYTES_PER_WORKER)))
+    # Not the free memory: after an installation, most of it holds files that can go.
+    [available] = re.findall(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())
+    return max(1, min(usable_cores(), int(available) // 1_000_000 // GIGABYTES_PER_WORKER))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
