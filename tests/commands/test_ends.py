@@ -21,16 +21,15 @@ ENVIRONMENT = os.environ | {"IMAGE_SIZE": "65"}
 CLI = (sys.executable, str(ROOT / "cli.py"))
 # More than the runs of a test finish before they are ended.
 NAMES = [f"{number:03}.jpg" for number in range(200)]
+# benchmarks.ends has all; tests/commands/shared/test_stop.py has the signals, which are handled alike, without a run.
 ENDS = {
-    "Ctrl-C": [signal.SIGINT],
     "Ctrl-C twice": [signal.SIGINT, signal.SIGINT],
     "SIGTERM": [signal.SIGTERM],
     "SIGTERM to process 1": [signal.SIGTERM],
-    "SIGHUP": [signal.SIGHUP],
     # SIGKILL, and what was not synced is gone: what holds then holds after SIGKILL alone, too.
     "power cut": [signal.SIGKILL],
 }
-# The ends whose tests are not slow: tests/commands/shared/test_stop.py has the signals without a run.
+# The ends whose tests are not slow.
 USUAL = {"SIGTERM", "power cut"}
 # Photos of a run that may have a result and no row yet, or be in the queue.
 IN_TRANSIT = 16
