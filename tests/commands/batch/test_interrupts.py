@@ -78,9 +78,13 @@ class Archive:
                 assert process.poll() is None, process.communicate()
                 return len(self.rows()) > len(before)
 
-            wait_for(has_new_rows)
-            # Ray's API of its state needs Ray's dashboard, which `batch` does not start.
-            [worker] = (pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::RemoteWorker"))
+            def workers() -> list[int]:
+                # Ray's API of its state needs Ray's dashboard, which `batch` does not start.
+                return [pid for pid in descendants(process.pid) if command_line(pid).startswith("ray::RemoteWorker")]
+
+            # The first new rows may be some that a killed run had left, before there is a worker.
+            wait_for(lambda: has_new_rows() and len(workers()) == 1)
+            [worker] = workers()
             # A worker that waits already goes on waiting; the next one reads the photo.
             for name in blocking:
                 (self.photos / name).unlink()
