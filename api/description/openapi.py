@@ -27,7 +27,7 @@ BODY = Choice(tuple(BODIES))
 # The operation whose parameters are also described as a part of the body. Those of one output name each once, for
 # clients that have one function with all of them.
 GENERAL = "predict"
-# The schemas of their bodies but that of cut-outs, which can have a background: the format of the photo, by name.
+# The schemas of their bodies: the format of the photo, by name.
 PHOTOS = {"PhotoForm": "binary", "Photo": "byte"}
 
 
@@ -95,12 +95,12 @@ def _bodies(operation: Document) -> Document:
     for parameter in operation["parameters"]:
         if parameter["in"] == "body":
             return {JSON: {"schema": parameter["schema"]}} | binary
-    values = {
-        parameter["name"]: _parameter(parameter)["schema"]
-        for parameter in operation["parameters"]
-        if parameter["in"] == "query" and (operation["operationId"] == GENERAL or parameter["name"] == BACKGROUND)
-    }
-    if values:
+    if operation["operationId"] == GENERAL:
+        values = {
+            parameter["name"]: _parameter(parameter)["schema"]
+            for parameter in operation["parameters"]
+            if parameter["in"] == "query"
+        }
         form, document = (_photo(format_, values) for format_ in PHOTOS.values())
     else:
         form, document = ({"$ref": f"#/components/schemas/{name}"} for name in PHOTOS)

@@ -42,6 +42,7 @@ CASES = {
         {
             "size": "original",
             "edges": "model",
+            "look": "twice",
             "alpha": "hard",
             "background": "blur",
             "blur": "0.0125",

@@ -19,7 +19,7 @@ const ofObjects = {
   classes: "cat,dog", min_score: 0.25, min_area: 0.001, pieces: true, shapes: "polygons", tolerance: 2.5,
 } as const;
 const ofCutout = {
-  query: { size: "original", edges: "model", alpha: "hard", background: "blur", blur: 0.0125, crop: true },
+  query: { size: "original", edges: "model", look: "twice", alpha: "hard", background: "blur", blur: 0.0125, crop: true },
   headers: { Accept: "image/webp" },
 } as const;
 

@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     writeFileSync(`${out}/${name}.png`, Buffer.from(found(mask)));
     const cutout = await client.POST("/model/predict/cutout", {
       params: {
-        query: { size: "original", edges: "model", alpha: "hard", background: "blur", blur: 0.0125, crop: true },
+        query: { size: "original", edges: "model", look: "twice", alpha: "hard", background: "blur", blur: 0.0125, crop: true },
       },
       headers: { ...headers, Accept: "image/webp" },
       parseAs: "arrayBuffer",

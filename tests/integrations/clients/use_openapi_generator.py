@@ -32,6 +32,7 @@ for name in ("form", "json", "bytes"):
         body,
         size="original",
         edges="model",
+        look="twice",
         alpha="hard",
         background="blur",
         blur=0.0125,

@@ -17,6 +17,7 @@ from openapi_python.models import (
     PhotoForm,
     PredictCutoutAlpha,
     PredictCutoutEdges,
+    PredictCutoutLook,
     PredictCutoutSize,
     PredictObjectsShapes,
 )
@@ -56,6 +57,7 @@ for kind in ("form", "json", "bytes"):
         body=body(kind),
         size=PredictCutoutSize.ORIGINAL,
         edges=PredictCutoutEdges.MODEL,
+        look=PredictCutoutLook.TWICE,
         alpha=PredictCutoutAlpha.HARD,
         background="blur",
         blur=0.0125,
