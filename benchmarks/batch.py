@@ -136,13 +136,12 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
         resumed.watch()
         print(resumed.output())
 
-    names = {path.relative_to(folder / "many").as_posix() for path in (folder / "many").rglob("*.jpg")}
     unchanged = sum((out / f"{path}.mask.png").stat().st_mtime_ns == was.st_mtime_ns for path, was in kept.items())
     masks = [str(row["mask"]) for row in manifest(small.out) if row["mask"]]
     pairs = [(small.out / mask, folder / "few-predicted" / mask) for mask in masks]
     same = sum(mask.read_bytes() == other.read_bytes() for mask, other in pairs)
     table = {
-        **completeness(out, names, broken),
+        **completeness(out, folder / "many", broken),
         "masks of the interrupted run that were not written again": f"{unchanged:,} of {len(kept):,}",
         "masks equal to those of `predict`": f"{same:,} of {len(pairs):,}",
         f"peak memory with {few:,} files": f"{small.peak:.0f} MB",
@@ -155,8 +154,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
         print(f"| {promise} | {measured} |")
 
 
-def completeness(out: Path, names: set[str], broken: int) -> dict[str, str]:
-    """Return rows of the table about the manifest and the masks in `out`, which should have the photos `names`."""
+def completeness(out: Path, photos: Path, broken: int) -> dict[str, str]:
+    """Return rows of the table about the manifest and the masks in `out`, which should have all of `photos`."""
+    names = {path.relative_to(photos).as_posix() for path in photos.rglob("*.jpg")}
     rows = manifest(out)
     times = Counter(str(row["path"]) for row in rows)
     good = {str(row["mask"]) for row in rows if row["error"] is None}
