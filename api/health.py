@@ -9,7 +9,7 @@ namespace = Namespace("health", "For load balancers and orchestrators")
 
 status = namespace.model("Status", {"status": fields.String(example="ok")})
 OK = {"status": "ok"}
-LOADING = "The model is still loading, or its session is being restarted"
+LOADING = "The model is still loading, its session is being restarted, or the service is stopping"
 
 
 @namespace.route("/live")
@@ -39,7 +39,9 @@ class Ready(Resource):
 
 
 def check_ready() -> None:
-    """Raise ModelNotReady if no image can be segmented."""
+    """Raise ModelNotReady if no image can be segmented, or the service stops."""
     model = current_model()
+    if model.stopping:
+        raise ModelNotReady("the service is stopping", 5)
     if not model.ready:
         raise ModelNotReady(model.broken or "the model is still loading", 5)

@@ -54,6 +54,7 @@ class ModelWrapper:
         self._weights = weights
         self.decoders = decoders
         self._options = options
+        self.stopping = False  # still segments, but is not ready for more
         self._failing = False
         self._created_at = time.monotonic()
         self.loading: Future[Engine] = queue.submit(self._load)

@@ -52,8 +52,13 @@ class Gate:
         self._model: ModelWrapper = app.extensions["model"]
         self._metrics: Metrics = app.extensions["metrics"]
         self._budget = budget = MemoryBudget(settings.queue_size * settings.max_upload_bytes)
+        self._stopping = False
         self._metrics.watch("held_bytes", "Bytes of uploads and responses in memory", lambda: budget.reserved)
         self._metrics.watch("held_limit_bytes", "Bytes of them that may be in memory", lambda: budget.limit)
+
+    def stop(self) -> None:
+        """Tell load balancers, and each client with its next response, to send no more requests."""
+        self._stopping = self._model.stopping = True
 
     async def __call__(self, scope: Environ, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -80,6 +85,8 @@ class Gate:
                 response = error_response(error, method, exchange.path)
             security.add_headers(response, exchange.environ, exchange.path, self._settings)
             self._metrics.count_request(method, route.path, response.status_code, monotonic() - began_at)
+            if self._stopping:
+                response.headers["Connection"] = "close"
             with closing(response):
                 await exchange.respond(response, refuses_body=route.segments)
         finally:

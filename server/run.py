@@ -36,6 +36,9 @@ INTERVAL = 1.0  # seconds between two looks at the worker
 # Looks at a broken model before the worker ends: after a pause of the whole machine, requests need a moment to end.
 PATIENCE = 5
 STOP = {signal.SIGINT, signal.SIGTERM}
+# Seconds from a signal until Granian closes idle connections. In these, clients that send one request after the other
+# learn from a response that their connection closes; a request that crosses the closing of its connection is lost.
+GRACE = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +121,23 @@ def _load(create: Callable[[], Flask], settings: Settings, parent: int, failure:
     # No daemon: however the worker ends, the interpreter waits for this thread, which waits for the log.
     watch = Thread(target=_watch, args=(loop, gate, app.extensions["model"], parent, failure))
     loop.call_soon(watch.start)
+    _stop_late(loop, gate)
     keep_heap_trimmed()
     return gate
+
+
+def _stop_late(loop: asyncio.AbstractEventLoop, gate: Gate) -> None:
+    """Let each signal stop `gate` at once, and call its handler, which Granian will add to `loop`, after GRACE."""
+    add = loop.add_signal_handler
+
+    def add_late(number: int, handler: Callable[..., object], *args: object) -> None:
+        def stop() -> None:
+            gate.stop()
+            loop.call_later(GRACE, handler, *args)
+
+        add(number, stop)
+
+    setattr(loop, add.__name__, add_late)
 
 
 def _watch(loop: asyncio.AbstractEventLoop, gate: Gate, model: ModelWrapper, parent: int, failure: int) -> None:

@@ -30,3 +30,10 @@ def test_health_of_broken_session_is_live_and_says_why_it_is_not_ready(
     response = client.get("/health/ready")
     assert response.status_code == 503
     assert response.get_json() == {"message": "the session fails at every image"}
+
+
+def test_health_of_stopping_service_is_live_and_not_ready(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.extensions["model"], "stopping", True)
+    assert app.test_client().get("/health/live").status_code == 200
+    response = app.test_client().get("/health/ready")
+    assert (response.status_code, response.get_json()) == (503, {"message": "the service is stopping"})

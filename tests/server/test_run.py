@@ -241,6 +241,18 @@ def test_signal_while_model_loads_ends_service_at_once_with_0(
     assert [line for line in log.read_text().splitlines() if "INFO" not in line] == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_service_is_not_ready_and_answers_until_each_client_knows_that_it_stops(number: signal.Signals) -> None:
+    with running_service(IMAGE_SIZE="16") as service, connect(service) as idle, connect(service) as other:
+        assert "Connection" not in exchange(idle, post(form(PHOTO))).headers
+        service.process.send_signal(number)
+        # Without a grace, these would cross the closing of their connection.
+        wait_for(lambda: exchange(other, get("/health/ready")).status_code == 503)
+        answer = exchange(idle, post(form(PHOTO)))
+        assert (answer.status_code, answer.headers["Connection"]) == (200, "close")
+        assert service.process.wait(TIMEOUT) == 0
+
+
 def catches_sigterm(service: ServiceProcess) -> bool:
     """Return whether the server's process has a handler for SIGTERM; before, Python itself decides."""
     status = Path(f"/proc/{service.process.pid}/status").read_text()
