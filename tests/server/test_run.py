@@ -242,7 +242,7 @@ def test_signal_while_model_loads_ends_service_at_once_with_0(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_service_is_not_ready_and_answers_until_each_client_knows_that_it_stops(number: signal.Signals) -> None:
+def test_stopping_service_is_not_ready_and_tells_clients_before_it_closes(number: signal.Signals) -> None:
     with running_service(IMAGE_SIZE="16") as service, connect(service) as idle, connect(service) as other:
         assert "Connection" not in exchange(idle, post(form(PHOTO))).headers
         service.process.send_signal(number)
