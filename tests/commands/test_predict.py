@@ -166,7 +166,7 @@ def test_predict_with_unusable_background_ends_before_any_work(
     result = predict(CHELSEA, "-o", "out/", "--output", "cutout", "--background", background)
     assert result.exit_code == 2
     assert message in result.stderr
-    assert not list((tmp_path / "out").glob("*"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_predict_with_polygons_writes_them(predict: Predict) -> None:
@@ -183,6 +183,13 @@ def test_predict_with_several_problems_reports_each_before_any_work(predict: Pre
         "Error: classes: 'unicorn' is not a class",
         "Error: -o one.png is one file, but there are 2 photos",
     ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_predict_with_unknown_class_leaves_no_folder_behind(predict: Predict, tmp_path: Path) -> None:
+    result = predict(CHELSEA, "-o", "out/", "--classes", "unicorn")
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: classes: 'unicorn' is not a class")
     assert not list(tmp_path.iterdir())
 
 
