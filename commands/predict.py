@@ -73,6 +73,8 @@ def predict(inputs: tuple[str, ...], wanted: Wanted, destination: str) -> None:
         if sources.found:
             destinations = Destinations(sources.found, wanted.output, destination)
             problems += destinations.problems
+        # Nothing may be left of a command that is refused.
+        problems = problems or destinations.make_folders()
         if problems:
             raise Refused(*problems)
         for line in sources.left_out.lines():

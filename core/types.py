@@ -61,8 +61,8 @@ class Options:
     connected regions that cover at least `min_area`, 0 to 1, of the picture; the rest becomes background. With
     `pieces`, each connected region is an object of its own. With the `look` "twice", the model looks again at small
     objects. With a `mimetype`, the result must be such a file: a photo that is too long for it is rejected before the
-    inference. A `background`, the bytes of an image file, is behind a cut-out, in place of the background that its
-    encoder has.
+    inference. A `background`, the bytes of an image file or its pixels, uint8 [height, width, 3], is behind a cut-out,
+    in place of the background that its encoder has.
     """
 
     size: Size = "model"
@@ -73,7 +73,7 @@ class Options:
     pieces: bool = False
     look: Look = "once"
     mimetype: str = ""
-    background: bytes | None = field(default=None, repr=False)
+    background: bytes | UInt8Array | None = field(default=None, repr=False)
 
 
 # The message to a request that needs the logits of a graph without them.

@@ -28,7 +28,7 @@ request_model = namespace.model(
     "InferRequest",
     {
         "id": fields.String(description="Returned with the response"),
-        "parameters": fields.Raw(description="As those of /model/predict: size, edges, classes, min_score, ..."),
+        "parameters": fields.Raw(description="As those of /model/predict, without output"),
         "inputs": fields.List(fields.Nested(tensor), required=True, min_items=1, max_items=1),
         "outputs": fields.List(fields.Raw, description=f"Objects with a name: {', '.join(OUTPUTS)}"),
     },

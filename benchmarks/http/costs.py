@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import requests
@@ -37,15 +38,19 @@ OUTPUTS: dict[str, tuple[str, dict[str, str], str]] = {
     for name, query, accept in (
         *((name, f"output={name}", next(iter(row.encoders))) for name, row in outputs.OUTPUTS.items()),
         ("mask, edges=model", "output=mask&edges=model", PNG),
+        ("mask, look=twice", "output=mask&look=twice", PNG),
         ("polygons", "output=objects&shapes=polygons", JSON),
         ("polygons, tolerance=20", "output=objects&shapes=polygons&tolerance=20", JSON),
         ("objects, pieces", "output=objects&pieces=true", JSON),
         ("overlay, JPEG", "output=overlay", JPEG),
         ("cutout, hard", "output=cutout&alpha=hard", PNG),
         ("cutout, blur", "output=cutout&background=blur", PNG),
+        ("cutout, picture", "output=cutout", PNG),
         ("cutout, WebP", "output=cutout", WEBP),
     )
 } | {"Hugging Face": ("/hf/image-segmentation", {}, JSON)}
+# The output with a picture behind it, for which the photo itself is taken.
+WITH_PICTURE = "cutout, picture"
 
 
 @dataclass(frozen=True)
@@ -86,17 +91,16 @@ class Meter:
     def ask(self, output: str, picture: UInt8Array, upload: bytes, labels: UInt8Array | None) -> tuple[Cost, bytes]:
         """Return the cost of `output` for `picture`, with its PNG `upload` and its `labels`, and the answer."""
         path, parameters, accept = OUTPUTS[output]
+        body: dict[str, Any] = {"data": upload, "headers": {"Accept": accept, "Content-Type": PNG}}
+        if output == WITH_PICTURE:
+            files = dict.fromkeys(("image", "background"), ("photo.png", upload, PNG))
+            body = {"files": files, "headers": {"Accept": accept}}
         Path(f"/proc/{self._worker}/clear_refs").write_text("5")  # resets VmHWM, see proc(5)
         before = self._service.cpu_seconds()
-        response = requests.post(
-            self._service.url + path,
-            upload,
-            params=parameters,
-            headers={"Accept": accept, "Content-Type": PNG},
-            timeout=TIMEOUT,
-        )
+        response = requests.post(self._service.url + path, params=parameters, timeout=TIMEOUT, **body)
         cpu = self._service.cpu_seconds() - before
-        held = len(upload) + 4 * picture.shape[0] * picture.shape[1] + len(response.content)
+        pixels = picture.shape[0] * picture.shape[1]
+        held = (2 if output == WITH_PICTURE else 1) * (len(upload) + 3 * pixels) + pixels + len(response.content)
         memory = memory_megabytes(self._worker, "VmHWM") - self._rest - held / 1e6
         if response.status_code != 200:
             return Cost(response.status_code, cpu, 0, memory, response.text[:300]), b""

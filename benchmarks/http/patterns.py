@@ -27,6 +27,8 @@ PHOTOS: dict[str, tuple[Path, int]] = {
     "9 x astronaut": (ASTRONAUT, 3),
 }
 PANORAMA_WIDTH = 65_000
+# Small objects are photos in the corners, of so many pixels for one of the picture's width.
+CORNER = 0.2
 
 
 def checks(side: int) -> Pattern:
@@ -72,6 +74,7 @@ def pictures(megapixels: float) -> Iterator[tuple[str, Callable[[], UInt8Array]]
         yield title, partial(repeated, one, *size)
         for name, pattern in PATTERNS.items():
             yield f"{title}, {name}", partial(patterned, pattern, one, *size)
+    yield "small objects", partial(corners, *size)
     yield "one row", partial(random_pixels, pixels, 1)
     yield "one column", partial(random_pixels, 1, pixels)
     yield "a panorama", partial(patterned, checks(4), one, PANORAMA_WIDTH, pixels // PANORAMA_WIDTH)
@@ -80,6 +83,18 @@ def pictures(megapixels: float) -> Iterator[tuple[str, Callable[[], UInt8Array]]
 def random_pixels(width: int, height: int) -> UInt8Array:
     """Return random colours."""
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def corners(width: int, height: int) -> UInt8Array:
+    """Return grey with a person in each corner: a second look takes the most time."""
+    side = int(CORNER * width)
+    with Image.open(ASTRONAUT) as photo:
+        person = np.asarray(photo.convert("RGB").resize((side, side)))
+    picture = np.full((height, width, 3), 128, np.uint8)
+    for rows in (slice(None, side), slice(-side, None)):
+        for columns in (slice(None, side), slice(-side, None)):
+            picture[rows, columns] = person
+    return picture
 
 
 def repeated(photo: UInt8Array, width: int, height: int) -> UInt8Array:

@@ -39,7 +39,7 @@ def encoder(output: str, details: Mapping[str, Any], file: str = "") -> Encoder 
 class Destinations:
     """The `files` for results: the path of each photo's result, or None for standard output.
 
-    `problems` has a line for each reason why -o or a result can't be written; with one, no folder is created.
+    `problems` has a line for each reason why -o or a result can't be written. No folder is created yet.
     """
 
     def __init__(self, sources: list[Source], output: str, destination: str) -> None:
@@ -56,8 +56,6 @@ class Destinations:
         else:
             self._set_folder(sources, Path(destination))
         self._check_photos()
-        if not self.problems:
-            self._check_folders()
 
     def _is_file(self, sources: list[Source], destination: str) -> bool:
         if not destination or destination.endswith("/") or os.path.isdir(destination):
@@ -98,16 +96,17 @@ class Destinations:
             if file and (over := inputs.get(os.path.realpath(file))) and os.path.isfile(file):
                 self.problems.append(f"the result of {source} would overwrite the photo {over}; use another -o")
 
-    def _check_folders(self) -> None:
-        """Create the folders of the results and report those that can't be written."""
+    def make_folders(self) -> list[str]:
+        """Create the folders of the results; return why they can't be written, and leave no folder behind then."""
         made: list[Path] = []
         files = [file for file in self.files.values() if file and not is_special(file)]
-        for folder in sorted({file.parent for file in files}):
-            if problem := why_not_writable(folder, made):
-                self.problems.append(f"-o: {folder} can't be written: {problem}")
-        self.problems += [
-            f"-o: {file} is a folder; remove it, or use another -o" for file in files if os.path.isdir(file)
+        problems = [
+            f"-o: {folder} can't be written: {problem}"
+            for folder in sorted({file.parent for file in files})
+            if (problem := why_not_writable(folder, made))
         ]
-        if self.problems:
+        problems += [f"-o: {file} is a folder; remove it, or use another -o" for file in files if os.path.isdir(file)]
+        if problems:
             for folder in reversed(made):
                 folder.rmdir()
+        return problems

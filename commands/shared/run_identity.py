@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from config import Settings
 from core.errors import SegmenterError
 from core.labels import LABELS
-from core.types import Options
+from core.types import Options, UInt8Array
 from core.weights.registry import Weights
 from segmenter import precision_of
 
@@ -29,7 +31,7 @@ def identity(
         "--min-area": str(options.min_area),
         "--pieces": str(options.pieces),
         "--look": options.look,
-        "the picture of --background": _sha256(options.background),
+        "the picture of --background": _picture(options.background),
         "the options of --output": ", ".join(f"--{name} {value}" for name, value in sorted(details.items())),
         "the graph's sha256": weights.sha256,
         "MODEL_LABELS": "" if weights.labels == LABELS else ", ".join(weights.labels),
@@ -39,8 +41,12 @@ def identity(
     }
 
 
-def _sha256(content: bytes | None) -> str:
-    return "" if content is None else hashlib.sha256(content).hexdigest()
+def _picture(background: bytes | UInt8Array | None) -> str:
+    """Return the shape and the SHA-256 of the pixels `background`."""
+    if background is None:
+        return ""
+    pixels = np.asarray(background)
+    return f"{pixels.shape}, {hashlib.sha256(pixels.data).hexdigest()}"
 
 
 def check_identity(before: Mapping[str, str], now: Mapping[str, str], folder: str) -> None:

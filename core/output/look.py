@@ -17,7 +17,8 @@ SMALL, SPECK = 0.1, 16
 MARGIN, MIN_MARGIN = 0.5, 16
 # The long side of a part that is looked at again, as a share of the photo's: a larger one would hardly be seen better.
 LARGEST = 0.8
-MOST_PARTS = 3  # so that a photo takes no more than four times the time of one look
+# The most parts of a photo. Each takes the time of a square photo at most.
+MOST_PARTS = 3
 # The logits of both looks are joined on a grid that is finer by these factors, at least and at most: interpolated on a
 # grid that is hardly finer, they would lose their peaks.
 MIN_ZOOM, MAX_ZOOM = 2.0, 4.0

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,10 +18,11 @@ from werkzeug.test import Client
 
 from cli import cli
 from config import Settings
+from core.decoders.decoder_pool import DecoderPool
 from core.model import ModelWrapper
 from core.output.encode import encode_cutout
 from core.parameters import encoder
-from core.types import Options, Size
+from core.types import Look, Options, Size
 from tests.support.http_client import upload
 from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
 from tests.support.service import TIMEOUT
@@ -151,6 +152,23 @@ def test_predict_with_file_as_background_passes_it_to_model(predict: Predict, sm
     assert Path("white.png").read_bytes() == white.content
 
 
+def test_predict_of_several_photos_decodes_the_background_once(
+    predict: Predict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, decoded = DecoderPool.read, list[bytes]()
+
+    def counted(pool: DecoderPool, upload: bytes, **options: Any) -> Any:
+        decoded.append(upload)
+        return read(pool, upload, **options)
+
+    monkeypatch.setattr(DecoderPool, "read", counted)
+    shutil.copy(ASTRONAUT, "beach.jpg")
+    shutil.copy(CHELSEA, "cat.jpg")
+    options = ["--output", "cutout", "--size", "model", "--background", "beach.jpg", "-o", "out/"]
+    assert predict(CHELSEA, "cat.jpg", *options).exit_code == 0
+    assert decoded == [ASTRONAUT.read_bytes(), CHELSEA.read_bytes(), CHELSEA.read_bytes()]
+
+
 @pytest.mark.parametrize(
     ("background", "message"),
     [
@@ -166,7 +184,17 @@ def test_predict_with_unusable_background_ends_before_any_work(
     result = predict(CHELSEA, "-o", "out/", "--output", "cutout", "--background", background)
     assert result.exit_code == 2
     assert message in result.stderr
-    assert not list((tmp_path / "out").glob("*"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_predict_with_second_look_writes_its_labels(predict: Predict, small_model: ModelWrapper) -> None:
+    written = []
+    for look in get_args(Look):
+        assert predict(ASTRONAUT, "--output", "mask", "--look", look, "-o", "mask.png").exit_code == 0
+        expected = small_model.segment(ASTRONAUT.read_bytes(), encoder("mask"), Options("original", look=look))
+        written.append(Path("mask.png").read_bytes())
+        assert written[-1] == expected.content
+    assert written[0] != written[1]
 
 
 def test_predict_with_polygons_writes_them(predict: Predict) -> None:
@@ -183,6 +211,13 @@ def test_predict_with_several_problems_reports_each_before_any_work(predict: Pre
         "Error: classes: 'unicorn' is not a class",
         "Error: -o one.png is one file, but there are 2 photos",
     ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_predict_with_unknown_class_leaves_no_folder_behind(predict: Predict, tmp_path: Path) -> None:
+    result = predict(CHELSEA, "-o", "out/", "--classes", "unicorn")
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: classes: 'unicorn' is not a class")
     assert not list(tmp_path.iterdir())
 
 

@@ -14,7 +14,7 @@ print(len(os.listdir("/proc/self/task")))
 """
 
 
-@pytest.mark.parametrize("module", ["core", "app", "cli"])
+@pytest.mark.parametrize("module", ["core", "app", "cli", "commands.shared.run_identity", "benchmarks.accuracy.edges"])
 def test_import_makes_numpy_multiply_in_one_thread(module: str) -> None:
     environment = {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "2"}
     code = COUNT_THREADS.format(module=module)

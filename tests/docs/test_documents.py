@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -242,6 +243,14 @@ def test_format_list_has_every_decoder() -> None:
 def test_decoding_times_have_every_format() -> None:
     kinds = [row[0] for row in table(ROOT / "docs" / "benchmarks.md", "kind")]
     assert {kind.split()[0].rstrip(",") for kind in kinds} == {*FORMATS}, "see benchmarks/decoding.py"
+
+
+def test_sample_photos_have_a_credit_and_the_checksum_in_the_table() -> None:
+    folder = ROOT / "assets"
+    rows = table(folder / "README.md", "file")
+    assert all(row[2] for row in rows)
+    photos = {f"`{photo.name}`": f"`{sha256(photo.read_bytes()).hexdigest()}`" for photo in folder.glob("*.jpg")}
+    assert {row[0]: row[3] for row in rows} == photos
 
 
 def test_limits_table_matches_the_code() -> None:

@@ -11,6 +11,7 @@ from werkzeug.test import Client
 from api.protocols import Route
 from config import Settings
 from core.model import ModelWrapper
+from core.parameters import PARAMETERS
 from server.gate import Gate
 from tests.support.application import application, gated, occupied, route
 from tests.support.asgi import DISCONNECT, body_part, exchange, scope
@@ -236,3 +237,10 @@ def test_hugging_face_instances_are_the_regions_of_classes_without_background(cl
     assert found
     assert {item["label"] for item in found}.isdisjoint({"background"})
     assert all(0 < item["score"] <= 1 for item in found)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_open_inference_checks_each_parameter_of_predict(client: Client, name: str) -> None:
+    photo = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [base64.b64encode(PHOTO).decode()]}
+    response = client.post(f"{MODEL}/infer", json={"inputs": [photo], "parameters": {name: "?"}})
+    assert (response.status_code, response.get_json()["error"].partition(" ")[0]) == (400, f"{name}:")

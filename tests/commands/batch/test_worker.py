@@ -6,7 +6,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +28,9 @@ from core.errors import (
     UnsupportedImage,
 )
 from core.labels import LABELS
-from core.types import Options
-from tests.support.paths import CHELSEA, ROOT
+from core.parameters import encoder
+from core.types import Look, Options
+from tests.support.paths import ASTRONAUT, CHELSEA, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,22 @@ def test_worker_returns_areas_of_classes_largest_first(
         assert row["areas"] == sorted(row["areas"], reverse=True)
         areas = {LABELS[class_]: np.count_nonzero(mask == class_) for class_ in np.unique(mask) if class_}
         assert dict(zip(row["objects"], row["areas"], strict=True)) == areas
+
+
+def test_worker_looks_twice_if_the_job_wants_it(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks, areas = [], []
+    for look in get_args(Look):
+        options = Options("original", look=look)
+        monkeypatch.setattr(worker, "job", replace(worker.job, output="mask", options=options))
+        [row] = process(worker, "astronaut.jpg")
+        masks.append((tmp_path / "out" / row["mask"]).read_bytes())
+        areas.append(row["areas"])
+        expected = worker._model.segment(ASTRONAUT.read_bytes(), encoder("mask"), options)
+        assert masks[-1] == expected.content
+    assert masks[0] != masks[1]
+    assert areas[0] != areas[1]
 
 
 def test_worker_returns_no_classes_for_photo_without_the_kept_ones(worker: Worker) -> None:

@@ -25,16 +25,17 @@ def written(*arguments: str, output: str = "mask", to: str = "out") -> dict[str,
     """Return the path of the result of each photo of `arguments`, which have no problem."""
     sources = Sources(arguments, None)
     found = Destinations(sources.found, output, to)
-    assert [*sources.problems, *found.problems] == []
+    assert [*sources.problems, *found.problems, *found.make_folders()] == []
     return {str(source): str(file or "-") for source, file in found.files.items()}
 
 
 def problems(*arguments: str, output: str = "mask", to: str = "out") -> list[str]:
     """Return the problems of `arguments`; no folder may be left behind."""
     before = sorted(Path().rglob("*"))
-    found = Destinations(Sources(arguments, None).found, output, to).problems
+    found = Destinations(Sources(arguments, None).found, output, to)
+    problems = found.problems or found.make_folders()
     assert sorted(Path().rglob("*")) == before
-    return found
+    return problems
 
 
 def test_results_of_photos_are_below_the_destination_as_the_photos_below_the_given_folder() -> None:

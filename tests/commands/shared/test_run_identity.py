@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from commands.shared.options import COMMON
@@ -16,6 +17,7 @@ from core.weights.registry import Weights
 from segmenter import precision_of
 
 OPTIONS = Options(classes=(8, 15))
+PICTURE = np.zeros((1, 2, 3), np.uint8)
 
 # The settings on which the results in a folder do not depend, and those that choose the graph, whose checksum tells.
 SAME_RESULTS = {
@@ -48,7 +50,11 @@ def made(**changed: Any) -> dict[str, str]:
         ({"options": Options(classes=(8, 15), edges="photo")}, "--edges", "photo"),
         ({"options": Options(classes=(8, 15), min_score=0.5)}, "--min-score", "0.5"),
         ({"options": Options(classes=(8, 15), look="twice")}, "--look", "twice"),
-        ({"options": Options(classes=(8, 15), background=b"")}, "the picture of --background", sha256(b"").hexdigest()),
+        (
+            {"options": Options(classes=(8, 15), background=PICTURE)},
+            "the picture of --background",
+            f"(1, 2, 3), {sha256(bytes(6)).hexdigest()}",
+        ),
         ({"details": {"crop": True}}, "the options of --output", "--crop True"),
         ({"settings": Settings(image_size=257)}, "IMAGE_SIZE", "257"),
         ({"settings": Settings(canvas="fixed")}, "CANVAS", "fixed"),

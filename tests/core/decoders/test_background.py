@@ -47,6 +47,13 @@ def test_photo_and_background_are_there_together_with_one_process(
     assert np.array_equal(picture.background, photo_of(PERSON))
 
 
+def test_background_that_is_decoded_already_is_taken_as_it_is(pool: DecoderPool, opened: ExitStack) -> None:
+    pixels = photo_of(PERSON)
+    picture = read_pictures(pool, opened, CAT, pixels, keep_photo=True)
+    assert picture.background is pixels
+    assert np.array_equal(picture.photo, photo_of(CAT))
+
+
 def test_background_is_upright_and_transparent_pixels_are_white(pool: DecoderPool, opened: ExitStack) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter

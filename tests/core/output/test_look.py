@@ -1,12 +1,18 @@
 """The second look: at which parts of a photo, and what becomes of its logits."""
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from core.errors import DeadlineExceeded
 from core.output.look import MOST_PARTS, look_again
-from core.types import Prediction, UInt8Array
+from core.runtime.queue import RequestQueue
+from core.types import Options, Prediction, UInt8Array
+from tests.support.fake_engine import NEVER, FakeEngine, loaded_model
+from tests.support.images import encode
 
 STRIDE, CLASSES, CAT = 8, 3, 2
 
@@ -99,3 +105,23 @@ def test_near_objects_are_seen_together_and_at_most_some_parts() -> None:
     assert len(looked(near)[2].seen) == 1
     many = photo_with(*((row, column, row + 24, column + 24) for row in (30, 300, 550) for column in (30, 400, 750)))
     assert len(looked(many)[2].seen) == MOST_PARTS
+
+
+def test_deadline_ends_a_second_look_before_its_next_part(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = RequestQueue(1, 1, NEVER)
+    model, seen, now = loaded_model(queue), Model(), 0.0
+
+    def predict(image: UInt8Array) -> Prediction:
+        nonlocal now
+        now += NEVER / 2 + 1  # the second image is seen after the deadline
+        return seen(image)
+
+    monkeypatch.setattr(engine, "has_logits", True, raising=False)
+    monkeypatch.setattr(engine, "predict", predict)
+    monkeypatch.setattr("core.runtime.queue.time", SimpleNamespace(monotonic=lambda: now))
+    corners = photo_with(*((row, column, row + 80, column + 80) for row in (0, 400) for column in (0, 560)))
+    photo = encode(Image.fromarray(corners[:480, :640]))
+    with pytest.raises(DeadlineExceeded):
+        model.segment(photo, None, Options(look="twice"))
+    assert len(seen.seen) == 2
+    assert queue.admitted == 0
