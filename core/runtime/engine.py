@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -56,14 +56,8 @@ class Engine:
         self._sessions = Sessions(open_session, options.threads, narrow=narrow)
         self._small_pixels = small_pixels(options.precision) if narrow and options.canvas == "fit" else 0
         self._logits_stride = network.logits_stride if network else None
-        self._padding_means = None
-        if network and options.canvas == "fit":
-            # An empty image leaves the whole canvas to the padding.
-            empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
-            features = self._sessions.first((*empty, count_cells(network.side)), (*empty, 1))[2]
-            if network.padding_correction is not None:
-                features = features + network.padding_correction
-            self._padding_means = PaddingMeans(features)
+        self._padding_correction = network.padding_correction if network else None
+        self._side = network.side if network and options.canvas == "fit" else None
 
     @property
     def has_logits(self) -> bool:
@@ -90,6 +84,16 @@ class Engine:
         means = self._padding_means
         padding_mean = means.mean_outside(*image.shape[:2]) if means else np.zeros(0, np.float32)
         return image, padding_mean, 0
+
+    @cached_property
+    def _padding_means(self) -> PaddingMeans | None:
+        """The means of the padding that a fit canvas skips, which the first inference measures."""
+        if self._side is None:
+            return None
+        # An empty image leaves the whole canvas to the padding.
+        empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
+        features = self._sessions.first((*empty, count_cells(self._side)), (*empty, 1))[2]
+        return PaddingMeans(features if self._padding_correction is None else features + self._padding_correction)
 
 
 def _optimize(graph: Graph, config: Any) -> Network | None:
