@@ -23,6 +23,8 @@ COPY commands commands
 COPY core core
 COPY server server
 COPY assets assets
+# The container can't write bytecode, and would compile its own modules at each start, in three processes.
+RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash api commands core server *.py
 # `docker build --build-arg MODEL_TYPE=full` downloads the graph of the full model into the image. The graph of the
 # mobile model is part of the code.
 ARG MODEL_TYPE=mobile

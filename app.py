@@ -34,6 +34,7 @@ def create_app(settings: Settings, weights: Weights | None = None) -> Flask:
     metrics = Metrics(create_spans(settings))
     metrics.watch_count("log_lines_dropped", "Log lines that nothing read or that could not be written", logs.dropped)
     model = create_model(settings, weights, metrics)
+    model.warm_up()
     app = Flask("segmenter", static_folder=None)
     api.init_app(app, settings, model, metrics)
     return app

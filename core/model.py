@@ -86,6 +86,10 @@ class ModelWrapper:
             "graph_sha256": self._weights.sha256,
         }
 
+    def warm_up(self) -> None:
+        """Let the workers prepare for images of common shapes when the model has loaded, between requests."""
+        self.queue.submit(lambda: warm_up(self.loading.result(), self.queue, self.image_size))
+
     def check(self) -> None:
         """Raise ModelNotReady or QueueFull if an image that came now could not be segmented."""
         if self.broken:
@@ -186,10 +190,9 @@ class ModelWrapper:
                 f"{', '.join(self.labels)}; give MODEL_LABELS, a text file with one name a line"
             )
         engine = Engine(graph, self._options)
-        warm_up(engine, self.queue, self.image_size)
+        del graph  # before the first inference, which takes as much memory again
+        engine.prepare(blank(self.image_size))
         self.decoders.wait_until_ready()
-        del graph
-        # Loading takes several times the memory of the loaded model.
         release_memory()
         options, seconds = self._options, time.monotonic() - self._created_at
         logger.info(

@@ -6,6 +6,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from core.errors import ModelError
+from core.graph.editor import without_weights
 from core.labels import MAX_CLASSES
 from core.tensorflow import tf
 from core.weights.archive import read_graph_file
@@ -39,10 +40,11 @@ def read_graph(path: Path) -> Graph:
         raise ModelError(f"{expected}, found {len(content):,} bytes that begin with {content[:16]!r}") from None
     if not graph_def.node:
         raise ModelError(f"{expected}, found a graph without nodes in {len(content):,} bytes")
+    del content
     graph = tf.Graph()
     with graph.as_default():
         try:
-            tf.import_graph_def(graph_def, name="")
+            tf.import_graph_def(without_weights(graph_def), name="")
         except ValueError as error:
             raise ModelError(f"{expected}, found an invalid one: {error}") from error
     _check(graph, path, INPUT, "Placeholder", tf.uint8)

@@ -54,7 +54,7 @@ def optimize(graph: Graph, config: Any = None) -> Network:
         if node.op in SIZE_BOUND and node is not canvas and node is not pool and not _has_computed_size(editor, node):
             raise UnknownStructure(f"node {node.name} ({node.op}) fixes the image size of the network")
     head_inputs = {features.name, pool.name}
-    head = {node.name for node in editor if head_inputs & editor.ancestors([node.name])} - head_inputs
+    head = editor.descendants(head_inputs) - head_inputs
     head_nodes = [editor.nodes[name] for name in head]
     read = {source.name for node in head_nodes for source in editor.inputs(node) if source.op != "Const"}
     convolutions = [node for node in head_nodes if node.op in CONVOLUTIONS]

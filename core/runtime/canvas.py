@@ -16,6 +16,8 @@ Tensor: TypeAlias = Any  # TensorFlow has no types
 # and bottom edges of the image are those of the fixed canvas.
 LEAK = 6
 MARGIN = 4
+# Channels whose padding is summed up at a time: in one piece, those of the full model take 200 MB.
+PADDING_CHANNELS = 128
 
 
 def segment(
@@ -120,11 +122,14 @@ class PaddingMeans:
     """
 
     def __init__(self, features: Array) -> None:
-        # Sums over all rectangles from the top left corner, in double precision: they have thousands of terms.
-        sums = features.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
         side = np.arange(1, len(features) + 1)
-        skipped = features.shape[0] * features.shape[1] - side[:, np.newaxis] * side
-        self.table: Array = ((sums[-1, -1] - sums) / np.maximum(skipped, 1)[..., np.newaxis]).astype(np.float32)
+        skipped = np.maximum(features.shape[0] * features.shape[1] - side[:, np.newaxis] * side, 1)[..., np.newaxis]
+        self.table: Array = np.empty_like(features)
+        for begin in range(0, features.shape[-1], PADDING_CHANNELS):
+            channels = slice(begin, begin + PADDING_CHANNELS)
+            # Sums over all rectangles from the top left corner, in double precision: they have thousands of terms.
+            sums = features[..., channels].cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
+            self.table[..., channels] = (sums[-1, -1] - sums) / skipped
 
     def mean_outside(self, height: int, width: int) -> Array:
         """Return the mean, float32 [channels], over the cells outside an image of `height` x `width` pixels."""

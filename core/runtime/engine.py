@@ -1,6 +1,9 @@
 """A TensorFlow session over a graph: an image in, its labels and logits out."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from core.graph.quantize.kernels import integer_network
 from core.graph.quantize.layers import NotQuantizable, find_layers
 from core.runtime.canvas import PaddingMeans, count_cells, segment
 from core.runtime.cpu import small_pixels, sums_int8_exactly
+from core.runtime.program import Program, compile_program
 from core.runtime.session_config import session_config
 from core.runtime.sessions import Sessions
 from core.tensorflow import tf
@@ -43,33 +47,17 @@ class Engine:
         if optimized and network is None:
             config = session_config(options.threads)
             network = _quantize(graph, config) if options.precision == "int8" else _optimize(graph, config)
-        with tf.Graph().as_default() as session_graph:
-            image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
-            padding_mean = tf.compat.v1.placeholder(tf.float32, [None])
-            min_cells = tf.compat.v1.placeholder(tf.int32, [])
-            if network:
-                outputs = segment(network, image, padding_mean, min_cells, options.canvas)
-            else:
-                outputs = _import_unmodified(graph, image), tf.zeros([0]), tf.zeros([0])
-        # One callable for all purposes, because TensorFlow keeps a copy of the weights for each signature.
-        inputs = [image, padding_mean, min_cells]
-
-        def open_session(threads: int) -> Any:
-            config = session_config(threads, options.precision if network else None)
-            return tf.compat.v1.Session(graph=session_graph, config=config).make_callable(list(outputs), inputs)
-
+        if network:
+            open_session = _compile(network, options).open_session
+            network = replace(network, graph_def=None)  # the program has what it needs
+        else:
+            open_session = partial(_open_unmodified, graph)
         narrow = network is not None and graph.graph_def.ByteSize() < MAX_NARROW_BYTES
         self._sessions = Sessions(open_session, options.threads, narrow=narrow)
         self._small_pixels = small_pixels(options.precision) if narrow and options.canvas == "fit" else 0
         self._logits_stride = network.logits_stride if network else None
-        self._padding_means = None
-        if network and options.canvas == "fit":
-            # An empty image leaves the whole canvas to the padding.
-            empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
-            features = self._sessions.first((*empty, count_cells(network.side)), (*empty, 1))[2]
-            if network.padding_correction is not None:
-                features = features + network.padding_correction
-            self._padding_means = PaddingMeans(features)
+        self._padding_correction = network.padding_correction if network else None
+        self._side = network.side if network and options.canvas == "fit" else None
 
     @property
     def has_logits(self) -> bool:
@@ -97,6 +85,16 @@ class Engine:
         padding_mean = means.mean_outside(*image.shape[:2]) if means else np.zeros(0, np.float32)
         return image, padding_mean, 0
 
+    @cached_property
+    def _padding_means(self) -> PaddingMeans | None:
+        """The means of the padding that a fit canvas skips, which the first inference measures."""
+        if self._side is None:
+            return None
+        # An empty image leaves the whole canvas to the padding.
+        empty = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32)
+        features = self._sessions.first((*empty, count_cells(self._side)), (*empty, 1))[2]
+        return PaddingMeans(features if self._padding_correction is None else features + self._padding_correction)
+
 
 def _optimize(graph: Graph, config: Any) -> Network | None:
     try:
@@ -118,10 +116,29 @@ def _quantize(graph: Graph, config: Any) -> Network:
         raise ModelError(f"PRECISION=int8 can't be used with {graph.path}: {error}; use float32 or auto") from error
 
 
-def _import_unmodified(graph: Graph, image: Any) -> Any:
-    """Return the label map, uint8 [height, width], that the unmodified `graph` computes from `image`."""
-    [output] = tf.import_graph_def(
-        graph.graph_def, name="", input_map={INPUT: image[tf.newaxis]}, return_elements=[f"{OUTPUT}:0"]
-    )
-    # Class ids fit in one byte. The cast is in the session, because a map of int64 takes eight times the memory.
-    return tf.cast(output[0], tf.uint8)
+def _compile(network: Network, options: EngineOptions) -> Program:
+    """Return the program of `network`; its inputs and its outputs are those of segment()."""
+    inputs = [
+        tf.TensorSpec([None, None, 3], tf.uint8, "image"),
+        tf.TensorSpec([None], tf.float32, "padding_mean"),
+        tf.TensorSpec([], tf.int32, "min_cells"),
+    ]
+    smallest = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32), 1
+
+    def build(hollow: Network, tensors: Sequence[Any]) -> Sequence[Any]:
+        return segment(hollow, *tensors, options.canvas)
+
+    return compile_program(network, build, inputs, smallest, options.precision)
+
+
+def _open_unmodified(graph: Graph, threads: int) -> Any:
+    """Return a function like those of a program, in a session of the unmodified `graph`; it has labels alone."""
+    with tf.Graph().as_default() as session_graph:
+        inputs = [tf.compat.v1.placeholder(dtype) for dtype in (tf.uint8, tf.float32, tf.int32)]
+        [output] = tf.import_graph_def(
+            graph.graph_def, name="", input_map={INPUT: inputs[0][tf.newaxis]}, return_elements=[f"{OUTPUT}:0"]
+        )
+        # Class ids fit in one byte. The cast is in the session, because a map of int64 takes eight times the memory.
+        outputs = [tf.cast(output[0], tf.uint8), tf.zeros([0]), tf.zeros([0])]
+    session = tf.compat.v1.Session(graph=session_graph, config=session_config(threads))
+    return session.make_callable(outputs, inputs)

@@ -50,3 +50,12 @@ def _configure_rewrites(config: Any, precision: Precision) -> None:
     rewrites.disable_model_pruning = rewrites.disable_tfg_optimizer = True
     if precision == "bfloat16":
         rewrites.auto_mixed_precision_onednn_bfloat16 = on
+
+
+def rewritten_session_config(threads: int) -> Any:
+    """Return the ConfigProto of a session with `threads` CPU threads for a graph that TensorFlow has rewritten."""
+    config = session_config(threads)
+    config.experimental.optimize_for_static_graph = True  # the session needs no copy of the graph to extend it later
+    config.experimental.disable_output_partition_graphs = True  # nor one to show
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    return config

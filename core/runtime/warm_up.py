@@ -1,6 +1,9 @@
 """The first inferences of an engine: TensorFlow compiles each input shape at its first inference, in each thread."""
 
+import logging
 import time
+from collections.abc import Iterator
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,19 +15,38 @@ from core.types import UInt8Array
 if TYPE_CHECKING:
     from core.runtime.engine import Engine
 
-# Time limit, in seconds, for the warm-up. Each prepared shape saves its first request some hundredths of a second.
+logger = logging.getLogger(__name__)
+
+# Time limit, in seconds, for the warm-up of a worker. Each prepared shape saves its first request some hundredths of a
+# second.
 MAX_SECONDS = 5.0
-# The aspect ratios of common cameras and screens.
-SHAPES = ((1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16))
+# The aspect ratios of common cameras and screens. The first is prepared before the service is ready.
+SHAPES = ((4, 3), (3, 4), (1, 1), (3, 2), (2, 3), (16, 9), (9, 16))
 
 
 def warm_up(engine: "Engine", queue: RequestQueue, image_size: int) -> None:
-    """Prepare `engine` for images of `image_size` pixels, in each worker of `queue`. One of the workers calls this."""
-    # One job for each of the other workers makes all of them compile before the first request.
-    others = [queue.submit(_prepare, engine, image_size) for _ in range(queue.workers - 1)]
-    _prepare(engine, image_size)
-    for other in others:
-        other.result()
+    """Let each worker of `queue` prepare `engine` for images of `image_size` pixels, between requests."""
+    turn = Lock()  # of one worker at a time: two images at once would take more memory than requests do
+
+    def prepare(shapes: Iterator[tuple[int, int]], seconds: float) -> None:
+        """Prepare for the next of `shapes`, until a request waits for a worker or that took `seconds`."""
+        for shape in shapes:
+            with turn:
+                began_at = time.monotonic()
+                try:
+                    engine.prepare(blank(image_size, shape))
+                except Exception:
+                    # A request of this shape gets the error, and tells whether the session is broken.
+                    logger.exception("the warm-up failed at an image of %d : %d", *shape)
+                seconds -= time.monotonic() - began_at
+            if seconds < 0:
+                return
+            if queue.waiting:
+                queue.submit(prepare, shapes, seconds)
+                return
+
+    for _ in range(queue.workers):
+        queue.submit(prepare, iter(SHAPES), MAX_SECONDS)
 
 
 def blank(image_size: int, shape: tuple[int, int] = SHAPES[0]) -> UInt8Array:
@@ -34,11 +56,3 @@ def blank(image_size: int, shape: tuple[int, int] = SHAPES[0]) -> UInt8Array:
     """
     width, height = fitted(shape, image_size)
     return np.zeros((height, width, 3), np.uint8)
-
-
-def _prepare(engine: "Engine", image_size: int) -> None:
-    began_at = time.monotonic()
-    for shape in SHAPES:
-        engine.prepare(blank(image_size, shape))
-        if time.monotonic() - began_at > MAX_SECONDS:
-            break

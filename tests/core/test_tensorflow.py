@@ -1,5 +1,6 @@
 """The import of TensorFlow: its output, the modules it loads, and oneDNN."""
 
+import gc
 import importlib.util
 import os
 import subprocess
@@ -8,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from core.tensorflow import hidden_module, without_information_lines
+from core.tensorflow import hidden_module, without_garbage_collection, without_information_lines
 from tests.support.paths import ROOT
 
 ENGINE = """
@@ -63,6 +64,21 @@ def test_without_information_lines_removes_only_information_lines(capfd: pytest.
         os.write(2, b"Illegal things\n")
     lines = capfd.readouterr().err.splitlines()
     assert [line[:5] for line in lines] == ["E0000", "Illeg"]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_without_garbage_collection_restores_its_state(enabled: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with suppress(KeyError), without_garbage_collection():
+            assert not gc.isenabled()
+            raise KeyError
+        assert gc.isenabled() == enabled
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        (gc.enable if before else gc.disable)()
 
 
 def test_without_information_lines_after_an_error_restores_standard_error(capfd: pytest.CaptureFixture[str]) -> None:

@@ -61,3 +61,18 @@ def test_add_with_unknown_attribute_type_raises_type_error() -> None:
 def test_channel_vector_returns_one_number_per_channel_or_none(shape: tuple[int, ...], channels: int | None) -> None:
     vector = channel_vector(np.ones(shape, np.float32))
     assert (None if vector is None else vector.shape) == (None if channels is None else (channels,))
+
+
+def test_descendants_are_the_nodes_that_depend_on_one() -> None:
+    graph = chain()
+    graph.add("Relu", "other", [graph.add_constant("d", np.ones(3, np.float32))])
+    assert graph.descendants(["b"]) == {"b", "c"}
+    assert graph.descendants(["a", "d"]) == {"a", "b", "c", "d", "other"}
+
+
+def test_node_that_takes_the_name_of_a_constant_is_a_consumer() -> None:
+    graph = chain()
+    b = graph.nodes["b"]
+    del graph.nodes["a"]
+    graph.add("Neg", "a", [b])
+    assert [node.name for node in graph.consumers(b)] == ["c", "a"]
