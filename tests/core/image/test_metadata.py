@@ -56,6 +56,24 @@ def test_png_with_wrong_checksum_of_pixels_is_rejected() -> None:
         read_image(good[:at] + b"\x55" + good[at + 1 :], LIMIT)
 
 
+@pytest.mark.parametrize("name", [b"IDAT", b"PLTE", b"ABCD", b"IEND", b"tEXt"])
+@pytest.mark.parametrize("content", [b"", b"0123456789"])
+def test_png_with_cut_chunk_behind_its_pixels_is_decoded(name: bytes, content: bytes) -> None:
+    good = png(64, 64, ROWS)
+    end = good.index(b"IEND") - 4
+    cut = good[:end] + struct.pack(">I", 100) + name + content
+    assert read_image(cut, LIMIT).image.tobytes() == read_image(good, LIMIT).image.tobytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"0123456789"])
+def test_png_with_cut_pixels_is_rejected(content: bytes) -> None:
+    deflated = ROWS[1]
+    parts = png(64, 64, (b"IDAT", deflated[: len(deflated) // 2]))
+    cut = parts[: parts.index(b"IEND") - 4] + struct.pack(">I", 100) + b"IDAT" + content
+    with pytest.raises(InvalidImage, match="truncated"):
+        read_image(cut, LIMIT)
+
+
 def test_png_with_large_text_is_decoded() -> None:
     text = (b"zTXt", b"a\0\0" + zlib.compress(bytes(5_000_000)))
     assert read_image(png(64, 64, text, ROWS, text), LIMIT).size == (64, 64)
