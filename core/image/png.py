@@ -34,7 +34,7 @@ def needed_parts(data: bytes) -> Iterator[tuple[int, int]]:
     for name, start, end in _chunks(data):
         is_optional = name[:1].islower() or (name == b"PLTE" and data[COLOUR : COLOUR + 1] != PALETTE)
         is_first = name in OPTIONAL and name not in seen
-        if name == b"IDAT" or (
+        if name in (b"IDAT", b"IEND") or (
             b"IDAT" not in seen and (not is_optional or (is_first and _is_good(name, data[start:end], data[COLOUR])))
         ):
             yield start, end

@@ -22,7 +22,7 @@ def segment(marker: int, content: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
-@pytest.mark.parametrize("format_", ["WEBP", "GIF", "BMP", "AVIF"])
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
 def test_file_without_metadata_stays_unchanged(format_: str) -> None:
     data = encode(SQUARE, format_)
     assert without_metadata(data) is data
