@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.decoders.messages import WrongMessage
+from core.decoders.messages import MAX_MESSAGE, WrongMessage
 
 ROOT = Path(__file__).parents[2]
 # Seconds in which a killed process ends, as a rule.
@@ -98,17 +98,17 @@ class Child:
         """Send `message` with the descriptors `files`. Raises OSError, at once, if the process receives nothing."""
         socket.send_fds(self._socket, [message], files)
 
-    def receive(self, seconds: float, max_bytes: int) -> bytes | None:
+    def receive(self, seconds: float) -> bytes | None:
         """Return the next message; b"" if the process closed its socket, and None if neither happens in `seconds`.
 
-        Raises WrongMessage for one of more than `max_bytes`, or with descriptors, which the kernel closes.
+        Raises WrongMessage for one of more than MAX_MESSAGE bytes, or with descriptors, which the kernel closes.
         """
         messages = select.poll()
         messages.register(self._socket, select.POLLIN)
         if not messages.poll(1000 * seconds):
             return None
         try:
-            message, _, flags, _ = self._socket.recvmsg(max_bytes)
+            message, _, flags, _ = self._socket.recvmsg(MAX_MESSAGE)
         except ConnectionError:
             return b""
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):

@@ -11,8 +11,7 @@ from queue import Empty, SimpleQueue
 
 from core.checkpoint import checkpoint
 from core.decoders.decoder_process import DecoderProcess
-from core.decoders.exchange import ProcessLost
-from core.decoders.messages import Answer, Limits
+from core.decoders.messages import Answer, Limits, ProcessLost
 from core.errors import DecoderLost, InvalidImage, MemoryFull, ModelError
 from core.types import NO_OBSERVER, Observer, UInt8Array
 

@@ -7,15 +7,15 @@ from contextlib import suppress
 
 from core.checkpoint import checkpoint
 from core.decoders.child import Child, memory_file
-from core.decoders.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, WRONG, Exchange, ProcessLost
+from core.decoders.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, Exchange
 from core.decoders.messages import (
     DONE,
     ERRORS,
-    MAX_MESSAGE,
     Answer,
     Failure,
     Job,
     Limits,
+    ProcessLost,
     WrongMessage,
     cleaned,
     encoded,
@@ -94,11 +94,9 @@ class DecoderProcess:
             self._look_at_start(0)
         if not self.is_ready:
             return
-        if (message := self._receive(0)) is not None:
+        if (message := self._child.receive(0)) is not None:
             raise ProcessLost("answer", f"the decoder sent a message {IDLE}") if message else self._closed(IDLE)
-        if self._child.cpu_seconds() > self._idle_cpu + CPU_SECONDS:
-            raise ProcessLost("cpu", f"the decoder took CPU time {IDLE}")
-        self._check_threads()
+        self._check_costs(self._idle_cpu + CPU_SECONDS, f"the decoder took CPU time {IDLE}")
 
     def read(self, upload: bytes, timeout: float, *, keep_photo: bool) -> tuple[Answer, UInt8Array]:
         """Return the answer about the image file `upload`, and the memory with its pixels, which stay until release().
@@ -136,43 +134,37 @@ class DecoderProcess:
             raise ProcessLost("answer", "the decoder does not receive images") from None
         except ConnectionError:
             raise self._closed() from None
+        limit = f"{CPU_SECONDS} seconds of CPU time, and {CPU_SECONDS_PER_MEGAPIXEL} per megapixel"
         waited = 0.0
         while True:
             looked_at = time.monotonic()
-            message = self._receive(LOOK_SECONDS)
+            message = self._child.receive(LOOK_SECONDS)
             if message == b"":
                 raise self._closed()
             if message and (answer := exchange.accept(message)):
                 return answer
             checkpoint()
-            if self._child.cpu_seconds() > cpu_before + exchange.cpu_seconds:
-                limit = f"{CPU_SECONDS} seconds of CPU time, and {CPU_SECONDS_PER_MEGAPIXEL} per megapixel"
-                raise ProcessLost("cpu", f"decoding the image takes more than {limit}")
-            self._check_threads()
+            self._check_costs(cpu_before + exchange.cpu_seconds, f"decoding the image takes more than {limit}")
             waited += min(time.monotonic() - looked_at, MAX_LOOK_SECONDS)
             if waited > timeout:
                 raise ProcessLost("timeout", f"the image was not decoded within {timeout:g} seconds")
 
-    def _check_threads(self) -> None:
+    def _check_costs(self, cpu_seconds: float, message: str) -> None:
+        """Raise ProcessLost with `message` for more `cpu_seconds` than these, or WrongMessage for too many threads."""
+        if self._child.cpu_seconds() > cpu_seconds:
+            raise ProcessLost("cpu", message)
         if (threads := self._child.threads()) > MAX_THREADS:
-            raise ProcessLost("answer", WRONG, f"it has started {threads} threads")
+            raise WrongMessage(f"it has started {threads} threads")
 
     def _look_at_start(self, seconds: float) -> None:
         """Wait at most `seconds` for the process to be ready. Raises ProcessLost if it won't be."""
-        message = self._receive(seconds)
+        message = self._child.receive(seconds)
         if message:
             self._idle_cpu = self._child.cpu_seconds()
             text = cleaned(message.decode(errors="replace"), MAX_LINE)
             self._missing = "" if text == "ok" else text
         elif message == b"" or time.monotonic() > self._child.started_at + MAX_START_SECONDS:
             raise ProcessLost("crash", "the image decoder does not start", " ".join(self._lines()))
-
-    def _receive(self, seconds: float) -> bytes | None:
-        """Return the next message as Child.receive() does. Raises ProcessLost for one that is too long."""
-        try:
-            return self._child.receive(seconds, MAX_MESSAGE)
-        except WrongMessage as error:
-            raise ProcessLost("answer", WRONG, str(error)) from None
 
     def _closed(self, when: str = "at this image") -> ProcessLost:
         """Return why the process closed its socket."""

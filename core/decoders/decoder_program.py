@@ -59,7 +59,6 @@ def main() -> None:
     pixels = mmap.mmap(memory, os.fstat(memory).st_size)
     os.close(memory)
     limit_heap()
-    Image.init()
     warnings.simplefilter("ignore", append=True)
     AvifImagePlugin.DEFAULT_MAX_THREADS = MAX_DECODER_THREADS
     with suppress(OSError):
@@ -90,16 +89,13 @@ def main() -> None:
 
 def answer_to(job: Job, upload_fd: int, control: socket.socket, pixels: mmap.mmap, limits: Limits) -> Answer:
     """Decode the file `upload_fd` and write the pixels of the model's image and the photo. Raises as read_image()."""
-    image_size, max_pixels = limits
-
-    def notify(size: tuple[int, int]) -> None:
-        # A page behind the first one of a TIFF is rejected only when its pixels are loaded.
-        if size[0] * size[1] <= max_pixels:
-            control.send(encoded(Notice(job.job, size)))
-
-    upload = os.pread(upload_fd, job.size, 0)
-    photo = read_image(upload, max_pixels, None if job.keep_photo else image_size, before_decoding=notify)
-    image = resized(photo, image_size, reduce_first=job.keep_photo)
+    photo = read_image(
+        os.pread(upload_fd, job.size, 0),
+        limits.max_pixels,
+        None if job.keep_photo else limits.image_size,
+        before_decoding=lambda size: control.send(encoded(Notice(job.job, size))),
+    )
+    image = resized(photo, limits.image_size, reduce_first=job.keep_photo)
     pixels.seek(0)
     _write(image, pixels)
     if job.keep_photo:

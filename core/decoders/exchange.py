@@ -2,24 +2,10 @@
 
 from core.decoders.messages import Answer, Failure, Limits, Notice, PixelSize, WrongMessage, read_message
 from core.image.resize import fitted
-from core.types import DecoderLoss
 
 # CPU time in seconds for an image, in addition to that for each megapixel: a small multiple of what the slowest format
 # takes on a slow machine.
 CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL = 3, 0.4
-WRONG = "the decoder gave a wrong answer"
-
-
-class ProcessLost(Exception):
-    """A decoder process ended, or has to be ended.
-
-    `str(error)` can be shown to a client; `details` are for the log.
-    """
-
-    def __init__(self, loss: DecoderLoss, message: str, details: str = "") -> None:
-        super().__init__(message)
-        self.loss = loss
-        self.details = details
 
 
 class Exchange:
@@ -37,19 +23,16 @@ class Exchange:
     def accept(self, data: bytes) -> Answer | Failure | None:
         """Return the answer in the message `data`; None for a notice, which raises `cpu_seconds`.
 
-        Raises ProcessLost for a message against the rules.
+        Raises WrongMessage for one against the rules.
         """
-        try:
-            message = read_message(data)
-            if message.job != self._job:
-                raise WrongMessage("a message belongs to another job")
-            if isinstance(message, Notice):
-                self._extend(message.size)
-                return None
-            if isinstance(message, Answer):
-                self._check(message)
-        except WrongMessage as error:
-            raise ProcessLost("answer", WRONG, str(error)) from None
+        message = read_message(data)
+        if message.job != self._job:
+            raise WrongMessage("a message belongs to another job")
+        if isinstance(message, Notice):
+            self._extend(message.size)
+            return None
+        if isinstance(message, Answer):
+            self._check(message)
         return message
 
     def _extend(self, header: PixelSize) -> None:

@@ -5,9 +5,11 @@ A file that a decoder process decoded may have taken it over. So read_message() 
 
 import json
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+from core.types import DecoderLoss
 
 # Sizes of a message in bytes and of a text from a decoder process in characters, each of which takes up to four bytes.
 MAX_MESSAGE, MAX_TEXT = 4096, 500
@@ -17,8 +19,23 @@ ERRORS = {error.__name__: error for error in (InvalidImage, UnsupportedImage, Im
 PixelSize: TypeAlias = tuple[int, int]
 
 
-class WrongMessage(Exception):
-    """A decoder process sent something else than its messages; `str(error)` tells why, in words of this package."""
+class ProcessLost(Exception):
+    """A decoder process ended, or has to be ended.
+
+    `str(error)` can be shown to a client; `details` are for the log.
+    """
+
+    def __init__(self, loss: DecoderLoss, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.loss = loss
+        self.details = details
+
+
+class WrongMessage(ProcessLost):
+    """A decoder process broke the rules for its messages, files and threads."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__("answer", "the decoder gave a wrong answer", details)
 
 
 class Limits(NamedTuple):
@@ -77,20 +94,18 @@ def encoded(message: Job | Notice | Answer | Failure) -> bytes:
 def read_message(data: bytes) -> Notice | Answer | Failure:
     """Return the message from a decoder process. Raises WrongMessage unless it has exactly the members of one kind."""
     try:
-        members = json.loads(data.decode(), object_pairs_hook=_once)
+        # An object becomes its pairs of a name and a value: no name can hide another one.
+        members = json.loads(data.decode(), object_pairs_hook=tuple)
     except (ValueError, RecursionError):
         raise WrongMessage("a message is not JSON") from None
-    if type(members) is dict:
-        match sorted(members):
-            case ["job", "size"]:
-                return Notice(_text(members["job"]), _size(members["size"]))
-            case ["image", "job", "photo"]:
-                return Answer(_text(members["job"]), _size(members["image"]), _size(members["photo"]))
-            case ["error", "job", "message"]:
-                if (error := _text(members["error"])) not in ERRORS:
-                    raise WrongMessage("an error has an unknown name")
-                return Failure(_text(members["job"]), error, cleaned(_text(members["message"]), MAX_TEXT))
-    raise WrongMessage("a message has other members than a notice, an answer or a failure")
+    match sorted(members, key=itemgetter(0)) if type(members) is tuple else []:
+        case [("job", str(job)), ("size", size)]:
+            return Notice(job, _size(size))
+        case [("image", image), ("job", str(job)), ("photo", photo)]:
+            return Answer(job, _size(image), _size(photo))
+        case [("error", str(error)), ("job", str(job)), ("message", str(text))] if error in ERRORS:
+            return Failure(job, error, cleaned(text, MAX_TEXT))
+    raise WrongMessage("a message is no notice, answer or failure, or has an error with an unknown name")
 
 
 def cleaned(text: str, limit: int) -> str:
@@ -99,20 +114,6 @@ def cleaned(text: str, limit: int) -> str:
     A terminal obeys control characters, a reader is misled by marks of direction, and surrogates can't be encoded.
     """
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:limit])
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object with the members `pairs`. Raises ValueError if a name occurs twice."""
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("a member occurs twice")
-    return members
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise WrongMessage("a text is not a text")
-    return value
 
 
 def _size(value: Any) -> PixelSize:

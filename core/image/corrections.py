@@ -11,12 +11,13 @@ from core.image import png
 WHITE_IS_ZERO = 0  # a photometric interpretation of TIFF
 
 
-def corrected(image: Image.Image, data: bytes, frame: tuple[int, int, int, int] | None) -> Image.Image:
+def corrected(image: Image.Image, data: bytes) -> Image.Image:
     """Return the loaded `image` of the file `data` with 8 bits per channel, where Pillow decodes it otherwise.
 
-    A GIF is transparent outside of `frame`, its first picture. Raises UnsupportedImage for what can't be corrected.
+    A GIF is transparent outside of its first picture. Raises UnsupportedImage for what can't be corrected.
     """
-    if frame:
+    # Pillow's documents tell no other way to know where that picture is.
+    if isinstance(image, GifImageFile) and (frame := image.dispose_extent) not in (None, (0, 0, *image.size)):
         return _clipped(image, frame)
     if image.mode.startswith("I"):
         return _high_bits(image)
@@ -32,12 +33,6 @@ def corrected(image: Image.Image, data: bytes, frame: tuple[int, int, int, int] 
     if image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         return image.convert("RGB")  # an alpha channel that is zero everywhere was not meant as one
     return image
-
-
-def first_frame(image: Image.Image) -> tuple[int, int, int, int] | None:
-    """Return left, top, right and bottom of the first picture of `image`, an opened GIF that is larger; else None."""
-    frame = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
-    return None if frame == (0, 0, *image.size) else frame
 
 
 def _high_bits(image: Image.Image) -> Image.Image:

@@ -18,7 +18,7 @@ from core.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from core.image import avif, png
 from core.image.boxes import decoded_picture
 from core.image.colour import to_srgb
-from core.image.corrections import corrected, first_frame
+from core.image.corrections import corrected
 from core.image.formats import FORMATS, check_format, rejection
 from core.image.jpeg import EOI
 from core.image.metadata import without_metadata
@@ -45,16 +45,12 @@ class Photo:
     size: tuple[int, int]
 
 
-def no_notice(size: tuple[int, int]) -> None:
-    """Discard the size of an image that is about to be decoded."""
-
-
 def read_image(
     data: bytes,
     max_pixels: int,
     image_size: int | None = None,
     *,
-    before_decoding: Callable[[tuple[int, int]], None] = no_notice,
+    before_decoding: Callable[[tuple[int, int]], object] = lambda size: None,
 ) -> Photo:
     """Return the photo in the image file `data`.
 
@@ -83,8 +79,7 @@ def read_image(
         if image_size is not None:
             long_side = max(size)
             draft = (-(-width * image_size // long_side), -(-height * image_size // long_side))
-        frame = first_frame(image)
-        image = corrected(_load(image, data, draft), data, frame)
+        image = corrected(_load(image, data, draft), data)
         if size != image.size and image.format == "AVIF":
             image = image.crop(shown)
         drafted = image.size
@@ -102,21 +97,17 @@ def _decoder_errors(max_pixels: int) -> Iterator[None]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         # Pillow does not tell the size but in its message: "Image size (144000000 pixels) exceeds limit of ...".
         found = re.search(r"\((\d+) pixels\)", str(error))
-        raise _too_many_pixels(int(found[1]) if found else 0, max_pixels) from error
+        megapixels = int(found[1]) / 1e6 if found else 0
+        raise ImageTooLarge(
+            f"the image has {megapixels:,.1f} megapixels; at most {max_pixels / 1e6:g} megapixels are allowed "
+            "(MAX_IMAGE_MEGAPIXELS): send a smaller image"
+        ) from error
     except Exception as error:
         if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
             raise ImageTooLarge(
                 "decoding the image takes more memory than is allowed for its pixels; save it again as JPEG or PNG"
             ) from error
         raise InvalidImage(f"the image is truncated or damaged: {error}; send a complete image file") from error
-
-
-def _too_many_pixels(pixels: int, max_pixels: int) -> ImageTooLarge:
-    """Return the error for an image of more than `max_pixels`."""
-    return ImageTooLarge(
-        f"the image has {pixels / 1e6:,.1f} megapixels; at most {max_pixels / 1e6:g} megapixels are allowed "
-        "(MAX_IMAGE_MEGAPIXELS): send a smaller image"
-    )
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:

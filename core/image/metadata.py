@@ -13,7 +13,7 @@ def without_metadata(data: bytes) -> bytes:
     if data.startswith(jpeg.SOI):
         return _joined(data, jpeg.needed_parts(data))
     if data.startswith(png.SIGNATURE):
-        return _joined(data, png.needed_parts(data))
+        return png.repaired(_joined(data, png.needed_parts(data)))
     if data.startswith(b"GIF8"):
         return _joined(data, gif.needed_parts(data))
     if data.startswith(b"RIFF") and data.startswith(b"WEBP", 8):

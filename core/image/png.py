@@ -27,17 +27,26 @@ GAMMA_OF_SRGB = 45_455
 def needed_parts(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield start and end of the chunks that pixels need, and of the first good one of each kind in OPTIONAL.
 
-    Optional chunks count before the pixels only. Raises UnsupportedImage for HDR colours.
+    Behind the first pixels, others count for nothing. Raises UnsupportedImage for HDR colours.
     """
     yield 0, len(SIGNATURE)
     seen = set[bytes]()
     for name, start, end in _chunks(data):
         is_optional = name[:1].islower() or (name == b"PLTE" and data[COLOUR : COLOUR + 1] != PALETTE)
-        if not is_optional or (
-            name in OPTIONAL and not seen & {name, b"IDAT"} and _is_good(name, data[start:end], data[COLOUR])
+        is_first = name in OPTIONAL and name not in seen
+        if name in (b"IDAT", b"IEND") or (
+            b"IDAT" not in seen and (not is_optional or (is_first and _is_good(name, data[start:end], data[COLOUR])))
         ):
             yield start, end
             seen.add(name)
+
+
+def repaired(data: bytes) -> bytes:
+    """Return the PNG file `data` with the length that its last chunk has: Pillow wants a cut one behind all pixels."""
+    for _, start, end in _chunks(data):
+        if end > len(data):
+            return data[:start] + struct.pack(">I", len(data) - start - 8) + data[start + 4 :]
+    return data
 
 
 def told_profile(data: bytes, *, has_profile: bool) -> bytes:
@@ -89,4 +98,4 @@ def _is_good(name: bytes, chunk: bytes, colour: int) -> bool:
             is_deflated = method_and_profile[:1] == b"\0"
             return is_deflated and decoder.decompress(method_and_profile[1:], MAX_PROFILE) != b"" and decoder.eof
         return False
-    return name != b"eXIf" or content[:4] in (b"II*\0", b"MM\0*")
+    return True

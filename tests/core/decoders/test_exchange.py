@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.decoders.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, Exchange, ProcessLost
-from core.decoders.messages import Answer, Failure, Limits, Notice, PixelSize, encoded
+from core.decoders.exchange import CPU_SECONDS, CPU_SECONDS_PER_MEGAPIXEL, Exchange
+from core.decoders.messages import Answer, Failure, Limits, Notice, PixelSize, ProcessLost, encoded
 
 HEADER = (400, 300)
 

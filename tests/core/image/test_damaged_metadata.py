@@ -66,6 +66,12 @@ def test_tiff_is_turned_by_an_orientation_of_any_integer_type(kind: int, code: s
     assert_same_photo(tiff(t274=(kind, 1, value)), tiff(t274=(3, 1, 6)))
 
 
+@pytest.mark.parametrize(("kind", "code"), [(1, "B"), (3, "H"), (4, "I"), (6, "b"), (8, "h"), (9, "i"), (13, "I")])
+@pytest.mark.parametrize(("tag", "value"), [(256, 64), (257, 64), (258, 8), (259, 1), (262, 1), (277, 1), (278, 64)])
+def test_tiff_with_a_tag_of_any_integer_type_is_decoded(tag: int, value: int, kind: int, code: str) -> None:
+    assert_same_photo(tiff(**{f"t{tag}": (kind, 1, struct.pack(f"<{code}", value).ljust(4, b"\0"))}), tiff())
+
+
 @pytest.mark.parametrize("tag", [256, 257, 273])
 def test_tiff_without_a_tag_that_pixels_need_is_rejected(tag: int) -> None:
     with pytest.raises((InvalidImage, UnsupportedImage)):
@@ -114,9 +120,9 @@ def test_webp_with_cut_chunk_behind_its_pixels_is_decoded(name: bytes, length: i
     assert_same_photo(extended, WEBP)
 
 
-@pytest.mark.parametrize("cut", [2, 3, 20, 100])
+@pytest.mark.parametrize("cut", [2, 3, 20, 40])
 def test_webp_with_cut_pixels_is_rejected(cut: int) -> None:
-    with pytest.raises(InvalidImage):
+    with pytest.raises(InvalidImage, match="truncated"):
         read_image(WEBP[:-cut], LIMIT)
 
 

@@ -120,9 +120,10 @@ def test_decode_of_16_bit_colour_returns_high_bytes() -> None:
     assert pixel(png(1, 1, (b"IDAT", zlib.compress(row)), depth=16, colour=2)) == (255, 128, 1)
 
 
-def test_decode_of_transparent_16_bit_grey_returns_white() -> None:
-    row = zlib.compress(struct.pack(">BHH", 0, 0x4000, 0x6000))
-    data = png(2, 1, (b"tRNS", b"\x40\x00"), (b"IDAT", row), depth=16)
+@pytest.mark.parametrize("transparent", [0x4000, 0x60])
+def test_decode_of_transparent_16_bit_grey_returns_white(transparent: int) -> None:
+    row = zlib.compress(struct.pack(">BHH", 0, transparent, 0x6000))
+    data = png(2, 1, (b"tRNS", struct.pack(">H", transparent)), (b"IDAT", row), depth=16)
     assert pixel(data) == WHITE
     assert pixel(data, 1) == (0x60,) * 3
 

@@ -22,7 +22,7 @@ def segment(marker: int, content: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
-@pytest.mark.parametrize("format_", ["WEBP", "GIF", "BMP", "AVIF"])
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
 def test_file_without_metadata_stays_unchanged(format_: str) -> None:
     data = encode(SQUARE, format_)
     assert without_metadata(data) is data
@@ -41,7 +41,7 @@ def test_jpeg_keeps_orientation_profile_and_adobe_segment() -> None:
     assert without_metadata(data) == JPEG[:2] + b"".join(kept) + JPEG[2:]
 
 
-@pytest.mark.parametrize("name", [b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"aaAa", b"acTL", b"tIME"])
+@pytest.mark.parametrize("name", [b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"aaAa", b"acTL", b"tIME", b"PLTE"])
 def test_png_with_wrong_checksum_of_optional_chunk_is_decoded(name: bytes) -> None:
     good = png(64, 64, (name, b"a\0\0\0\0\0\0\0"), ROWS)
     at = good.index(name) + len(name)
@@ -54,6 +54,24 @@ def test_png_with_wrong_checksum_of_pixels_is_rejected() -> None:
     at = good.index(b"IDAT") + 8
     with pytest.raises(InvalidImage, match="damaged"):
         read_image(good[:at] + b"\x55" + good[at + 1 :], LIMIT)
+
+
+@pytest.mark.parametrize("name", [b"IDAT", b"PLTE", b"ABCD", b"IEND", b"tEXt"])
+@pytest.mark.parametrize("content", [b"", b"0123456789"])
+def test_png_with_cut_chunk_behind_its_pixels_is_decoded(name: bytes, content: bytes) -> None:
+    good = png(64, 64, ROWS)
+    end = good.index(b"IEND") - 4
+    cut = good[:end] + struct.pack(">I", 100) + name + content
+    assert read_image(cut, LIMIT).image.tobytes() == read_image(good, LIMIT).image.tobytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"0123456789"])
+def test_png_with_cut_pixels_is_rejected(content: bytes) -> None:
+    deflated = ROWS[1]
+    parts = png(64, 64, (b"IDAT", deflated[: len(deflated) // 2]))
+    cut = parts[: parts.index(b"IEND") - 4] + struct.pack(">I", 100) + b"IDAT" + content
+    with pytest.raises(InvalidImage, match="truncated"):
+        read_image(cut, LIMIT)
 
 
 def test_png_with_large_text_is_decoded() -> None:
@@ -78,6 +96,19 @@ def test_png_with_large_text_is_decoded() -> None:
 def test_jpeg_with_damaged_metadata_is_decoded(damage: bytes) -> None:
     whole = read_image(JPEG, LIMIT).image
     assert read_image(JPEG[:2] + damage + JPEG[2:], LIMIT).image.tobytes() == whole.tobytes()
+
+
+def test_jpeg_cut_in_the_header_of_its_frame_is_damaged() -> None:
+    for cut in range(10):
+        with pytest.raises(InvalidImage, match="beginning is damaged; send"):
+            read_image(JPEG[: JPEG.index(b"\xff\xc0") + cut], LIMIT)
+
+
+def test_jpeg_of_more_than_a_million_segments_is_rejected_by_their_number() -> None:
+    with pytest.raises(
+        InvalidImage, match=r"the JPEG has more than 1,000,000 segments before its pixels; save it again"
+    ):
+        read_image(JPEG[:2] + segment(0xFE, b"") * 1_000_000 + JPEG[2:], LIMIT)
 
 
 @pytest.mark.parametrize("content", [b"", b"a\0", b"a\0\1x", b"a\0\0x", b"a\0\0" + zlib.compress(bytes(20_000_000))])
