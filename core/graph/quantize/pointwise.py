@@ -1,0 +1,104 @@
+"""Finds the pointwise (1 x 1) convolutions that integers compute in a network whose other layers stay float32.
+
+In a network with a decoder, such as one of Xception, nearly all time is theirs. Its depthwise convolutions amplify the
+rounding errors of what they read, and the sums of its trunk pass them on, so that these stay float32.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.graph.editor import GraphEditor
+from core.graph.network import Network
+from core.graph.passes.pointwise import pointwise_kernel
+from core.graph.quantize.calibration import Calibration
+from core.graph.quantize.integers import LEVELS, largest_sums
+from core.graph.quantize.layers import NotQuantizable
+from core.graph.quantize.rounding import MAX_WEIGHT
+from core.types import Array
+
+# Smaller kernels stay float32: they take a small part of the time, and read or write the entry flow and the decoder,
+# whose errors change the most labels.
+MIN_WEIGHTS = 500_000
+# The least range of a channel, so that a channel without values has a step.
+SMALLEST_RANGE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise:
+    """A convolution, the node `name`, of the node `source`, with a kernel of float32 [in, out]."""
+
+    name: str
+    source: str
+    kernel: Array
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerPointwise:
+    """A pointwise convolution in integers: products * (q @ kernel) + bias, where q = round(x / steps + zeros).
+
+    `steps` and `zeros` are float32 [in], q is 0 to LEVELS, `kernel` int8 [in, out], `products` and `bias` float32 [out].
+    """
+
+    layer: Pointwise
+    steps: Array
+    zeros: Array
+    kernel: Array
+    products: Array
+    bias: Array
+
+
+def find_pointwise(network: Network) -> list[Pointwise]:
+    """Return the convolutions of the backbone of `network` that integers can compute.
+
+    Raises NotQuantizable if it has none.
+    """
+    graph = GraphEditor(network.graph_def)
+    backbone = graph.ancestors([network.features])
+    found = [
+        Pointwise(node.name, graph.inputs(node)[0].name, kernel[0, 0])
+        for node in graph
+        if (kernel := pointwise_kernel(graph, node)) is not None
+        if kernel.size >= MIN_WEIGHTS and node.name in backbone
+    ]
+    if not found:
+        raise NotQuantizable(f"no 1 x 1 convolution before {network.features} has {MIN_WEIGHTS:,} weights or more")
+    return found
+
+
+def choose_pointwise(layers: list[Pointwise], calibration: Calibration, *, saturates: bool) -> list[IntegerPointwise]:
+    """Return those of `layers` in integers that `calibration` has ranges of; the others stay float32.
+
+    `saturates` tells whether the CPU's sums of two products do. Raises NotQuantizable if a range is of other channels.
+    """
+    corrections = calibration.saturating if saturates else calibration.exact
+    return [
+        to_integers(layer, calibration.ranges[layer.name], corrections.biases.get(layer.name), saturates=saturates)
+        for layer in layers
+        if layer.name in calibration.ranges
+    ]
+
+
+def to_integers(layer: Pointwise, ends: Array, correction: Array | None = None, *, saturates: bool) -> IntegerPointwise:
+    """Return `layer` in integers; `correction`, float32 [out], is added to its results.
+
+    `ends` has the values of each channel of its source that become 0 and LEVELS, [2, in].
+    """
+    if ends.shape != (2, len(layer.kernel)):
+        raise NotQuantizable(f"the calibration of {layer.name} has other channels than the {len(layer.kernel)} of it")
+    low, high = ends.astype(np.float64)
+    steps = np.maximum(high - low, SMALLEST_RANGE) / LEVELS
+    zeros = np.rint(-low / steps)
+    kernel = layer.kernel * steps[:, np.newaxis]
+    largest = np.abs(kernel).max(axis=0)
+    if saturates:
+        largest = np.maximum(largest, largest_sums(kernel[np.newaxis, np.newaxis]))
+    products = np.maximum(largest / MAX_WEIGHT, 1e-12)  # of a channel without weights
+    integers = np.rint(kernel / products)
+    bias = -products * (zeros @ integers)
+    if correction is not None:
+        bias += correction
+    numbers = (array.astype(np.float32) for array in (products, bias))
+    return IntegerPointwise(
+        layer, steps.astype(np.float32), zeros.astype(np.float32), integers.astype(np.int8), *numbers
+    )
