@@ -10,7 +10,7 @@ from core.calibrator import Progress
 from core.graph.editor import GraphEditor
 from core.graph.network import Network
 from core.graph.quantize.calibration import Corrections, as_written
-from core.graph.quantize.mixed import add_integers
+from core.graph.quantize.mixed import add_simulation
 from core.graph.quantize.pointwise import Pointwise, find_pointwise, to_integers
 from core.runtime.canvas import canvas_cells, place_on_canvas
 from core.tensorflow import tf
@@ -87,7 +87,7 @@ class MixedCalibrator:
         layers = [layer for layer in self.layers if layer.name in ranges]
         for layer in layers:
             integers = to_integers(layer, ranges[layer.name], saturates=saturates)
-            results += [layer.name, add_integers(graph, integers, simulated=True).name]
+            results += [layer.name, add_simulation(graph, integers).name]
         network = replace(self.network, graph_def=graph.graph_def())
         measure = _session(network, results, lambda values: map(_moments, values[::2], values[1::2]))
         # [3, out] of each layer: means of the error, of its square, and the variance of the result.

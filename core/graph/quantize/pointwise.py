@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.graph.editor import GraphEditor
+from core.graph.editor import GraphEditor, Node
 from core.graph.network import Network
 from core.graph.passes.pointwise import pointwise_kernel
 from core.graph.quantize.calibration import Calibration
@@ -26,16 +26,26 @@ SMALLEST_RANGE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Pointwise:
-    """A convolution, the node `name`, of the node `source`, with a kernel of float32 [in, out]."""
+    """A convolution of the node `source`, with a kernel of float32 [in, out], and its bias, float32 [out].
+
+    `name` is the node of the sum of both, `result` the Relu after it if nothing else reads the sum, else the sum.
+    """
 
     name: str
     source: str
     kernel: Array
+    bias: Array
+    result: str
+
+    @property
+    def rectified(self) -> bool:
+        """Whether a Relu belongs to the layer."""
+        return self.result != self.name
 
 
 @dataclass(frozen=True, slots=True)
 class IntegerPointwise:
-    """A pointwise convolution in integers: products * (q @ kernel) + bias, where q = round(x / steps + zeros).
+    """A pointwise convolution in integers: products * (q @ kernel + bias), where q = round(x / steps + zeros).
 
     `steps` and `zeros` are float32 [in], q is 0 to LEVELS, `kernel` int8 [in, out], `products` and `bias` float32 [out].
     """
@@ -49,21 +59,31 @@ class IntegerPointwise:
 
 
 def find_pointwise(network: Network) -> list[Pointwise]:
-    """Return the convolutions of the backbone of `network` that integers can compute.
+    """Return the convolutions of `network` that integers can compute, but for those of the image pooling.
 
     Raises NotQuantizable if it has none.
     """
     graph = GraphEditor(network.graph_def)
-    backbone = graph.ancestors([network.features])
-    found = [
-        Pointwise(node.name, graph.inputs(node)[0].name, kernel[0, 0])
-        for node in graph
-        if (kernel := pointwise_kernel(graph, node)) is not None
-        if kernel.size >= MIN_WEIGHTS and node.name in backbone
-    ]
+    layers = [layer for node in graph if (layer := _read(graph, node)) is not None]
+    found = [layer for layer in layers if network.pooled not in graph.ancestors([layer.source])]
     if not found:
-        raise NotQuantizable(f"no 1 x 1 convolution before {network.features} has {MIN_WEIGHTS:,} weights or more")
+        raise NotQuantizable(f"no 1 x 1 convolution with a bias has {MIN_WEIGHTS:,} weights or more")
     return found
+
+
+def _read(graph: GraphEditor, convolution: Node) -> Pointwise | None:
+    """Return the layer of `convolution`, or None if that is no large pointwise one with a bias."""
+    kernel = pointwise_kernel(graph, convolution)
+    readers = graph.consumers(convolution)
+    if kernel is None or kernel.size < MIN_WEIGHTS or [reader.op for reader in readers] != ["BiasAdd"]:
+        return None
+    [biased] = readers
+    bias = graph.constant(graph.inputs(biased)[1])
+    if bias is None:
+        return None
+    after = graph.consumers(biased)
+    result = after[0] if [node.op for node in after] == ["Relu"] else biased
+    return Pointwise(biased.name, graph.inputs(convolution)[0].name, kernel[0, 0], bias, result.name)
 
 
 def choose_pointwise(layers: list[Pointwise], calibration: Calibration, *, saturates: bool) -> list[IntegerPointwise]:
@@ -95,9 +115,8 @@ def to_integers(layer: Pointwise, ends: Array, correction: Array | None = None, 
         largest = np.maximum(largest, largest_sums(kernel[np.newaxis, np.newaxis]))
     products = np.maximum(largest / MAX_WEIGHT, 1e-12)  # of a channel without weights
     integers = np.rint(kernel / products)
-    bias = -products * (zeros @ integers)
-    if correction is not None:
-        bias += correction
+    bias = layer.bias if correction is None else layer.bias + correction
+    bias = bias / products - zeros @ integers
     numbers = (array.astype(np.float32) for array in (products, bias))
     return IntegerPointwise(
         layer, steps.astype(np.float32), zeros.astype(np.float32), integers.astype(np.int8), *numbers
