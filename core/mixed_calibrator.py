@@ -66,7 +66,8 @@ class MixedCalibrator:
     def corrections(self, ranges: dict[str, Array], progress: Progress, *, saturates: bool) -> Corrections:
         """Return the corrections for `ranges`; `saturates` is that of choose_pointwise().
 
-        The correction of a layer is the mean error of its results where its source has the values of float32.
+        The correction of a layer is the mean error of its results where its source has the values of float32. `progress`
+        is called with photos and returns them.
         """
         errors = self._errors(ranges, progress(self._chosen(CORRECTED_PHOTOS)), saturates)
         return Corrections({name: bias.astype(np.float32) for name, (bias, _) in errors.items()}, np.zeros(0))
