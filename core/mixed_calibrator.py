@@ -11,18 +11,19 @@ from core.graph.editor import GraphEditor
 from core.graph.network import Network
 from core.graph.quantize.calibration import Corrections, as_written
 from core.graph.quantize.mixed import add_simulation
-from core.graph.quantize.pointwise import Pointwise, find_pointwise, to_integers
+from core.graph.quantize.pointwise import find_pointwise, to_integers
 from core.runtime.canvas import canvas_cells, place_on_canvas
 from core.tensorflow import tf
 from core.types import Array, UInt8Array
 
 Tensor: TypeAlias = Any  # TensorFlow has no types
 
-# Other photos, and larger ones, have values beyond those that were measured. Clipped values cost more labels than larger
-# steps do.
+# Other photos, and larger ones, have values beyond those that were measured. Clipped values cost more labels than
+# larger steps do.
 MARGIN = 1.3
-# A channel has a range in proportion to this power of what was measured, the largest one all of it: with 1, rounded values
-# have the least errors; with less, rounded weights have, which are multiplied by the steps. Each layer has the best one.
+# A channel has a range in proportion to this power of what was measured, the largest one all of it: with 1, rounded
+# values have the least errors; with less, rounded weights have, which are multiplied by the steps. Each layer has the
+# best one.
 EXPONENTS = (1.0, 0.75, 0.5)
 SMALLEST_RATIO = 1e-6
 # A layer whose results have a larger error, relative to their standard deviation, stays float32.
@@ -66,8 +67,8 @@ class MixedCalibrator:
     def corrections(self, ranges: dict[str, Array], progress: Progress, *, saturates: bool) -> Corrections:
         """Return the corrections for `ranges`; `saturates` is that of choose_pointwise().
 
-        The correction of a layer is the mean error of its results where its source has the values of float32. `progress`
-        is called with photos and returns them.
+        The correction of a layer is the mean error of its results where its source has the values of float32.
+        `progress` is called with photos and returns them.
         """
         errors = self._errors(ranges, progress(self._chosen(CORRECTED_PHOTOS)), saturates)
         return Corrections({name: bias.astype(np.float32) for name, (bias, _) in errors.items()}, np.zeros(0))
@@ -103,7 +104,8 @@ def _session(network: Network, names: list[str], reduce: Callable[[list[Tensor]]
     """Return a function of a photo that runs `reduce` on the values of the nodes `names` of `network`."""
     with tf.Graph().as_default():
         image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
-        rows, columns = canvas_cells(*tf.unstack(tf.shape(image)[:2]), network.side, "fit")
+        height, width = tf.unstack(tf.shape(image)[:2])
+        rows, columns = canvas_cells(height, width, network.side, "fit")
         values = network.connect(names, {network.canvas: place_on_canvas(image, rows, columns, network)})
         return tf.compat.v1.Session().make_callable(list(reduce(values)), [image])
 
@@ -128,4 +130,5 @@ def _encoded(measured: Array, exponent: float) -> Array:
     low, high = np.minimum(measured[:, 0].min(axis=0), 0), np.maximum(measured[:, 1].max(axis=0), 0)
     ratios = (high - low) / max(float((high - low).max()), SMALLEST_RATIO)
     factors = MARGIN * np.maximum(ratios, SMALLEST_RATIO) ** (exponent - 1)
-    return np.stack([low, high]) * factors
+    ends: Array = np.stack([low, high]) * factors
+    return ends

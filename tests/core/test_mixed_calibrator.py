@@ -1,5 +1,6 @@
 """A network with a decoder, whose large pointwise convolutions are integers and whose other layers are float32."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,7 @@ SATURATES = not sums_int8_exactly()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _small_kernels() -> None:
+def _small_kernels() -> Iterator[None]:
     """Take the kernels of NETWORK for large ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pointwise, "MIN_WEIGHTS", CHANNELS * CHANNELS)
@@ -48,7 +49,7 @@ def calibration(calibrator: MixedCalibrator) -> Calibration:
 
 
 def logits(network: Network, photos: list[UInt8Array]) -> Array:
-    """Return the logits of each photo, float32 [photos, rows, columns, classes], with the mean of its features pooled."""
+    """Return the logits of each photo, float32 [photos, rows, columns, classes]; features are pooled by their mean."""
     cells = count_cells(SIDE)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         photo = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])

@@ -86,7 +86,7 @@ def _scale_readers(graph: GraphEditor, node: Node, factors: Array) -> bool:
 
 
 def _kernel_sums(graph: GraphEditor, integers: IntegerPointwise, scaled: Node, rectified: bool) -> Node:
-    """Add and return the sums of products and the bias, `rectified` by a Relu or not, of oneDNN's kernel of integers."""
+    """Add and return the sums of products and the bias, `rectified` by a Relu or not, of oneDNN's integer kernel."""
     name, out = integers.layer.name, len(integers.products)
     zero, levels = (graph.add_float_constant(f"{name}/{end}", np.array(end)) for end in (0, LEVELS))
     quantized = graph.add(
@@ -125,7 +125,9 @@ def _simulated_sums(graph: GraphEditor, integers: IntegerPointwise, scaled: Node
     name = integers.layer.name
     zero, levels = (graph.add_float_constant(f"{name}/{end}", np.array(end)) for end in (0, LEVELS))
     rounded = graph.add("Round", f"{name}/rounded", [scaled])
-    clipped = graph.add("Minimum", f"{name}/integers", [graph.add("Maximum", f"{name}/clipped", [rounded, zero]), levels])
+    clipped = graph.add(
+        "Minimum", f"{name}/integers", [graph.add("Maximum", f"{name}/clipped", [rounded, zero]), levels]
+    )
     kernel = graph.add_float_constant(f"{name}/kernel", integers.kernel[np.newaxis, np.newaxis])
     products = graph.add("Conv2D", f"{name}/products", [clipped, kernel], **ONES)
     sums = graph.add("BiasAdd", f"{name}/sums", [products, graph.add_float_constant(f"{name}/bias", integers.bias)])

@@ -47,7 +47,8 @@ class Pointwise:
 class IntegerPointwise:
     """A pointwise convolution in integers: products * (q @ kernel + bias), where q = round(x / steps + zeros).
 
-    `steps` and `zeros` are float32 [in], q is 0 to LEVELS, `kernel` int8 [in, out], `products` and `bias` float32 [out].
+    `steps` and `zeros` are float32 [in], q is 0 to LEVELS, `kernel` is int8 [in, out], `products` and `bias` are float32
+    [out].
     """
 
     layer: Pointwise
