@@ -1,13 +1,15 @@
 """Times our engine at each precision, for each CPU that oneDNN can be limited to: the basis of PRECISION=auto.
 
 For each value of ONEDNN_MAX_CPU_ISA that this CPU has, engines of all precisions that PRECISION allows then run a 4:3
-photo, each in a process of its own, and take turns. Prints the least milliseconds of each at 513 and 257 pixels, its
-ratio to float32's, its peak memory and its start, and the precision that `auto` is.
+photo, each in a process of its own, and take turns. int8 needs a calibration beside the graph. Prints the least
+milliseconds of each at 513 and 257 pixels, its ratio to float32's, its peak memory and its start, and the precision that
+`auto` is.
 """
 
 import os
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from PIL import Image
 
@@ -31,14 +33,14 @@ def available() -> list[str]:
     return [isa for isa in ISAS if ISA_EXTENSIONS[isa] <= cpu_features()]
 
 
-def rows(isa: str, threads: int, runs: int) -> Iterator[str]:
-    """Yield the rows of the table for oneDNN limited to `isa`."""
+def rows(graph: Path, isa: str, threads: int, runs: int) -> Iterator[str]:
+    """Yield the rows of the table of `graph` for oneDNN limited to `isa`."""
     os.environ[LIMIT] = isa  # the engines' processes inherit it
     precisions: list[Precision] = ["float32"]
     precisions += ["bfloat16"] if computes_bfloat16() else []
     precisions += ["int8"] if computes_int8() else []
     engines = {
-        precision: EngineProcess(precision, partial(open_ours, MOBILE, threads, precision=precision))
+        precision: EngineProcess(precision, partial(open_ours, graph, threads, precision=precision))
         for precision in precisions
     }
     with Image.open(CHELSEA) as photo:
@@ -61,6 +63,7 @@ def main() -> None:
     parser = argument_parser("benchmarks.precisions", __doc__)
     parser.add_argument("--threads", type=int, default=2, help="threads per engine; default: 2")
     parser.add_argument("--runs", type=int, default=20, help="number of rounds; default: 20")
+    parser.add_argument("--graph", type=Path, default=MOBILE, help="a frozen graph; default: the bundled one")
     arguments = parser.parse_args()
     isas = available()
     print(f"{processor()}, {arguments.threads} threads, least of {arguments.runs} rounds")
@@ -68,7 +71,7 @@ def main() -> None:
     print(f"| {LIMIT} | precision | {' | '.join(map(str, SIZES))} | peak memory | start | |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for isa in isas:
-        for row in rows(isa, arguments.threads, arguments.runs):
+        for row in rows(arguments.graph, isa, arguments.threads, arguments.runs):
             print(row, flush=True)
 
 

@@ -54,7 +54,7 @@ def _scaled_source(graph: GraphEditor, integers: IntegerPointwise) -> Node:
 def _scaled(graph: GraphEditor, node: Node, factors: Array, name: str) -> Node:
     """Add and return a node of the values of `node`, each channel times one of `factors`, float32 [channels].
 
-    A depthwise convolution that nothing else reads takes them into its kernel; a bias and a Relu pass them on.
+    A depthwise convolution that nothing else reads takes them into its kernel; nodes after it pass them on.
     """
     if len(graph.consumers(node)) == 1:
         source, constants = graph.inputs(node)[0], graph.constants(graph.inputs(node)[1:])
@@ -67,6 +67,9 @@ def _scaled(graph: GraphEditor, node: Node, factors: Array, name: str) -> Node:
                 return graph.add(node.op, name, [_scaled(graph, source, factors, name), biases], like=node)
             case "Relu", []:
                 return graph.add(node.op, name, [_scaled(graph, source, factors, name)], like=node)
+            case "BatchToSpaceND", _:
+                others = graph.inputs(node)[1:]
+                return graph.add(node.op, name, [_scaled(graph, source, factors, name), *others], like=node)
     return graph.add("Mul", name, [node, graph.add_float_constant(f"{name}/factors", factors)])
 
 

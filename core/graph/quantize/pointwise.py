@@ -19,7 +19,7 @@ from core.types import Array
 
 # Smaller kernels stay float32: they take a small part of the time, and read or write the entry flow and the decoder,
 # whose errors change the most labels.
-MIN_WEIGHTS = 500_000
+MIN_WEIGHTS = 180_000
 # The least range of a channel, so that a channel without values has a step.
 SMALLEST_RANGE = 1e-9
 
@@ -47,8 +47,8 @@ class Pointwise:
 class IntegerPointwise:
     """A pointwise convolution in integers: products * (q @ kernel + bias), where q = round(x / steps + zeros).
 
-    `steps` and `zeros` are float32 [in], q is 0 to LEVELS, `kernel` is int8 [in, out], `products` and `bias` are float32
-    [out].
+    `steps` and `zeros` are float32 [in], q is 0 to LEVELS, `kernel` is int8 [in, out], `products` and `bias` are
+    float32 [out].
     """
 
     layer: Pointwise
