@@ -2,8 +2,8 @@
 
 For each value of ONEDNN_MAX_CPU_ISA that this CPU has, engines of all precisions that PRECISION allows then run a 4:3
 photo, each in a process of its own, and take turns. int8 needs a calibration beside the graph. Prints the least
-milliseconds of each at 513 and 257 pixels, its ratio to float32's, its peak memory and its start, and the precision that
-`auto` is.
+milliseconds of each at 513 and 257 pixels, its ratio to float32's, its peak memory and its start, and the precision
+that `auto` is.
 """
 
 import os
