@@ -41,8 +41,9 @@ def fetch(name: str, source: Path | None) -> None:
         settings = Settings.from_environment()
         print(path := _fetch(MODELS[name], source, settings))
         if settings.precision == "int8" and not calibration_path(path).exists():
-            needed = f"PRECISION=int8 needs {calibration_path(path)}, which belongs to your photos or ones like them"
-            click.echo(f"{needed}; make it with: MODEL_TYPE={name} python cli.py calibrate FOLDER", err=True)
+            missing = f"PRECISION=int8 needs {calibration_path(path)}, which does not exist"
+            command = f"MODEL_TYPE={name} python cli.py calibrate FOLDER"
+            click.echo(f"{missing}; make it with: {command}, a folder of photos", err=True)
 
 
 def _fetch(model: KnownModel, source: Path | None, settings: Settings) -> Path:

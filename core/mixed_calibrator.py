@@ -1,6 +1,7 @@
 """Calibrates a network of which only large pointwise convolutions are integers: measures them on photos, in float32."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -13,6 +14,8 @@ from core.graph.quantize.calibration import Corrections, as_written
 from core.graph.quantize.mixed import add_simulation
 from core.graph.quantize.pointwise import find_pointwise, to_integers
 from core.runtime.canvas import canvas_cells, place_on_canvas
+from core.runtime.cpu import usable_cores
+from core.runtime.session_config import session_config
 from core.tensorflow import tf
 from core.types import Array, UInt8Array
 
@@ -43,7 +46,7 @@ class MixedCalibrator:
         self.layers = find_pointwise(network)
         self._photos: list[UInt8Array] = []
         self._measured: list[list[Array]] = []  # [2, channels] by photo and layer
-        self._measure = _session(network, [layer.source for layer in self.layers], lambda values: map(_ends, values))
+        self._measure = _Session(network, [layer.source for layer in self.layers], lambda values: map(_ends, values))
 
     def add(self, photo: UInt8Array) -> None:
         """Measure all layers on `photo`."""
@@ -91,23 +94,33 @@ class MixedCalibrator:
             integers = to_integers(layer, ranges[layer.name], saturates=saturates)
             results += [layer.name, add_simulation(graph, integers).name]
         network = replace(self.network, graph_def=graph.graph_def())
-        measure = _session(network, results, lambda values: map(_moments, values[::2], values[1::2]))
-        # [3, out] of each layer: means of the error, of its square, and the variance of the result.
-        means = [np.mean(moments, axis=0) for moments in zip(*map(measure, photos), strict=True)]
+        measure = _Session(network, results, lambda values: map(_moments, values[::2], values[1::2]))
+        with closing(measure):
+            # [3, out] of each layer: means of the error, of its square, and the variance of the result.
+            means = [np.mean(moments, axis=0) for moments in zip(*map(measure, photos), strict=True)]
         return {
             layer.name: (error, float(np.sqrt(np.sum(square - error**2) / np.maximum(np.sum(variance), 1e-30))))
             for layer, (error, square, variance) in zip(layers, means, strict=True)
         }
 
 
-def _session(network: Network, names: list[str], reduce: Callable[[list[Tensor]], Iterable[Tensor]]) -> Any:
-    """Return a function of a photo that runs `reduce` on the values of the nodes `names` of `network`."""
-    with tf.Graph().as_default():
-        image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
-        height, width = tf.unstack(tf.shape(image)[:2])
-        rows, columns = canvas_cells(height, width, network.side, "fit")
-        values = network.connect(names, {network.canvas: place_on_canvas(image, rows, columns, network)})
-        return tf.compat.v1.Session().make_callable(list(reduce(values)), [image])
+class _Session:
+    """Runs `reduce` on the values that the nodes `names` of `network` have for a photo."""
+
+    def __init__(self, network: Network, names: list[str], reduce: Callable[[list[Tensor]], Iterable[Tensor]]) -> None:
+        with tf.Graph().as_default():
+            image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
+            height, width = tf.unstack(tf.shape(image)[:2])
+            rows, columns = canvas_cells(height, width, network.side, "fit")
+            values = network.connect(names, {network.canvas: place_on_canvas(image, rows, columns, network)})
+            session = tf.compat.v1.Session(config=session_config(usable_cores(), "float32"))
+            self.close = session.close
+            self._run = session.make_callable(list(reduce(values)), [image])
+
+    def __call__(self, photo: UInt8Array) -> list[Array]:
+        """Return the results of `reduce` for `photo`, uint8 [height, width, 3]."""
+        results: list[Array] = self._run(photo)
+        return results
 
 
 def _ends(values: Tensor) -> Tensor:
