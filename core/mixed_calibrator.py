@@ -1,5 +1,6 @@
 """Calibrates a network of which only large pointwise convolutions are integers: measures them on photos, in float32."""
 
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -93,8 +94,11 @@ class MixedCalibrator:
         for layer in layers:
             integers = to_integers(layer, ranges[layer.name], saturates=saturates)
             results += [layer.name, add_simulation(graph, integers).name]
-        network = replace(self.network, graph_def=graph.graph_def())
+        network = replace(self.network, graph_def=graph.graph_def(results))
+        del graph
         measure = _Session(network, results, lambda values: map(_moments, values[::2], values[1::2]))
+        del network
+        gc.collect()  # TensorFlow's graphs refer to themselves, and hold hundreds of megabytes
         with closing(measure):
             # [3, out] of each layer: means of the error, of its square, and the variance of the result.
             means = [np.mean(moments, axis=0) for moments in zip(*map(measure, photos), strict=True)]
