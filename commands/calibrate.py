@@ -87,15 +87,15 @@ def _calibrate(weights: Weights, photos: list[UInt8Array], held_out: list[UInt8A
     from core.graph.frozen_graph import read_graph  # noqa: PLC0415
     from core.graph.optimize import UnknownStructure, optimize  # noqa: PLC0415
     from core.graph.quantize.calibration import Calibration, calibration_path  # noqa: PLC0415
-    from core.graph.quantize.integers import choose_integers  # noqa: PLC0415
+    from core.graph.quantize.compiler import is_mixed, quantize  # noqa: PLC0415
     from core.graph.quantize.layers import NotQuantizable  # noqa: PLC0415
-    from core.graph.quantize.simulation import simulated_network  # noqa: PLC0415
+    from core.mixed_calibrator import MixedCalibrator  # noqa: PLC0415
     from core.runtime.engine import Engine  # noqa: PLC0415
 
     graph = read_graph(weights.path)
     try:
         network = optimize(graph)
-        calibrator = Calibrator(network)
+        calibrator = MixedCalibrator(network) if is_mixed(network) else Calibrator(network)
     except (UnknownStructure, NotQuantizable) as error:
         raise ModelError(f"{weights.path} can't be calibrated for int8: {error}") from error
     for photo in _progress(photos, "measure ranges"):
@@ -115,8 +115,8 @@ def _calibrate(weights: Weights, photos: list[UInt8Array], held_out: list[UInt8A
     engine = Engine(graph, options, network=network)
     expected = [engine.run(photo) for photo in _progress(held_out, "run float32")]
     for cpus, saturates in CPUS.items():
-        integers = choose_integers(network, calibrator.layers, calibration, saturates=saturates)
-        engine = Engine(graph, options, network=simulated_network(network, integers))
+        simulated = quantize(network, calibration, saturates=saturates, simulated=True)
+        engine = Engine(graph, options, network=simulated)
         found = [engine.run(photo) for photo in _progress(held_out, f"simulate int8, {cpus}")]
         equal = np.mean([np.mean(one == other) for one, other in zip(found, expected, strict=True)])
         print(f"int8, {cpus}: {equal:.2%} of the labels of {len(held_out)} held-out photos are those of float32")

@@ -10,6 +10,7 @@ from commands.shared.errors import failures_of
 from commands.shared.help import epilog
 from config import Settings
 from core.errors import ModelError
+from core.graph.quantize.calibration import calibration_path
 from core.weights.download import download_graph, install_graph
 from core.weights.registry import MODELS, KnownModel, cache_folder, known_weights
 
@@ -37,7 +38,12 @@ def fetch(name: str, source: Path | None) -> None:
     Example: python cli.py fetch full
     """
     with failures_of("fetch"):
-        print(_fetch(MODELS[name], source, Settings.from_environment()))
+        settings = Settings.from_environment()
+        print(path := _fetch(MODELS[name], source, settings))
+        if settings.precision == "int8" and not calibration_path(path).exists():
+            missing = f"PRECISION=int8 needs {calibration_path(path)}, which does not exist"
+            command = f"MODEL_TYPE={name} python cli.py calibrate FOLDER"
+            click.echo(f"{missing}; make it with: {command}, a folder of photos", err=True)
 
 
 def _fetch(model: KnownModel, source: Path | None, settings: Settings) -> Path:

@@ -26,7 +26,7 @@ from core.tensorflow import tf
 from core.types import Array, UInt8Array
 
 Tensor: TypeAlias = Any  # TensorFlow has no types
-Progress: TypeAlias = Callable[[list[Layer]], Iterable[Layer]]
+Progress: TypeAlias = Callable[[list[Any]], Iterable[Any]]
 
 # A range covers all values of this share of the photos. Clipped values cost more labels than larger steps do.
 QUANTILE = 0.98

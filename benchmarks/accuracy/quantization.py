@@ -1,9 +1,10 @@
 """Measures what int8 loses: mean IoU and equal labels beside float32, and the error of each layer.
 
 Segments the photos of a folder in the layout of PASCAL VOC at several sizes, and scores both halves of its list. The
-bundled calibration was made from the first half. "simulated" is the arithmetic of the integer kernels in float32
-operations, so that every CPU can measure what CPUs with VNNI would compute; "kernels" are those of this CPU. With
---layers, prints the root mean square error of each layer, relative to its values, on every photo at the first size.
+bundled calibration was made from the first half. --graph names another graph that has a calibration beside it.
+"simulated" is the arithmetic of the integer kernels in float32 operations, so that every CPU can measure what CPUs with
+VNNI would compute; "kernels" are those of this CPU. With --layers, prints the root mean square error of each layer,
+relative to its values, on every photo at the first size.
 """
 
 from collections.abc import Iterable
@@ -19,9 +20,8 @@ from core.graph.frozen_graph import read_graph
 from core.graph.network import Network
 from core.graph.optimize import optimize
 from core.graph.quantize.calibration import read_calibration
-from core.graph.quantize.integers import choose_integers
-from core.graph.quantize.layers import find_layers
-from core.graph.quantize.simulation import SimulatedNetwork, simulated_network
+from core.graph.quantize.compiler import quantize
+from core.graph.quantize.simulation import SimulatedNetwork
 from core.image.decode import read_image
 from core.image.resize import resized
 from core.runtime.canvas import count_cells, place_on_canvas
@@ -61,14 +61,16 @@ def layer_errors(network: Network, simulated: SimulatedNetwork, images: Iterable
 def main() -> None:
     parser = voc_argument_parser("benchmarks.accuracy.quantization", __doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[513, 333, 257], help="long sides, in pixels")
-    parser.add_argument("--layers", action="store_true", help="print the error of each layer instead")
+    parser.add_argument("--graph", type=Path, default=MOBILE, help="a frozen graph; default: the bundled one")
+    parser.add_argument(
+        "--layers", action="store_true", help="print the error of each layer instead, without a decoder"
+    )
     arguments = parser.parse_args()
 
-    graph, options = read_graph(MOBILE), EngineOptions(threads=2)
-    network = optimize(graph)
-    layers, calibration = find_layers(network), read_calibration(MOBILE)
+    graph, options = read_graph(arguments.graph), EngineOptions(threads=2)
+    network, calibration = optimize(graph), read_calibration(arguments.graph)
     simulated = {
-        name: simulated_network(network, choose_integers(network, layers, calibration, saturates=saturates))
+        name: quantize(network, calibration, saturates=saturates, simulated=True)
         for name, saturates in ((EXACT, False), (SATURATING, True))
     }
     examples = read_voc(arguments.voc)
@@ -79,6 +81,8 @@ def main() -> None:
         return np.asarray(resized(read_image(photo.read_bytes(), max_pixels=10**7), size))
 
     if arguments.layers:
+        if not isinstance(simulated[EXACT], SimulatedNetwork):
+            parser.error(f"{arguments.graph} has a decoder, so that layers between its integers are float32")
         images = (read(photo, arguments.sizes[0]) for _, photo, _ in chosen)
         for name, error in layer_errors(network, simulated[EXACT], images).items():
             print(f"| {name} | {error:.2%} |")

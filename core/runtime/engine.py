@@ -13,9 +13,8 @@ from core.graph.frozen_graph import INPUT, OUTPUT, Graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
 from core.graph.quantize.calibration import read_calibration
-from core.graph.quantize.integers import choose_integers
-from core.graph.quantize.kernels import integer_network
-from core.graph.quantize.layers import NotQuantizable, find_layers
+from core.graph.quantize.compiler import quantize
+from core.graph.quantize.layers import NotQuantizable
 from core.runtime.canvas import PaddingMeans, count_cells, segment
 from core.runtime.cpu import small_pixels, sums_int8_exactly
 from core.runtime.program import Program, compile_program
@@ -108,10 +107,8 @@ def _quantize(graph: Graph, config: Any) -> Network:
     """Return the network of `graph` in integers. Raises ModelError if its structure or its calibration prevents it."""
     try:
         network = optimize(graph, config)
-        layers = find_layers(network)
         calibration = read_calibration(graph.path)
-        integers = choose_integers(network, layers, calibration, saturates=not sums_int8_exactly())
-        return integer_network(network, integers)
+        return quantize(network, calibration, saturates=not sums_int8_exactly())
     except (UnknownStructure, NotQuantizable) as error:
         raise ModelError(f"PRECISION=int8 can't be used with {graph.path}: {error}; use float32 or auto") from error
 

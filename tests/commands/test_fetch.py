@@ -36,6 +36,23 @@ def test_fetch_from_archive_prints_path_of_installed_graph(cache: Path, tmp_path
     assert installed.read_bytes() == MOBILE.read_bytes()
 
 
+def test_fetch_for_int8_names_the_missing_calibration(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRECISION", "int8")
+    archive = str(archive_of(MOBILE, tmp_path))
+    result = fetch("full", "--from", archive)
+    [installed] = cache.glob("*.pb")
+    assert (result.exit_code, result.stdout) == (0, f"{installed}\n")
+    calibration = installed.with_suffix(".int8.json")
+    assert result.stderr == (
+        f"PRECISION=int8 needs {calibration}, which does not exist; "
+        "make it with: MODEL_TYPE=full python cli.py calibrate FOLDER, a folder of photos\n"
+    )
+    calibration.touch()
+    assert fetch("full", "--from", archive).stderr == ""
+
+
 def test_fetch_from_another_file_reports_wrong_graph(cache: Path) -> None:
     result = fetch("full", "--from", str(ASTRONAUT))
     assert result.exit_code == 1

@@ -41,7 +41,17 @@ CORE = [
     {"graph"},
     {"runtime"},
     {"output"},
-    {"model", "evaluation", "calibrator", "export", "outputs", "parameters", "kinds", "setting_kinds"},
+    {
+        "model",
+        "evaluation",
+        "calibrator",
+        "mixed_calibrator",
+        "export",
+        "outputs",
+        "parameters",
+        "kinds",
+        "setting_kinds",
+    },
 ]
 # The only modules and packages that may import a third-party package.
 IMPORTERS = {

@@ -1,4 +1,4 @@
-"""Small networks with the parts that the integer compiler knows: activations, a residual trunk, and image pooling."""
+"""Small networks with the parts that the integer compiler knows: activations, trunks, image pooling, and a decoder."""
 
 from collections.abc import Callable
 from typing import Any
@@ -71,4 +71,45 @@ def small_network(trunk: Callable[[Any], Any] = lambda x: x) -> Network:
         padding=0.0,
         side=SIDE,
         pointwise_head=True,
+    )
+
+
+def separable(x: Any) -> Any:
+    """Add a depthwise 3 x 3 convolution without bias, and a 1 x 1 convolution with one to the same channels."""
+    weights = kernel(3, 3, 1, CHANNELS).reshape(3, 3, CHANNELS, 1)
+    convolution = tf.raw_ops.DepthwiseConv2dNative(input=x, filter=weights, strides=[1, 1, 1, 1], padding="SAME")
+    return pointwise(convolution, CHANNELS)
+
+
+def small_decoder_network() -> Network:
+    """Return a network like small_network() with the layers of a small Xception and a decoder."""
+    RANDOM.bit_generator.state = BEGINNING
+    with tf.Graph().as_default() as graph:
+        canvas = tf.compat.v1.placeholder(tf.float32, [1, None, None, 3], name="canvas")
+        pooled = tf.compat.v1.placeholder(tf.float32, [1, 1, 1, CHANNELS], name="pooled")
+        x = tf.nn.relu(biased(tf.nn.conv2d(canvas, kernel(3, 3, 3, CHANNELS), 2, "SAME"), CHANNELS))
+        skip = tf.nn.relu(biased(tf.nn.conv2d(x, kernel(3, 3, CHANNELS, CHANNELS), 2, "SAME"), CHANNELS), name="skip")
+        trunk = biased(tf.nn.conv2d(skip, kernel(3, 3, CHANNELS, CHANNELS), 2, "SAME"), CHANNELS)
+        trunk = tf.add(separable(tf.nn.relu(separable(tf.maximum(trunk, 0.0)))), trunk)
+        x = tf.nn.relu(biased(depthwise(trunk), CHANNELS))
+        features = tf.nn.relu(pointwise(x, CHANNELS), name="features")
+        image_bias = tf.reshape(pointwise(pooled, CHANNELS), [-1])
+        weights = kernel(1, 1, CHANNELS, CHANNELS)
+        x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(features, weights, 1, "SAME"), image_bias))
+        x = tf.compat.v1.image.resize_bilinear(x, tf.shape(skip)[1:3], align_corners=True)
+        pointwise(tf.concat([x, skip], axis=-1), CLASSES)
+    logits = graph.get_operations()[-1].name
+    return Network(
+        GraphEditor(graph.as_graph_def()).graph_def([logits]),
+        canvas="canvas",
+        features="features",
+        skip_inputs=("skip",),
+        pooled="pooled",
+        logits=logits,
+        scale=2 / 255,
+        offset=-1.0,
+        padding=0.0,
+        side=SIDE,
+        pointwise_head=True,
+        logits_stride=4,
     )

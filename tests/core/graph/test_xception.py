@@ -11,6 +11,10 @@ from PIL import Image
 from core.graph.frozen_graph import Graph, read_graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
+from core.graph.quantize.calibration import Calibration
+from core.graph.quantize.compiler import quantize
+from core.mixed_calibrator import MixedCalibrator
+from core.runtime.cpu import computes_int8, sums_int8_exactly
 from core.runtime.engine import Engine
 from core.types import EngineOptions
 from core.weights.registry import MOBILE
@@ -50,6 +54,21 @@ def test_engine_with_xception_gives_the_labels_of_the_unmodified_graph(
         image = np.asarray(Image.open(photo).resize(size))
         assert np.count_nonzero(optimized.run(image) != stock.run(image)) <= 5  # ties between the logits of two classes
     assert capfd.readouterr().err == ""  # TensorFlow logs here if its remapper, which fuses nodes, fails
+
+
+@pytest.mark.skipif(not computes_int8(), reason="TensorFlow has no kernels of int8 for this CPU")
+def test_xception_in_integers_gives_the_labels_of_float32(graph: Graph, network: Network) -> None:
+    calibrator = MixedCalibrator(network)
+    for photo in (ASTRONAUT, CHELSEA):
+        calibrator.add(np.asarray(Image.open(photo).resize((257, 257))))
+    ranges = calibrator.ranges()
+    assert len(ranges) > 55  # of 63 large pointwise convolutions
+    saturates = not sums_int8_exactly()
+    corrections = calibrator.corrections(ranges, list, saturates=saturates)
+    integers = quantize(network, Calibration("", "", ranges, corrections, corrections), saturates=saturates)
+    image = np.asarray(Image.open(CHELSEA).resize((513, 341)))
+    labels = [Engine(graph, EngineOptions(threads=2), network=one).run(image) for one in (network, integers)]
+    assert np.mean(labels[0] == labels[1]) > 0.98
 
 
 def with_mobile_edges(graph: Graph, network: Network, size: int, path: Path) -> Graph:
