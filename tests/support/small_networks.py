@@ -93,9 +93,10 @@ def small_decoder_network() -> Network:
         trunk = tf.add(separable(tf.nn.relu(separable(tf.maximum(trunk, 0.0)))), trunk)
         x = tf.nn.relu(biased(depthwise(trunk), CHANNELS))
         features = tf.nn.relu(pointwise(x, CHANNELS), name="features")
+        x = tf.nn.relu(pointwise(features, CHANNELS))
         image_bias = tf.reshape(pointwise(pooled, CHANNELS), [-1])
         weights = kernel(1, 1, CHANNELS, CHANNELS)
-        x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(features, weights, 1, "SAME"), image_bias))
+        x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), image_bias))
         x = tf.compat.v1.image.resize_bilinear(x, tf.shape(skip)[1:3], align_corners=True)
         pointwise(tf.concat([x, skip], axis=-1), CLASSES)
     logits = graph.get_operations()[-1].name
