@@ -106,6 +106,13 @@ def test_layer_with_large_errors_stays_float32(calibrator: MixedCalibrator, monk
     assert calibrator.ranges() == {}
 
 
+def test_layer_after_the_features_reads_them_alone(calibrator: MixedCalibrator, calibration: Calibration) -> None:
+    name, photos = calibrator.layers[-1].name, patches(3, seed=4)
+    only = replace(calibration, ranges={name: calibration.ranges[name]})
+    network = quantize(NETWORK, only, saturates=False, simulated=True)
+    assert 1e-4 < relative_error(logits(network, photos), logits(NETWORK, photos)) < 0.03
+
+
 def test_calibration_of_other_channels_is_an_error(calibration: Calibration) -> None:
     [name, *_] = calibration.ranges
     other = replace(calibration, ranges={name: calibration.ranges[name][:, 1:]})

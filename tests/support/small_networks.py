@@ -89,7 +89,7 @@ def small_decoder_network() -> Network:
         pooled = tf.compat.v1.placeholder(tf.float32, [1, 1, 1, CHANNELS], name="pooled")
         x = tf.nn.relu(biased(tf.nn.conv2d(canvas, kernel(3, 3, 3, CHANNELS), 2, "SAME"), CHANNELS))
         skip = tf.nn.relu(biased(tf.nn.conv2d(x, kernel(3, 3, CHANNELS, CHANNELS), 2, "SAME"), CHANNELS), name="skip")
-        trunk = biased(tf.nn.conv2d(skip, kernel(3, 3, CHANNELS, CHANNELS), 2, "SAME"), CHANNELS)
+        trunk = biased(tf.nn.conv2d(x, kernel(3, 3, CHANNELS, CHANNELS), 4, "SAME"), CHANNELS)
         trunk = tf.add(separable(tf.nn.relu(separable(tf.maximum(trunk, 0.0)))), trunk)
         x = tf.nn.relu(biased(depthwise(trunk), CHANNELS))
         features = tf.nn.relu(pointwise(x, CHANNELS), name="features")
