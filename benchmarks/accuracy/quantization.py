@@ -81,10 +81,11 @@ def main() -> None:
         return np.asarray(resized(read_image(photo.read_bytes(), max_pixels=10**7), size))
 
     if arguments.layers:
-        if not isinstance(simulated[EXACT], SimulatedNetwork):
+        integers = simulated[EXACT]
+        if not isinstance(integers, SimulatedNetwork):
             parser.error(f"{arguments.graph} has a decoder, so that layers between its integers are float32")
         images = (read(photo, arguments.sizes[0]) for _, photo, _ in chosen)
-        for name, error in layer_errors(network, simulated[EXACT], images).items():
+        for name, error in layer_errors(network, integers, images).items():
             print(f"| {name} | {error:.2%} |")
         return
     engines = {name: Engine(graph, options, network=one) for name, one in ({FLOAT32: network} | simulated).items()}

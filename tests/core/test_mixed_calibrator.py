@@ -62,10 +62,10 @@ def relative_error(found: Array, expected: Array) -> float:
     return float(np.sqrt(np.mean((found - expected) ** 2)) / expected.std())
 
 
-def test_pointwise_convolutions_of_the_trunk_and_of_the_features_are_found(calibrator: MixedCalibrator) -> None:
-    # Those of the image pooling and of the logits are none of them: the one has one cell, the other few weights.
-    assert [layer.rectified for layer in calibrator.layers] == [True, False, True]
-    assert calibrator.layers[-1].result == NETWORK.features
+def test_pointwise_convolutions_that_are_large_and_have_a_constant_bias_are_found(calibrator: MixedCalibrator) -> None:
+    # Those of the image pooling, of one cell, and of the logits, with few weights, are none of them.
+    assert [layer.rectified for layer in calibrator.layers] == [True, False, True, True]
+    assert calibrator.layers[2].result == calibrator.layers[3].source == NETWORK.features
 
 
 @pytest.mark.parametrize("saturates", [False, True], ids=["exact", "saturating"])
@@ -97,13 +97,20 @@ def test_kernels_compute_what_the_simulation_does(calibration: Calibration) -> N
     # A value that is halfway between two integers may be rounded either way.
     assert relative_error(kernels, simulated) < 1e-3
     operations = [node.op for node in quantize(NETWORK, calibration, saturates=SATURATES).graph_def.node]
-    assert operations.count("_FusedQuantizedConv2D") == 3
+    assert operations.count("_FusedQuantizedConv2D") == 4
 
 
 def test_layer_with_large_errors_stays_float32(calibrator: MixedCalibrator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.mixed_calibrator.LARGEST_ERROR", 0.0)
     assert 0 < LARGEST_ERROR < 1
     assert calibrator.ranges() == {}
+
+
+def test_layer_after_the_features_reads_them_alone(calibrator: MixedCalibrator, calibration: Calibration) -> None:
+    name, photos = calibrator.layers[-1].name, patches(3, seed=4)
+    only = replace(calibration, ranges={name: calibration.ranges[name]})
+    network = quantize(NETWORK, only, saturates=False, simulated=True)
+    assert 1e-4 < relative_error(logits(network, photos), logits(NETWORK, photos)) < 0.03
 
 
 def test_calibration_of_other_channels_is_an_error(calibration: Calibration) -> None:

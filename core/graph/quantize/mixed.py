@@ -18,10 +18,10 @@ ONES = {"strides": [1, 1, 1, 1], "dilations": [1, 1, 1, 1], "padding": "SAME"}
 def mixed_network(network: Network, layers: list[IntegerPointwise], *, simulated: bool = False) -> Network:
     """Return `network` with `layers` computed by integer kernels, or `simulated` by float32 operations."""
     graph = GraphEditor(network.graph_def)
-    ends = (network.logits, network.features, *network.skip_inputs)
+    ends = frozenset({network.logits, network.features, *network.skip_inputs})
     for integers in layers:
         name, add = integers.layer.result, _simulated_sums if simulated else _kernel_sums
-        sums = add(graph, integers, _scaled_source(graph, integers), integers.layer.rectified)
+        sums = add(graph, integers, _scaled_source(graph, integers, ends), integers.layer.rectified)
         result = graph.nodes[name]
         if name in ends or not _scale_readers(graph, result, integers.products):
             # The node keeps its name, by which the network finds its ends.
@@ -35,28 +35,29 @@ def mixed_network(network: Network, layers: list[IntegerPointwise], *, simulated
 
 def add_simulation(graph: GraphEditor, integers: IntegerPointwise) -> Node:
     """Add and return a node of the results of a layer before its Relu, computed by float32 operations."""
-    sums = _simulated_sums(graph, integers, _scaled_source(graph, integers), False)
+    sums = _simulated_sums(graph, integers, _scaled_source(graph, integers, frozenset()), False)
     name = integers.layer.name
     products = graph.add_float_constant(f"{name}/products", integers.products)
     return graph.add("Mul", f"{name}/real", [sums, products])
 
 
-def _scaled_source(graph: GraphEditor, integers: IntegerPointwise) -> Node:
-    """Add and return a node of what becomes the integers of a layer by rounding."""
+def _scaled_source(graph: GraphEditor, integers: IntegerPointwise, ends: frozenset[str]) -> Node:
+    """Add and return a node of what becomes the integers of a layer by rounding; `ends` are those of _scaled()."""
     name = integers.layer.name
-    scaled = _scaled(graph, graph.nodes[integers.layer.source], 1 / integers.steps, f"{name}/scaled")
+    scaled = _scaled(graph, graph.nodes[integers.layer.source], 1 / integers.steps, f"{name}/scaled", ends)
     if not integers.zeros.any():
         return scaled
     zeros = graph.add_float_constant(f"{name}/zeros", integers.zeros)
     return graph.add("BiasAdd", f"{name}/shifted", [scaled, zeros])
 
 
-def _scaled(graph: GraphEditor, node: Node, factors: Array, name: str) -> Node:
+def _scaled(graph: GraphEditor, node: Node, factors: Array, name: str, ends: frozenset[str]) -> Node:
     """Add and return a node of the values of `node`, each channel times one of `factors`, float32 [channels].
 
     A depthwise convolution that nothing else reads takes them into its kernel; nodes after it pass them on.
+    Not beyond `ends`, the names of nodes at which the network is cut: a part after one reads that alone.
     """
-    if len(graph.consumers(node)) == 1:
+    if node.name not in ends and len(graph.consumers(node)) == 1:
         source, constants = graph.inputs(node)[0], graph.constants(graph.inputs(node)[1:])
         match node.op, constants:
             case "DepthwiseConv2dNative", [kernel] if kernel.shape[3] == 1:
@@ -64,12 +65,12 @@ def _scaled(graph: GraphEditor, node: Node, factors: Array, name: str) -> Node:
                 return graph.add(node.op, name, [source, weights], like=node)
             case "BiasAdd", [bias]:
                 biases = graph.add_float_constant(f"{name}/bias", bias * factors)
-                return graph.add(node.op, name, [_scaled(graph, source, factors, name), biases], like=node)
+                return graph.add(node.op, name, [_scaled(graph, source, factors, name, ends), biases], like=node)
             case "Relu", []:
-                return graph.add(node.op, name, [_scaled(graph, source, factors, name)], like=node)
+                return graph.add(node.op, name, [_scaled(graph, source, factors, name, ends)], like=node)
             case "BatchToSpaceND", _:
                 others = graph.inputs(node)[1:]
-                return graph.add(node.op, name, [_scaled(graph, source, factors, name), *others], like=node)
+                return graph.add(node.op, name, [_scaled(graph, source, factors, name, ends), *others], like=node)
     return graph.add("Mul", name, [node, graph.add_float_constant(f"{name}/factors", factors)])
 
 
