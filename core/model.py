@@ -51,9 +51,8 @@ class ModelWrapper:
         self.image_size = decoders.limits.image_size
         self.labels = weights.labels
         self.queue = queue
-        self._weights = weights
+        self._weights, self._options = weights, options
         self.decoders = decoders
-        self._options = options
         self._failing = False
         self._created_at = time.monotonic()
         self.loading: Future[Engine] = queue.submit(self._load)
