@@ -20,6 +20,7 @@ from config import ConfigError, Settings
 from core import log as logs
 from core.errors import ModelError
 from core.heap import limit_heap
+from core.runtime.warm_up import warm_up
 from core.weights.registry import Weights
 from segmenter import create_model, find_weights, resolved
 from server.run import serve
@@ -34,7 +35,7 @@ def create_app(settings: Settings, weights: Weights | None = None) -> Flask:
     metrics = Metrics(create_spans(settings))
     metrics.watch_count("log_lines_dropped", "Log lines that nothing read or that could not be written", logs.dropped)
     model = create_model(settings, weights, metrics)
-    model.warm_up()
+    warm_up(model.loading, model.queue, model.image_size)
     app = Flask("segmenter", static_folder=None)
     api.init_app(app, settings, model, metrics)
     return app

@@ -19,7 +19,7 @@ from core.output.look import look_again
 from core.output.pieces import without_small
 from core.output.segmentation import Segmentation, enlarged
 from core.runtime.queue import RequestQueue
-from core.runtime.warm_up import blank, warm_up
+from core.runtime.warm_up import blank
 from core.types import HIDDEN_LOGITS, EngineOptions, Options, Prediction, Stage, UInt8Array
 from core.weights.registry import Weights
 
@@ -85,10 +85,6 @@ class ModelWrapper:
             "num_classes": len(self.labels),
             "graph_sha256": self._weights.sha256,
         }
-
-    def warm_up(self) -> None:
-        """Let the workers prepare for images of common shapes when the model has loaded, between requests."""
-        self.queue.submit(lambda: warm_up(self.loading.result(), self.queue, self.image_size))
 
     def check(self) -> None:
         """Raise ModelNotReady or QueueFull if an image that came now could not be segmented."""

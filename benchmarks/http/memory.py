@@ -5,8 +5,8 @@ MODEL_TYPE or the file of a graph. Prints, with memory in MB of 1,000,000 bytes:
 
 - the seconds until the service is ready, and the CPU seconds until then,
 - the peak of the resident memory of its processes until it has warmed up, and then, at rest, their resident,
-  proportional and own memory. Proportional memory counts shared pages once, and divides the pages of libraries among all
-  processes of the machine that use them; own memory leaves these out,
+  proportional and own memory. Proportional memory counts shared pages once, and divides the pages of libraries among
+  all processes of the machine that use them; own memory leaves these out,
 - the peak of the resident memory while 16 clients send photos of 12 megapixels at once and ask for cut-outs at the size
   of the photo, and the resident and own memory afterwards.
 

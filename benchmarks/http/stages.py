@@ -44,9 +44,9 @@ def main() -> None:
     from config import Settings  # noqa: PLC0415
     from core.runtime.warm_up import SHAPES, blank  # noqa: PLC0415
     from core.types import EngineOptions  # noqa: PLC0415
-    from segmenter import find_weights, resolved  # noqa: PLC0415
+    from segmenter import find_weights, precision_of  # noqa: PLC0415
 
-    settings = resolved(Settings.from_environment())
+    settings = Settings.from_environment()
     weights = find_weights(settings)
     stages.end("Python, Flask, checksums of the graph")
     import core.tensorflow  # noqa: F401, PLC0415
@@ -57,7 +57,7 @@ def main() -> None:
 
     graph = read_graph(weights.path)
     stages.end("graph")
-    engine = Engine(graph, EngineOptions(settings.threads, settings.canvas, settings.precision))
+    engine = Engine(graph, EngineOptions(settings.threads, settings.canvas, precision_of(settings)))
     stages.end("passes, program and sessions, with the weights")
     del graph
     stages.end("graph, freed")

@@ -123,7 +123,8 @@ def _compile(network: Network, options: EngineOptions) -> Program:
     smallest = np.zeros((0, 0, 3), np.uint8), np.zeros(1, np.float32), 1
 
     def build(hollow: Network, tensors: Sequence[Any]) -> Sequence[Any]:
-        return segment(hollow, *tensors, options.canvas)
+        image, padding_mean, min_cells = tensors
+        return segment(hollow, image, padding_mean, min_cells, options.canvas)
 
     return compile_program(network, build, inputs, smallest, options.precision)
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,16 @@ MAX_SECONDS = 5.0
 SHAPES = ((4, 3), (3, 4), (1, 1), (3, 2), (2, 3), (16, 9), (9, 16))
 
 
-def warm_up(engine: "Engine", queue: RequestQueue, image_size: int) -> None:
-    """Let each worker of `queue` prepare `engine` for images of `image_size` pixels, between requests."""
+def warm_up(loading: "Future[Engine]", queue: RequestQueue, image_size: int) -> None:
+    """Let each worker of `queue` prepare the engine for images of `image_size` pixels, between requests.
+
+    `loading` is a job of the queue. If it fails, nothing is prepared.
+    """
     turn = Lock()  # of one worker at a time: two images at once would take more memory than requests do
 
     def prepare(shapes: Iterator[tuple[int, int]], seconds: float) -> None:
         """Prepare for the next of `shapes`, until a request waits for a worker or that took `seconds`."""
+        engine = loading.result()
         for shape in shapes:
             with turn:
                 began_at = time.monotonic()

@@ -67,7 +67,7 @@ def test_model_warm_up_runs_all_shapes_for_each_worker(
 ) -> None:
     monkeypatch.setattr(warm_up, "MAX_SECONDS", math.inf)
     queue = RequestQueue(workers, 4, NEVER)
-    loaded_model(queue).warm_up()
+    warm_up.warm_up(loaded_model(queue).loading, queue, 64)
     wait_for(lambda: len(shapes) == 1 + 7 * workers)
     assert len(set(shapes)) == 7
 
@@ -78,7 +78,7 @@ def test_model_warm_up_past_time_limit_ends_after_one_shape(
     monkeypatch.setattr(warm_up, "MAX_SECONDS", -1)
     queue = RequestQueue(1, 4, NEVER)
     model = loaded_model(queue)
-    model.warm_up()
+    warm_up.warm_up(model.loading, queue, 64)
     for _ in range(2):  # jobs that the worker begins after those of the warm-up
         queue.submit(int).result()
     assert model.ready
@@ -98,7 +98,7 @@ def test_request_goes_before_the_rest_of_the_warm_up(
         shapes.append(image.shape)
 
     monkeypatch.setattr(engine, "prepare", prepare)
-    model.warm_up()
+    warm_up.warm_up(model.loading, queue, 64)
     assert entered.wait(NEVER)
     with ThreadPoolExecutor() as client:
         request = client.submit(queue.run, lambda: len(shapes))
@@ -119,6 +119,6 @@ def test_warm_up_that_fails_at_a_shape_goes_on_with_the_next(
         raise RuntimeError("the session fails")
 
     monkeypatch.setattr(engine, "prepare", prepare)
-    model.warm_up()
+    warm_up.warm_up(model.loading, queue, 64)
     wait_for(lambda: len(calls) == 7)
     assert "the warm-up failed at an image of 4 : 3" in caplog.text

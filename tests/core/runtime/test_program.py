@@ -67,7 +67,7 @@ def test_weights_that_are_read_with_constants_alone_stay_constant(network: Netwo
     editor = GraphEditor(network.graph_def)
     kernel = max((node for node in editor if node.op == "Const"), key=lambda node: node.ByteSize())
     assert editor.constant(kernel).size >= MIN_NUMBERS  # type: ignore[union-attr]
-    two = editor.add_constant("two", np.float32(2))
+    two = editor.add_constant("two", np.array(2, np.float32))
     scaled = editor.add("Mul", "scaled", [kernel, two])
     editor.replace(kernel, scaled)
     program = program_of(Network(**vars(network) | {"graph_def": editor.graph_def()}))
