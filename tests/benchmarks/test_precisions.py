@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.precisions import CANVAS, STOCK, Times, usable_precisions
+from benchmarks.engines.backends import CANVAS
+from benchmarks.precisions import STOCK, Times, usable_precisions
 from core.graph.quantize.calibration import calibration_path
 from core.weights.registry import MOBILE
 
