@@ -35,7 +35,7 @@ def create_app(settings: Settings, weights: Weights | None = None) -> Flask:
     metrics = Metrics(create_spans(settings))
     metrics.watch_count("log_lines_dropped", "Log lines that nothing read or that could not be written", logs.dropped)
     model = create_model(settings, weights, metrics)
-    warm_up(model.loading, model.queue, model.image_size)
+    warm_up(model.loading, model.queue, model.image_size, until=lambda: model.stopping)
     app = Flask("segmenter", static_folder=None)
     api.init_app(app, settings, model, metrics)
     return app

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -25,10 +25,12 @@ MAX_SECONDS = 5.0
 SHAPES = ((4, 3), (3, 4), (1, 1), (3, 2), (2, 3), (16, 9), (9, 16))
 
 
-def warm_up(loading: "Future[Engine]", queue: RequestQueue, image_size: int) -> None:
+def warm_up(
+    loading: "Future[Engine]", queue: RequestQueue, image_size: int, until: Callable[[], bool] = lambda: False
+) -> None:
     """Let each worker of `queue` prepare the engine for images of `image_size` pixels, between requests.
 
-    `loading` is a job of the queue. If it fails, nothing is prepared.
+    They stop when `until` returns True. `loading` is a job of the queue. If it fails, nothing is prepared.
     """
     turn = Lock()  # of one worker at a time: two images at once would take more memory than requests do
 
@@ -37,6 +39,8 @@ def warm_up(loading: "Future[Engine]", queue: RequestQueue, image_size: int) -> 
         engine = loading.result()
         for shape in shapes:
             with turn:
+                if until():
+                    return
                 began_at = time.monotonic()
                 try:
                     engine.prepare(blank(image_size, shape))

@@ -122,3 +122,12 @@ def test_warm_up_that_fails_at_a_shape_goes_on_with_the_next(
     warm_up.warm_up(model.loading, queue, 64)
     wait_for(lambda: len(calls) == 7)
     assert "the warm-up failed at an image of 4 : 3" in caplog.text
+
+
+def test_warm_up_ends_when_the_service_stops(shapes: list[tuple[int, ...]]) -> None:
+    queue = RequestQueue(1, 4, NEVER)
+    model = loaded_model(queue)
+    warm_up.warm_up(model.loading, queue, 64, until=lambda: len(shapes) == 3)
+    for _ in range(2):  # jobs that the worker begins after those of the warm-up
+        queue.submit(int).result()
+    assert len(shapes) == 3

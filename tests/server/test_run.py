@@ -247,7 +247,8 @@ def test_stopping_service_is_not_ready_and_tells_clients_before_it_closes(number
         assert "Connection" not in exchange(idle, post(form(PHOTO))).headers
         service.process.send_signal(number)
         # Without a grace, these would cross the closing of their connection.
-        wait_for(lambda: exchange(other, get("/health/ready")).status_code == 503)
+        wait_for(lambda: exchange(other, get("/health/live")).headers.get("Connection") == "close")
+        assert not service.ready()
         answer = exchange(idle, post(form(PHOTO)))
         assert (answer.status_code, answer.headers["Connection"]) == (200, "close")
         assert service.process.wait(TIMEOUT) == 0
