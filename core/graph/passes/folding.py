@@ -88,15 +88,15 @@ def add_biases(graph: GraphEditor) -> None:
 
 
 def keep_shared_sums(graph: GraphEditor) -> None:
-    """Relu(a + b) -> ClipByValue(a + b, 0, inf) if other nodes read the sum too, as in Xception's chain of residuals.
+    """Relu(a + b) -> Maximum(a + b, 0) if other nodes read the sum too, as in Xception's chain of residuals.
 
     TensorFlow's remapper would fuse convolution, sum and Relu without checking whether other nodes read the sum. It
-    then finds an input missing and leaves the whole graph unfused. With bfloat16, Maximum takes 1.6 times as long.
+    then finds an input missing and leaves the whole graph unfused.
     """
     for node in graph:
         if node.op == "Relu" and (total := graph.inputs(node)[0]).op in ADDITIONS and len(graph.consumers(total)) > 1:
-            zero, infinity = (graph.add_float_constant(node.name + "/limit", np.array(limit)) for limit in (0, np.inf))
-            graph.replace(node, graph.add("ClipByValue", node.name + "/clipped", [total, zero, infinity]))
+            zero = graph.add_constant(node.name + "/zero", np.zeros((), np.float32))
+            graph.replace(node, graph.add("Maximum", node.name + "/maximum", [total, zero]))
 
 
 def _constant_operands(graph: GraphEditor, operations: Collection[str]) -> Iterator[tuple[Node, Node, Node, Array]]:
