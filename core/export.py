@@ -1,5 +1,6 @@
 """The optimized network as one graph for other engines: an image in, its labels and logits out."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,18 @@ from core.types import Array, Canvas
 INPUT, LABELS, LOGITS = "image", "labels", "logits"
 
 
-def portable_graph(graph: Graph, canvas: Canvas, size: tuple[int, int] | None = None) -> Any:
+def portable_graph(graph: Graph, canvas: Canvas, size: tuple[int, int] | None = None, *, dilates: bool = False) -> Any:
     """Return the GraphDef of INPUT to LABELS and LOGITS, in float32 and optimized as for the service.
 
     It takes images of any size, or only of `size`, height and width, with operations that engines for phones have. It
-    holds the features of padding, which the service looks up before each inference. Raises UnknownStructure, as
-    core.graph.optimize.
+    holds the features of padding, which the service looks up before each inference. With `dilates`, large dilations are
+    dilated convolutions. Raises UnknownStructure, as core.graph.optimize.
     """
     network = optimize(graph)
+    if dilates:
+        nodes = GraphEditor(network.graph_def)
+        dilate_all(nodes)
+        network = replace(network, graph_def=nodes.graph_def())
     with tf.Graph().as_default() as portable:
         image = tf.compat.v1.placeholder(tf.uint8, [*(size or (None, None)), 3], INPUT)
         padding_mean = _padding_mean(network, image) if canvas == "fit" else tf.zeros([1])
@@ -36,6 +41,27 @@ def portable_graph(graph: Graph, canvas: Canvas, size: tuple[int, int] | None = 
     editor = GraphEditor(portable.as_graph_def())
     editor.prune([LABELS, LOGITS])
     return editor.graph_def()
+
+
+def dilate_all(graph: GraphEditor) -> None:
+    """SpaceToBatchND, convolution (SAME), others, BatchToSpaceND -> one dilated convolution (SAME) and the others.
+
+    The passes keep such nodes where the dilation is large, for the sake of oneDNN. Not all engines compute their sizes.
+    """
+    for space_to_batch in graph:
+        if space_to_batch.op != "SpaceToBatchND":
+            continue
+        source, block, _ = graph.inputs(space_to_batch)
+        [convolution] = graph.consumers(space_to_batch)
+        dilation = graph.constant(block)
+        if dilation is None or convolution.attr["padding"].s != b"SAME":
+            continue
+        last = convolution
+        while last.op != "BatchToSpaceND":
+            [last] = graph.consumers(last)
+        convolution.input[0] = source.name
+        convolution.attr["dilations"].list.i[:] = [1, *map(int, dilation), 1]
+        graph.replace(last, graph.inputs(last)[0])
 
 
 def _padding_mean(network: Network, image: Any) -> Any:

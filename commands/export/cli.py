@@ -83,7 +83,7 @@ def _export(settings: Settings, file: Path, format_: Format, size: tuple[int, in
 
     graph = read_graph(find_weights(settings).path)
     try:
-        format_.write(portable_graph(graph, settings.canvas, size), file)
+        format_.write(portable_graph(graph, settings.canvas, size, dilates=format_.dilates), file)
     except OSError as error:
         raise ModelError(f"{file} can't be written: {error.strerror}") from error
     click.echo(f"wrote {file}, {format_.name}")

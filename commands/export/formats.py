@@ -26,13 +26,14 @@ REQUIREMENTS = "commands/export/requirements.txt"
 class Format:
     """A format: `write` writes the GraphDef of core.export to a path, and `load` returns what runs that file.
 
-    With `one_size` its engine plans for images of one size.
+    With `one_size` its engine plans for images of one size; with `dilates` it computes large dilations itself.
     """
 
     name: str
     write: Callable[[Any, Path], None]
     load: Callable[[Path], Run]
     one_size: bool = False
+    dilates: bool = False
 
 
 @contextmanager
@@ -167,6 +168,6 @@ def _function(graph_def: Any, *outputs: str) -> Any:
 FORMATS = {
     ".pb": Format("a frozen GraphDef", write_graph_def, load_graph_def),
     "": Format("a SavedModel", write_saved_model, load_saved_model),
-    ".onnx": Format("ONNX", write_onnx, load_onnx),
+    ".onnx": Format("ONNX", write_onnx, load_onnx, dilates=True),
     ".tflite": Format("TensorFlow Lite", write_tflite, load_tflite, one_size=True),
 }

@@ -41,10 +41,10 @@ def engine() -> Engine:
 def _made_once() -> Iterator[None]:
     """Let the command make each portable graph and each engine once: each takes a second."""
     portable_graph = core_export.portable_graph
-    graphs = cache(lambda canvas, size: portable_graph(read_graph(MOBILE), canvas, size))
+    graphs = cache(lambda canvas, size: portable_graph(read_graph(MOBILE), canvas, size, dilates=True))
     engines = cache(lambda options: Engine(read_graph(MOBILE), options))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(core_export, "portable_graph", lambda _, canvas, size: graphs(canvas, size))
+        patched.setattr(core_export, "portable_graph", lambda _, canvas, size, *, dilates: graphs(canvas, size))
         patched.setattr("core.runtime.engine.Engine", lambda _, options: engines(options))
         yield
 

@@ -3,11 +3,13 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from core.export import INPUT, LABELS, portable_graph
 from core.graph.frozen_graph import Graph, read_graph
 from core.graph.network import Network
 from core.graph.optimize import UnknownStructure, optimize
@@ -16,6 +18,7 @@ from core.graph.quantize.compiler import quantize
 from core.mixed_calibrator import MixedCalibrator
 from core.runtime.cpu import computes_int8, sums_int8_exactly
 from core.runtime.engine import Engine
+from core.tensorflow import tf
 from core.types import EngineOptions
 from core.weights.registry import MOBILE
 from tests.support.paths import ASTRONAUT, CHELSEA
@@ -104,3 +107,19 @@ def test_engine_with_xception_accepts_other_image_sizes(graph: Graph) -> None:
     fit = Engine(graph, EngineOptions(threads=2, canvas="fit"))
     for shape in ((1, 1), (16, 100), (129, 97), (600, 300)):
         assert fit.run(np.full((*shape, 3), 128, np.uint8)).shape == shape
+
+
+def test_export_of_xception_for_other_engines_dilates_itself_and_gives_the_same_labels(graph: Graph) -> None:
+    exported = portable_graph(graph, "fit", dilates=True)
+    assert "SpaceToBatchND" not in {node.op for node in exported.node}
+    session = tf.compat.v1.Session(graph=imported(exported))
+    image = np.asarray(Image.open(CHELSEA).resize((129, 86)))
+    expected = Engine(graph, EngineOptions(threads=2)).run(image)
+    assert np.mean(session.run(f"{LABELS}:0", {f"{INPUT}:0": image}) == expected) > 0.999
+
+
+def imported(graph_def: Any) -> tf.Graph:
+    """Return the graph of `graph_def`."""
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    return graph

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core import export
+from core.graph.editor import GraphEditor
 from core.graph.passes import dynamic_size
 from core.tensorflow import tf
 from tests.support.tiny_graphs import RANDOM, assert_same_output, build, depthwise, full, normal, rewritten, run
@@ -46,6 +48,27 @@ def test_dilate_with_other_paddings_keeps_space_to_batch() -> None:
         return tf.batch_to_space(depthwise(batches, normal(3, 3, 4, 1)), [2, 2], [[1, 0], [1, 0]])
 
     _, operations = rewritten(dynamic_size.dilate, build(cropped_on_top_and_left))
+    assert "SpaceToBatchND" in operations
+
+
+def test_dilate_all_makes_dilated_convolutions_of_large_dilations() -> None:
+    def keep(graph: GraphEditor) -> None:
+        dynamic_size.dilate(graph)
+        dynamic_size.move_batch_to_space_down(graph)
+
+    convolved = atrous(depthwise, normal(3, 3, 4, 1), 12, 17)
+    before = build(lambda x: tf.nn.relu(tf.nn.bias_add(convolved(x), normal(4))))
+    kept, _ = rewritten(keep, before)
+    after, operations = rewritten(export.dilate_all, kept)
+    assert not {"SpaceToBatchND", "BatchToSpaceND"} & set(operations)
+    assert_same_output(after, before, 17, rtol=1e-6)
+    image = RANDOM.normal(size=(1, 9, 33, 4))
+    np.testing.assert_allclose(run(after, image), run(kept, image), rtol=1e-6)
+
+
+def test_dilate_all_leaves_paddings_of_its_own() -> None:
+    before = build(atrous(depthwise, normal(3, 3, 4, 1), 12, 17))
+    _, operations = rewritten(export.dilate_all, before)
     assert "SpaceToBatchND" in operations
 
 
