@@ -42,6 +42,14 @@ MAX_ACTIVATION_CORRECTION = 0.2
 NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 
 
+def random_indices(total: int, count: int) -> Array:
+    """Return the indices of `count` of `total` photos, or of all if there are fewer; always the same ones.
+
+    They are at random, because every n-th photo may have the same size.
+    """
+    return np.random.default_rng(0).choice(total, min(count, total), replace=False)
+
+
 class Calibrator:
     """Measures the layers of `network` on photos, uint8 [height, width, 3], resized as for inference.
 
@@ -81,9 +89,7 @@ class Calibrator:
         encodings = choose_encodings(self._network, self.layers, ranges)
         corrected = [to_integers(layer, encodings, saturates=saturates) for layer in self.layers]
         described = with_integer_inputs(self._network, Integers(tuple(corrected), np.zeros(0)))
-        # At random, because every n-th photo may have the same size; always the same ones.
-        count = min(CORRECTED_PHOTOS, len(self._photos))
-        chosen = np.random.default_rng(0).choice(len(self._photos), count, replace=False)
+        chosen = random_indices(len(self._photos), CORRECTED_PHOTOS)
         photos = [self._photos[index] for index in chosen]
         values = {described.canvas: [self._canvas(photo, described) for photo in photos]}
         biases = {}

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from core.calibrator import Progress
+from core.calibrator import Progress, random_indices
 from core.graph.editor import GraphEditor
 from core.graph.network import Network
 from core.graph.quantize.calibration import Corrections, as_written
@@ -78,9 +78,7 @@ class MixedCalibrator:
         return Corrections({name: bias.astype(np.float32) for name, (bias, _) in errors.items()}, np.zeros(0))
 
     def _chosen(self, count: int) -> list[UInt8Array]:
-        """Return `count` photos at random, because every n-th may have the same size; always the same ones."""
-        count = min(count, len(self._photos))
-        return [self._photos[i] for i in np.random.default_rng(0).choice(len(self._photos), count, replace=False)]
+        return [self._photos[index] for index in random_indices(len(self._photos), count)]
 
     def _errors(
         self, ranges: Mapping[str, Array], photos: Iterable[UInt8Array], saturates: bool

@@ -1,6 +1,7 @@
 """Small networks with the parts that the integer compiler knows: activations, trunks, image pooling, and a decoder."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,31 @@ def pointwise(x: Any, channels: int) -> Any:
     return biased(tf.nn.conv2d(x, kernel(1, 1, x.shape[-1], channels), 1, "SAME"), channels)
 
 
+def with_image_bias(x: Any, pooled: Any) -> Any:
+    """Add a 1 x 1 convolution whose bias is computed from the `pooled` features, and a Relu."""
+    image_bias = tf.reshape(pointwise(pooled, CHANNELS), [-1])
+    weights = kernel(1, 1, CHANNELS, CHANNELS)
+    return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), image_bias))
+
+
+def described(graph: tf.Graph) -> Network:
+    """Return the network in `graph`, whose last node has its logits, without skip inputs."""
+    logits = graph.get_operations()[-1].name
+    return Network(
+        GraphEditor(graph.as_graph_def()).graph_def([logits]),
+        canvas="canvas",
+        features="features",
+        skip_inputs=(),
+        pooled="pooled",
+        logits=logits,
+        scale=2 / 255,
+        offset=-1.0,
+        padding=0.0,
+        side=SIDE,
+        pointwise_head=True,
+    )
+
+
 def small_network(trunk: Callable[[Any], Any] = lambda x: x) -> Network:
     """Return a network of output stride 8 for a canvas of SIDE pixels, with the layers of a small MobileNetV2.
 
@@ -54,24 +80,9 @@ def small_network(trunk: Callable[[Any], Any] = lambda x: x) -> Network:
         x = depthwise(tf.nn.relu6(pointwise(first, CHANNELS)), dilation=2)
         x = trunk(tf.add(first, pointwise(x, CHANNELS)))
         features = tf.nn.relu(pointwise(x, CHANNELS), name="features")
-        image_bias = tf.reshape(pointwise(pooled, CHANNELS), [-1])
-        weights = kernel(1, 1, CHANNELS, CHANNELS)
-        x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(features, weights, 1, "SAME"), image_bias))
+        x = with_image_bias(features, pooled)
         pointwise(x, CLASSES)
-    logits = graph.get_operations()[-1].name
-    return Network(
-        GraphEditor(graph.as_graph_def()).graph_def([logits]),
-        canvas="canvas",
-        features="features",
-        skip_inputs=(),
-        pooled="pooled",
-        logits=logits,
-        scale=2 / 255,
-        offset=-1.0,
-        padding=0.0,
-        side=SIDE,
-        pointwise_head=True,
-    )
+    return described(graph)
 
 
 def separable(x: Any) -> Any:
@@ -94,23 +105,7 @@ def small_decoder_network() -> Network:
         x = tf.nn.relu(biased(depthwise(trunk), CHANNELS))
         features = tf.nn.relu(pointwise(x, CHANNELS), name="features")
         x = tf.nn.relu(pointwise(features, CHANNELS))
-        image_bias = tf.reshape(pointwise(pooled, CHANNELS), [-1])
-        weights = kernel(1, 1, CHANNELS, CHANNELS)
-        x = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, weights, 1, "SAME"), image_bias))
+        x = with_image_bias(x, pooled)
         x = tf.compat.v1.image.resize_bilinear(x, tf.shape(skip)[1:3], align_corners=True)
         pointwise(tf.concat([x, skip], axis=-1), CLASSES)
-    logits = graph.get_operations()[-1].name
-    return Network(
-        GraphEditor(graph.as_graph_def()).graph_def([logits]),
-        canvas="canvas",
-        features="features",
-        skip_inputs=("skip",),
-        pooled="pooled",
-        logits=logits,
-        scale=2 / 255,
-        offset=-1.0,
-        padding=0.0,
-        side=SIDE,
-        pointwise_head=True,
-        logits_stride=4,
-    )
+    return replace(described(graph), skip_inputs=("skip",), logits_stride=4)
