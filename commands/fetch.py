@@ -10,7 +10,7 @@ from commands.shared.errors import failures_of
 from commands.shared.help import epilog
 from config import Settings
 from core.errors import ModelError
-from core.graph.quantize.calibration import calibration_path
+from core.graph.quantize.calibration import calibration_path, missing
 from core.weights.download import download_graph, install_graph
 from core.weights.registry import MODELS, KnownModel, cache_folder, known_weights
 
@@ -41,9 +41,8 @@ def fetch(name: str, source: Path | None) -> None:
         settings = Settings.from_environment()
         print(path := _fetch(MODELS[name], source, settings))
         if settings.precision == "int8" and not calibration_path(path).exists():
-            missing = f"PRECISION=int8 needs {calibration_path(path)}, which does not exist"
-            command = f"MODEL_TYPE={name} python cli.py calibrate FOLDER"
-            click.echo(f"{missing}; make it with: {command}, a folder of photos", err=True)
+            command = f"make it with: MODEL_TYPE={name} python cli.py calibrate FOLDER, a folder of photos"
+            click.echo(missing(calibration_path(path), command), err=True)
 
 
 def _fetch(model: KnownModel, source: Path | None, settings: Settings) -> Path:

@@ -50,6 +50,11 @@ class Calibration:
         path.write_text(text.replace('],"', '],\n"') + "\n")
 
 
+def missing(path: Path, command: str = COMMAND) -> str:
+    """Return the message that there is no calibration at `path`, and the `command` that makes it."""
+    return f"PRECISION=int8 needs {path}, which does not exist; {command}"
+
+
 def calibration_path(graph: Path) -> Path:
     """Return the path of the calibration of the file `graph`, which lies beside it."""
     return graph.with_suffix(".int8.json")
@@ -67,7 +72,7 @@ def read_calibration(graph: Path) -> Calibration:
         ranges = _arrays(content["ranges"])
         calibration = Calibration(content["graph_sha256"], content["made_from"], ranges, exact, saturating)
     except FileNotFoundError:
-        raise ModelError(f"PRECISION=int8 needs {path}, which does not exist; {COMMAND}") from None
+        raise ModelError(missing(path)) from None
     except OSError as error:
         raise ModelError(f"PRECISION=int8 needs {path}, which can't be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
